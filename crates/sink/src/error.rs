@@ -1,0 +1,157 @@
+//! The crate's one error, cut by what a caller can do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use arrow_schema::{ArrowError, DataType};
+
+/// What a fallible call of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong between a batch and a committed file.
+///
+/// The message says what was expected and what came; the chain of causes is in `source`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The folder holds something that this output would mix with or hide.
+    #[error("{} holds {found} already: expected an empty or a new folder", path.display())]
+    Exists {
+        /// The folder that was asked for.
+        path: PathBuf,
+        /// What stands there.
+        found: String,
+    },
+    /// A format cannot hold a column.
+    #[error("{format} cannot hold column `{column}` of type {found}")]
+    Unsupported {
+        /// The format's name.
+        format: &'static str,
+        /// The column, by its path from the root of the schema.
+        column: String,
+        /// The column's type.
+        found: Box<DataType>,
+    },
+    /// A setting is outside what the crate understands.
+    #[error("invalid {what}: expected {expected}, found {found}")]
+    Invalid {
+        /// The setting, by name.
+        what: &'static str,
+        /// What would be taken.
+        expected: String,
+        /// What came.
+        found: String,
+    },
+    /// A name cannot become a part of a path that every reader takes.
+    #[error("invalid {what} name {name:?}: {reason}")]
+    Name {
+        /// What bears the name: a table, a column.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// Why it is refused.
+        reason: &'static str,
+    },
+    /// The memory that was granted carries not even one worker.
+    #[error("one worker needs {needed} bytes of memory, found {granted}")]
+    Memory {
+        /// The most that one worker holds.
+        needed: u64,
+        /// What was granted.
+        granted: u64,
+    },
+    /// The operating system refused to read or write.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried: "create", "write", "sync" ...
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// The system's own error.
+        source: io::Error,
+    },
+    /// The source of a table's rows failed.
+    #[error("cannot make the rows of table `{table}`")]
+    Source {
+        /// The table.
+        table: String,
+        /// The source's own error.
+        source: ArrowError,
+    },
+    /// The source of a table's rows broke its promise.
+    #[error("table `{table}` gave other rows than promised: expected {expected}, found {found}")]
+    Promise {
+        /// The table.
+        table: String,
+        /// What the plan holds.
+        expected: String,
+        /// What the source gave.
+        found: String,
+    },
+    /// A library that encodes failed.
+    #[error("cannot encode {format}")]
+    Encode {
+        /// The format's name.
+        format: &'static str,
+        /// The library's own error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The stop flag was raised. Nothing has been published.
+    #[error("stopped before the end")]
+    Stopped,
+}
+
+impl Error {
+    /// Whether the disk, or a quota on it, is full.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(
+            self.io_kind(),
+            Some(
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::FileTooLarge
+            )
+        )
+    }
+
+    /// Whether the reader at the other end of a pipe has gone: for a filter, a quiet end.
+    pub fn is_broken_pipe(&self) -> bool {
+        self.io_kind() == Some(io::ErrorKind::BrokenPipe)
+    }
+
+    /// Whether the stop flag ended the work.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped)
+    }
+
+    /// Whether the request was refused before any work: another one is needed, not another try.
+    pub fn is_refused(&self) -> bool {
+        matches!(
+            self,
+            Self::Exists { .. }
+                | Self::Unsupported { .. }
+                | Self::Invalid { .. }
+                | Self::Name { .. }
+                | Self::Memory { .. }
+        )
+    }
+
+    fn io_kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Io { source, .. } => Some(source.kind()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    pub(crate) fn encode<E>(format: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        move |source| Self::Encode { format, source: Box::new(source) }
+    }
+}

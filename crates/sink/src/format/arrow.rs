@@ -1,0 +1,155 @@
+//! Arrow IPC, as a file and as a stream.
+//!
+//! Encoding is copying here, so a chunk is its batches, and the assembler copies them into the
+//! file. Dictionaries stay dictionaries; in the file format their values may not change within a
+//! file, which the writer refuses.
+
+use std::io::{self, Write};
+
+use arrow_array::RecordBatchReader;
+use arrow_ipc::writer::{FileWriter, StreamWriter};
+use arrow_schema::SchemaRef;
+
+use super::{Assembler, Chunk, ChunkData, EncodeError, Encoder, Format};
+use crate::error::{Error, Result};
+use crate::hints;
+use crate::place::PartWriter;
+
+const NAME: &str = "arrow";
+
+/// Arrow IPC for one schema.
+#[derive(Debug)]
+pub(super) struct ArrowFormat {
+    schema: SchemaRef,
+    is_stream: bool,
+}
+
+impl ArrowFormat {
+    pub(super) fn file(schema: &SchemaRef) -> Self {
+        Self { schema: hints::strip(schema), is_stream: false }
+    }
+
+    pub(super) fn stream(schema: &SchemaRef) -> Self {
+        Self { schema: hints::strip(schema), is_stream: true }
+    }
+}
+
+impl Format for ArrowFormat {
+    fn encoder(&self) -> Result<Box<dyn Encoder>> {
+        Ok(Box::new(BatchCollector { schema: self.schema.clone() }))
+    }
+
+    fn assemble(&self, out: Box<dyn PartWriter>) -> Result<Box<dyn Assembler>> {
+        let out = PartAsWrite { out, failed: None };
+        Ok(if self.is_stream {
+            let writer = StreamWriter::try_new(out, &self.schema).map_err(Error::encode(NAME))?;
+            Box::new(StreamAssembler { writer })
+        } else {
+            let writer = FileWriter::try_new(out, &self.schema).map_err(Error::encode(NAME))?;
+            Box::new(FileAssembler { writer })
+        })
+    }
+}
+
+struct BatchCollector {
+    schema: SchemaRef,
+}
+
+impl Encoder for BatchCollector {
+    fn encode(&mut self, rows: &mut dyn RecordBatchReader) -> Result<Chunk, EncodeError> {
+        let mut batches = Vec::new();
+        let (mut count, mut bytes) = (0, 0);
+        for batch in rows {
+            let batch = batch.map_err(EncodeError::Rows)?;
+            let batch = batch.with_schema(self.schema.clone()).map_err(EncodeError::Rows)?;
+            count += batch.num_rows() as u64;
+            bytes += batch.get_array_memory_size() as u64;
+            batches.push(batch);
+        }
+        Ok(Chunk { rows: count, plain_bytes: bytes, data: ChunkData::Batches(batches) })
+    }
+
+    fn recycle(&mut self, _chunk: Chunk) {}
+}
+
+struct FileAssembler {
+    writer: FileWriter<PartAsWrite>,
+}
+
+impl Assembler for FileAssembler {
+    fn append(&mut self, chunk: &Chunk) -> Result<()> {
+        let ChunkData::Batches(batches) = &chunk.data else { return Err(foreign_chunk()) };
+        for batch in batches {
+            if let Err(error) = self.writer.write(batch) {
+                return Err(self.writer.get_mut().error_or(error));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<u64> {
+        if let Err(error) = self.writer.finish() {
+            return Err(self.writer.get_mut().error_or(error));
+        }
+        self.writer.into_inner().map_err(Error::encode(NAME))?.out.finish()
+    }
+}
+
+struct StreamAssembler {
+    writer: StreamWriter<PartAsWrite>,
+}
+
+impl Assembler for StreamAssembler {
+    fn append(&mut self, chunk: &Chunk) -> Result<()> {
+        let ChunkData::Batches(batches) = &chunk.data else { return Err(foreign_chunk()) };
+        for batch in batches {
+            if let Err(error) = self.writer.write(batch) {
+                return Err(self.writer.get_mut().error_or(error));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<u64> {
+        if let Err(error) = self.writer.finish() {
+            return Err(self.writer.get_mut().error_or(error));
+        }
+        self.writer.into_inner().map_err(Error::encode(NAME))?.out.finish()
+    }
+}
+
+fn foreign_chunk() -> Error {
+    Error::Invalid {
+        what: "chunk",
+        expected: "one of the same format".to_owned(),
+        found: "one of another".to_owned(),
+    }
+}
+
+/// A part writer where a library wants [`Write`]; keeps the part's own error for the caller.
+struct PartAsWrite {
+    out: Box<dyn PartWriter>,
+    failed: Option<Error>,
+}
+
+impl PartAsWrite {
+    fn error_or<E: std::error::Error + Send + Sync + 'static>(&mut self, other: E) -> Error {
+        self.failed.take().unwrap_or_else(|| Error::encode(NAME)(other))
+    }
+}
+
+impl Write for PartAsWrite {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.out.write(bytes) {
+            Ok(()) => Ok(bytes.len()),
+            Err(error) => {
+                self.failed = Some(error);
+                Err(io::Error::other("the part could not be written"))
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

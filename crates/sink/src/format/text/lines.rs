@@ -1,0 +1,120 @@
+//! A block of lines under construction: bytes copied in at a position, never pushed.
+//!
+//! Short things are copied in fixed sizes and the position moved by their true length, which costs
+//! one bounds check and one or two stores; the surplus is overwritten by what follows. So every
+//! row first makes sure that there is room for its widest form.
+
+/// Room beyond the widest cell, for copies of fixed size.
+pub(super) const SLACK: usize = 40;
+
+/// The bytes of a prefix or a rendered value that is copied in one fixed-size move.
+pub(super) const SHORT: usize = 32;
+
+const FIRST_BYTES: usize = 64 * 1024;
+
+/// A growing block of text.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    bytes: Vec<u8>,
+    at: usize,
+    /// What one row of fixed-width cells may take: kept free behind every cell of any width.
+    row_bytes: usize,
+}
+
+impl Lines {
+    /// An empty block in the memory of an earlier one.
+    pub(super) fn reusing(bytes: Vec<u8>) -> Self {
+        Self { bytes, at: 0, row_bytes: 0 }
+    }
+
+    /// Sets what a row may take in cells of limited width.
+    pub(super) fn set_row_bytes(&mut self, row_bytes: usize) {
+        self.row_bytes = row_bytes + SLACK;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.at]
+    }
+
+    /// The text, cut to its length.
+    pub(super) fn into_bytes(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.at);
+        self.bytes
+    }
+
+    /// Makes room for `more` bytes and a row behind them.
+    #[inline]
+    pub(super) fn ensure(&mut self, more: usize) {
+        if self.bytes.len() - self.at < more + self.row_bytes {
+            self.grow(more + self.row_bytes);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, more: usize) {
+        let wanted = (self.at + more).max(FIRST_BYTES).max(self.bytes.len() * 2);
+        // Memory that was handed back may be larger than what is needed: take it at once.
+        let wanted = wanted.max(self.bytes.capacity());
+        self.bytes.resize(wanted, 0);
+    }
+
+    #[inline]
+    pub(super) fn byte(&mut self, byte: u8) {
+        self.bytes[self.at] = byte;
+        self.at += 1;
+    }
+
+    /// Copies all `N` bytes and counts `len` of them.
+    #[inline]
+    pub(super) fn fixed<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        debug_assert!(len <= N);
+        self.bytes[self.at..self.at + N].copy_from_slice(bytes);
+        self.at += len;
+    }
+
+    /// Copies a slice of any length; there must be room.
+    #[inline]
+    pub(super) fn slice(&mut self, bytes: &[u8]) {
+        self.bytes[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
+    }
+
+    /// Copies a slice that is mostly shorter than 32 bytes, in two overlapping halves.
+    #[inline]
+    pub(super) fn short(&mut self, bytes: &[u8]) {
+        let len = bytes.len();
+        if (16..=32).contains(&len) {
+            self.halves::<16>(bytes);
+        } else if (8..16).contains(&len) {
+            self.halves::<8>(bytes);
+        } else {
+            self.slice(bytes);
+        }
+    }
+
+    #[inline]
+    fn halves<const N: usize>(&mut self, bytes: &[u8]) {
+        let len = bytes.len();
+        let target = &mut self.bytes[self.at..self.at + len];
+        target[..N].copy_from_slice(&bytes[..N]);
+        target[len - N..].copy_from_slice(&bytes[len - N..]);
+        self.at += len;
+    }
+
+    /// Copies the `len` bytes of `rendered` at `from`, which has [`SHORT`] bytes to spare.
+    #[inline]
+    pub(super) fn rendered(&mut self, rendered: &[u8], from: usize, len: usize) {
+        if len <= SHORT {
+            let target = &mut self.bytes[self.at..self.at + SHORT];
+            target.copy_from_slice(&rendered[from..from + SHORT]);
+            self.at += len;
+        } else {
+            self.ensure(len);
+            self.slice(&rendered[from..from + len]);
+        }
+    }
+}
