@@ -118,10 +118,11 @@ impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.0;
         let largest_first = || UNITS.iter().rev();
-        let even = |unit: u64| bytes >= unit && bytes.is_multiple_of(unit);
+        // Four digits at most: 512 MB is not to be shown as 500000 KiB.
+        let even = |unit: u64| bytes.is_multiple_of(unit) && (1..10_000).contains(&(bytes / unit));
         let text = if let Some((_, name, _, unit)) = largest_first().find(|u| even(u.3)) {
             format!("{} {name}", bytes / unit)
-        } else if let Some((name, _, unit, _)) = largest_first().find(|u| u.2 > 1_000 && even(u.2)) {
+        } else if let Some((name, _, unit, _)) = largest_first().find(|u| even(u.2)) {
             format!("{} {name}", bytes / unit)
         } else if let Some((_, name, _, unit)) = largest_first().find(|u| bytes >= u.3) {
             format!("{:.1} {name}", bytes as f64 / *unit as f64)
@@ -136,7 +137,10 @@ impl FromStr for Bytes {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        parse(text).map_err(|reason| Error::NotASize { text: text.to_owned(), reason })
+        parse(text).map_err(|reason| Error::NotASize {
+            text: text.to_owned(),
+            reason,
+        })
     }
 }
 
@@ -148,7 +152,11 @@ fn parse(text: &str) -> Result<Bytes, &'static str> {
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(number_ends);
     if number.is_empty() {
-        return Err(if unit.starts_with('-') { "it is negative" } else { "no number in front" });
+        return Err(if unit.starts_with('-') {
+            "it is negative"
+        } else {
+            "no number in front"
+        });
     }
     let unit = unit_of(unit.trim_start()).ok_or("unknown unit")?;
 
@@ -175,10 +183,14 @@ fn digits(text: &str) -> Result<u128, &'static str> {
     if text.starts_with('_') || text.ends_with('_') || text.is_empty() {
         return Err("digits are missing");
     }
-    text.bytes().filter(u8::is_ascii_digit).try_fold(0_u128, |number, digit| {
-        let shifted = number.checked_mul(10).ok_or(TOO_LARGE)?;
-        shifted.checked_add(u128::from(digit - b'0')).ok_or(TOO_LARGE)
-    })
+    text.bytes()
+        .filter(u8::is_ascii_digit)
+        .try_fold(0_u128, |number, digit| {
+            let shifted = number.checked_mul(10).ok_or(TOO_LARGE)?;
+            shifted
+                .checked_add(u128::from(digit - b'0'))
+                .ok_or(TOO_LARGE)
+        })
 }
 
 fn unit_of(name: &str) -> Option<u64> {
@@ -186,15 +198,17 @@ fn unit_of(name: &str) -> Option<u64> {
         return Some(1);
     }
     let prefix_only = |unit: &str| unit[..1].eq_ignore_ascii_case(name);
-    UNITS.iter().find_map(|&(decimal, binary, decimal_unit, binary_unit)| {
-        if name.eq_ignore_ascii_case(binary) {
-            Some(binary_unit)
-        } else if name.eq_ignore_ascii_case(decimal) || prefix_only(decimal) {
-            Some(decimal_unit)
-        } else {
-            None
-        }
-    })
+    UNITS
+        .iter()
+        .find_map(|&(decimal, binary, decimal_unit, binary_unit)| {
+            if name.eq_ignore_ascii_case(binary) {
+                Some(binary_unit)
+            } else if name.eq_ignore_ascii_case(decimal) || prefix_only(decimal) {
+                Some(decimal_unit)
+            } else {
+                None
+            }
+        })
 }
 
 #[cfg(test)]
@@ -207,7 +221,10 @@ mod tests {
 
     fn refuse(text: &str) -> &'static str {
         match text.parse::<Bytes>() {
-            Err(Error::NotASize { reason, text: named }) => {
+            Err(Error::NotASize {
+                reason,
+                text: named,
+            }) => {
                 assert_eq!(named, text);
                 reason
             }
@@ -232,11 +249,14 @@ mod tests {
     #[test]
     fn keeps_every_bit_up_to_the_largest() {
         assert_eq!(read("18446744073709551615"), u64::MAX);
-        assert_eq!(read("15.999999999999999EiB"), 18_446_744_073_709_550_462);
+        assert_eq!(read("15.999999999999999EiB"), 18_446_744_073_709_550_463);
         assert_eq!(refuse("18446744073709551616"), TOO_LARGE);
         assert_eq!(refuse("16EiB"), TOO_LARGE);
         assert_eq!(refuse(&"9".repeat(60)), TOO_LARGE);
-        assert_eq!(refuse("340282366920938463463374607431768211455EB"), TOO_LARGE);
+        assert_eq!(
+            refuse("340282366920938463463374607431768211455EB"),
+            TOO_LARGE
+        );
     }
 
     #[test]
@@ -264,10 +284,10 @@ mod tests {
         assert_eq!(show(1_536), "1.5 KiB");
         assert_eq!(show(512 << 20), "512 MiB");
         assert_eq!(show(1_536 << 20), "1536 MiB");
-        assert_eq!(show(512_000_000), "500000 KiB");
+        assert_eq!(show(512_000_000), "512 MB");
         assert_eq!(show(500_000_000), "500 MB");
         assert_eq!(show(u64::MAX), "16.0 EiB");
-        assert_eq!(format!("[{:>9}]", MIB), "[    1 MiB]");
+        assert_eq!(format!("[{MIB:>9}]"), "[    1 MiB]");
     }
 
     #[test]
@@ -276,6 +296,9 @@ mod tests {
         assert_eq!(most + KIB, most);
         assert_eq!(KIB - MIB, Bytes::ZERO);
         assert_eq!(u64::MAX * GIB, most);
-        assert_eq!([MIB, MIB, KIB].into_iter().sum::<Bytes>(), Bytes::new(2_098_176));
+        assert_eq!(
+            [MIB, MIB, KIB].into_iter().sum::<Bytes>(),
+            Bytes::new(2_098_176)
+        );
     }
 }

@@ -87,23 +87,51 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge { holder, asked, total } => {
-                write!(f, "{holder} asks for {asked}, more than the whole budget of {total}")
+            Self::TooLarge {
+                holder,
+                asked,
+                total,
+            } => {
+                write!(
+                    f,
+                    "{holder} asks for {asked}, more than the whole budget of {total}"
+                )
             }
-            Self::Exhausted { holder, asked, free, total, largest, waiting } => {
-                write!(f, "{holder} asks for {asked}, and {free} of the {total} budget is free")?;
+            Self::Exhausted {
+                holder,
+                asked,
+                free,
+                total,
+                largest,
+                waiting,
+            } => {
+                write!(
+                    f,
+                    "{holder} asks for {asked}, and {free} of the {total} budget is free"
+                )?;
                 write_holders(f, largest)?;
                 if *waiting > 0 {
                     write!(f, "; {waiting} wait in front")?;
                 }
                 Ok(())
             }
-            Self::NoWorker { need, free, total, largest } => {
-                write!(f, "one worker needs {need}, and {free} of the {total} budget is free")?;
+            Self::NoWorker {
+                need,
+                free,
+                total,
+                largest,
+            } => {
+                write!(
+                    f,
+                    "one worker needs {need}, and {free} of the {total} budget is free"
+                )?;
                 write_holders(f, largest)
             }
             Self::NotASize { text, reason } => {
-                write!(f, "expected a size such as 512MiB or 60_000_000, got {text:?}: {reason}")
+                write!(
+                    f,
+                    "expected a size such as 512MiB or 60_000_000, got {text:?}: {reason}"
+                )
             }
         }
     }
@@ -113,7 +141,11 @@ impl std::error::Error for Error {}
 
 fn write_holders(f: &mut fmt::Formatter<'_>, largest: &[Holder]) -> fmt::Result {
     for (index, Holder { name, bytes }) in largest.iter().enumerate() {
-        let before = if index == 0 { "; the largest holders are " } else { ", " };
+        let before = if index == 0 {
+            "; the largest holders are "
+        } else {
+            ", "
+        };
         write!(f, "{before}{name} with {bytes}")?;
     }
     Ok(())
@@ -132,8 +164,14 @@ mod tests {
             free: 12 * MIB,
             total: 512 * MIB,
             largest: vec![
-                Holder { name: "part 1".into(), bytes: 300 * MIB },
-                Holder { name: "part 2".into(), bytes: 200 * MIB },
+                Holder {
+                    name: "part 1".into(),
+                    bytes: 300 * MIB,
+                },
+                Holder {
+                    name: "part 2".into(),
+                    bytes: 200 * MIB,
+                },
             ],
             waiting: 2,
         };
