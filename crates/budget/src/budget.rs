@@ -66,7 +66,7 @@ impl Budget {
         }
     }
 
-    /// A budget of [`limit`], where this system tells one.
+    /// A budget of [`limit()`], where this system tells one.
     pub fn of_this_process() -> Option<Self> {
         limit().map(|found| Self::new(found.bytes))
     }

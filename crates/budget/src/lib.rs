@@ -34,7 +34,7 @@
 //!
 //! # Contents
 //! - [`Bytes`]: a size that reads `512MB`, `512MiB`, `1_000_000`.
-//! - [`limit`]: the smallest of the cgroup limits and the host's memory, and where it came from.
+//! - [`limit()`]: the smallest of the cgroup limits and the host's memory, and where it came from.
 //! - [`resident_anonymous`], [`peak_resident`]: what the process holds, as the kernel counts it;
 //!   [`Peak`] keeps the largest that was seen.
 //! - [`Budget`] and [`Lease`]: a semaphore in bytes; [`Need`] and [`Budget::workers`] in front.

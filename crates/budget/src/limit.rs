@@ -55,7 +55,7 @@ pub fn limit() -> Option<Limit> {
     limit_under(Path::new("/"))
 }
 
-/// As [`limit`], with `/proc` and `/sys` under another root, for tests and for looking at the
+/// As [`limit()`], with `/proc` and `/sys` under another root, for tests and for looking at the
 /// host from inside a container that has them mounted elsewhere.
 pub fn limit_under(root: &Path) -> Option<Limit> {
     let memberships = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
