@@ -95,7 +95,9 @@ impl TableBuilder {
         if self.columns.is_empty() {
             return Err(refuse("(none)", "a table needs at least one column"));
         }
-        let dataset = self.stream.unwrap_or_else(|| Stream::root("user", 1, self.seed));
+        let dataset = self
+            .stream
+            .unwrap_or_else(|| Stream::root("user", 1, self.seed));
         let stream = dataset.named(&self.name);
         let mut built: Vec<Built> = Vec::with_capacity(self.columns.len());
         for (name, column) in self.columns {
@@ -153,7 +155,10 @@ impl Generate for BuiltTable {
     }
 
     fn make(&self, rows: &Rows<'_>, columns: &[usize]) -> Vec<ArrayRef> {
-        columns.iter().map(|&column| self.columns[column].values.take(rows)).collect()
+        columns
+            .iter()
+            .map(|&column| self.columns[column].values.take(rows))
+            .collect()
     }
 
     fn row_of_key(&self, key: i64) -> Option<u64> {

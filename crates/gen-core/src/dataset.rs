@@ -85,7 +85,10 @@ impl Parameter {
         let value = value.trim();
         let number = |low: u64, high: u64| {
             let parsed = value.replace('_', "").parse::<u64>();
-            parsed.ok().filter(|number| (low..=high).contains(number)).map(|n| n.to_string())
+            parsed
+                .ok()
+                .filter(|number| (low..=high).contains(number))
+                .map(|n| n.to_string())
         };
         let found = match self.kind {
             ParameterKind::Integer(low, high) => number(low, high),
@@ -93,11 +96,11 @@ impl Parameter {
             ParameterKind::OptionalInteger(low, high) => number(low, high),
             ParameterKind::Number(low, high) => {
                 let parsed = value.parse::<f64>().ok();
-                parsed.filter(|x| (low..=high).contains(x)).map(|x| x.to_string())
+                parsed
+                    .filter(|x| (low..=high).contains(x))
+                    .map(|x| x.to_string())
             }
-            ParameterKind::Choice(words) => {
-                words.contains(&value).then(|| value.to_owned())
-            }
+            ParameterKind::Choice(words) => words.contains(&value).then(|| value.to_owned()),
         };
         found.ok_or_else(|| {
             Error::bad_value(format!("--{}", self.name), self.kind.to_string(), value)
@@ -225,7 +228,10 @@ impl Resolved {
 
     /// A parameter as text.
     pub(crate) fn text(&self, name: &str) -> &str {
-        self.parameters.get(name).map(String::as_str).unwrap_or_default()
+        self.parameters
+            .get(name)
+            .map(String::as_str)
+            .unwrap_or_default()
     }
 
     /// A numeric parameter; checked already, so what does not parse is one that says `none`.
@@ -279,10 +285,13 @@ impl Dataset {
     /// # Errors
     /// When there is none of that name; the error holds those that exist.
     pub fn table(&self, name: &str) -> Result<&Table> {
-        self.tables.iter().find(|table| table.name() == name).ok_or_else(|| {
-            let known = self.tables.iter().map(Table::name);
-            Error::unknown("table", Some(self.info.name), name, known)
-        })
+        self.tables
+            .iter()
+            .find(|table| table.name() == name)
+            .ok_or_else(|| {
+                let known = self.tables.iter().map(Table::name);
+                Error::unknown("table", Some(self.info.name), name, known)
+            })
     }
 }
 
@@ -297,9 +306,18 @@ pub fn datasets() -> &'static [&'static DatasetInfo] {
 /// # Errors
 /// When there is none of that name; the error holds those that exist.
 pub fn find(name: &str) -> Result<&'static DatasetInfo> {
-    datasets().iter().copied().find(|info| info.name == name).ok_or_else(|| {
-        Error::unknown("dataset", None, name, datasets().iter().map(|info| info.name))
-    })
+    datasets()
+        .iter()
+        .copied()
+        .find(|info| info.name == name)
+        .ok_or_else(|| {
+            Error::unknown(
+                "dataset",
+                None,
+                name,
+                datasets().iter().map(|info| info.name),
+            )
+        })
 }
 
 impl DatasetInfo {
@@ -317,7 +335,12 @@ impl DatasetInfo {
             id.push_str(&format!("&{name}={value}"));
         }
         let tables = (self.build)(&resolved)?;
-        Ok(Dataset { info: self, id, window: (resolved.start, resolved.end), tables })
+        Ok(Dataset {
+            info: self,
+            id,
+            window: (resolved.start, resolved.end),
+            tables,
+        })
     }
 
     fn resolve(&self, settings: &Settings) -> Result<Resolved> {
@@ -334,22 +357,37 @@ impl DatasetInfo {
 
     fn window(&self, settings: &Settings) -> Result<(Date, Date)> {
         let given = settings.start.map(|day| ("--start", day));
-        if let (false, Some((flag, day))) =
-            (self.has_window, given.or(settings.end.map(|day| ("--end", day))))
-        {
+        if let (false, Some((flag, day))) = (
+            self.has_window,
+            given.or(settings.end.map(|day| ("--end", day))),
+        ) {
             let expected = format!("nothing: {} has no event tables", self.name);
             return Err(Error::bad_value(flag, expected, day));
         }
         let start = settings.start.unwrap_or(EPOCH);
-        let end = settings.end.unwrap_or_else(|| Date::new(start.ymd().0, 12, 31));
+        let end = settings
+            .end
+            .unwrap_or_else(|| Date::new(start.ymd().0, 12, 31));
         if start < EPOCH {
-            return Err(Error::bad_value("--start", format!("{EPOCH}, the epoch, or later"), start));
+            return Err(Error::bad_value(
+                "--start",
+                format!("{EPOCH}, the epoch, or later"),
+                start,
+            ));
         }
         if end > HORIZON {
-            return Err(Error::bad_value("--end", format!("{HORIZON} or earlier"), end));
+            return Err(Error::bad_value(
+                "--end",
+                format!("{HORIZON} or earlier"),
+                end,
+            ));
         }
         if end < start {
-            return Err(Error::bad_value("--end", format!("--start, {start}, or later"), end));
+            return Err(Error::bad_value(
+                "--end",
+                format!("--start, {start}, or later"),
+                end,
+            ));
         }
         Ok((start, end))
     }
@@ -374,9 +412,10 @@ impl DatasetInfo {
                 }
                 (Some(name), roots) => {
                     let within = format!("the tables of {} whose rows can be set", self.name);
-                    roots.iter().find(|root| root.table == name).ok_or_else(|| {
-                        Error::unknown("table", Some(&within), name, known())
-                    })?
+                    roots
+                        .iter()
+                        .find(|root| root.table == name)
+                        .ok_or_else(|| Error::unknown("table", Some(&within), name, known()))?
                 }
             };
             counts.insert(root.table, *rows);
@@ -398,7 +437,10 @@ impl DatasetInfo {
             values.insert(parameter.name, parameter.canonical(parameter.default)?);
         }
         for (name, value) in &settings.parameters {
-            let known = self.parameters.iter().find(|parameter| parameter.name == name);
+            let known = self
+                .parameters
+                .iter()
+                .find(|parameter| parameter.name == name);
             let parameter = known.ok_or_else(|| {
                 let names = self.parameters.iter().map(|parameter| parameter.name);
                 Error::unknown("parameter", Some(self.name), name, names)

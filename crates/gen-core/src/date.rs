@@ -61,7 +61,11 @@ impl Date {
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let month_from_march = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+        let month = if month_from_march < 10 {
+            month_from_march + 3
+        } else {
+            month_from_march - 9
+        };
         let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
         (year, month as u32, day as u32)
     }
@@ -100,14 +104,19 @@ impl FromStr for Date {
         let mut part = |digits: usize| {
             let part = parts.next().filter(|part| part.len() == digits);
             let part = part.filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
-            part.and_then(|part| part.parse::<u32>().ok()).ok_or_else(refused)
+            part.and_then(|part| part.parse::<u32>().ok())
+                .ok_or_else(refused)
         };
         let (year, month, day) = (part(4)? as i32, part(2)?, part(2)?);
         if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
             return Err(refused());
         }
         let date = Self::new(year, month, day);
-        if date.ymd() == (year, month, day) { Ok(date) } else { Err(refused()) }
+        if date.ymd() == (year, month, day) {
+            Ok(date)
+        } else {
+            Err(refused())
+        }
     }
 }
 
@@ -135,9 +144,18 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for text in ["", "2023", "2023-13-01", "2023-00-10", "2023-04-31", "23-04-30", "2023-4-3",
-            "2023-04-30-1", "+023-04-30", "hoje"]
-        {
+        for text in [
+            "",
+            "2023",
+            "2023-13-01",
+            "2023-00-10",
+            "2023-04-31",
+            "23-04-30",
+            "2023-4-3",
+            "2023-04-30-1",
+            "+023-04-30",
+            "hoje",
+        ] {
             assert!(text.parse::<Date>().is_err(), "{text}");
         }
     }

@@ -1,5 +1,6 @@
 //! Believable, perfectly repeatable relational data as Arrow record batches.
 pub mod builder;
+pub mod calendar;
 pub mod column;
 pub mod dataset;
 pub mod date;
@@ -11,6 +12,7 @@ pub mod predictions;
 pub mod retail;
 pub mod rows;
 pub mod seed;
+pub mod slices;
 pub mod table;
 
 pub use dataset::{Dataset, DatasetInfo, Settings, datasets, find};

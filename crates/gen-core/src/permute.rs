@@ -42,9 +42,18 @@ impl Permutation {
         let rounds = std::array::from_fn(|round| {
             let factor = (stream.at(2 * round as u64) | 1) & mask;
             let offset = stream.at(2 * round as u64 + 1) & mask;
-            Round { factor, inverse: odd_inverse(factor), offset }
+            Round {
+                factor,
+                inverse: odd_inverse(factor),
+                offset,
+            }
         });
-        Self { n, mask, shift: bits.div_ceil(2), rounds }
+        Self {
+            n,
+            mask,
+            shift: bits.div_ceil(2),
+            rounds,
+        }
     }
 
     /// How many numbers it permutes.
@@ -115,7 +124,10 @@ mod tests {
             let mut seen = vec![false; n as usize];
             for x in 0..n {
                 let y = shuffle.forward(x);
-                assert!(!std::mem::replace(&mut seen[y as usize], true), "{y} twice in {n}");
+                assert!(
+                    !std::mem::replace(&mut seen[y as usize], true),
+                    "{y} twice in {n}"
+                );
                 assert_eq!(shuffle.inverse(y), x);
             }
         }
@@ -139,7 +151,10 @@ mod tests {
             for x in 0..64_000 {
                 cells[(shuffle.forward(x) * 64 / 1_000_000) as usize] += 1;
             }
-            let chi: f64 = cells.iter().map(|&c| (f64::from(c) - 1000.0).powi(2) / 1000.0).sum();
+            let chi: f64 = cells
+                .iter()
+                .map(|&c| (f64::from(c) - 1000.0).powi(2) / 1000.0)
+                .sum();
             assert!(chi < 140.0, "seed {seed}: {chi}");
         }
     }

@@ -9,7 +9,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use crate::builder::MAX_ROWS;
 use crate::column::ascii;
-use crate::dataset::{DatasetInfo, Dataset, Parameter, ParameterKind, Resolved, Root, Settings};
+use crate::dataset::{Dataset, DatasetInfo, Parameter, ParameterKind, Resolved, Root, Settings};
 use crate::dist::Softmax;
 use crate::error::Result;
 use crate::hints::{self, Hints};
@@ -98,7 +98,8 @@ fn build(settings: &Resolved) -> Result<Vec<Table>> {
         .with(hints::KEY, "primary")
         .with(hints::ENCODING, "plain")
         .with(hints::DOC, "UUID of version 4 form, unique");
-    let mut fields = vec![Field::new("id_client", DataType::Utf8, false).with_metadata(key.into_metadata())];
+    let mut fields =
+        vec![Field::new("id_client", DataType::Utf8, false).with_metadata(key.into_metadata())];
     for class in 0..classes {
         let hints = Hints::default()
             .with(hints::ENCODING, "plain")
@@ -111,10 +112,14 @@ fn build(settings: &Resolved) -> Result<Vec<Table>> {
         schema: Arc::new(Schema::new(fields)),
         row_count: settings.rows("predictions"),
         ids: stream.named("id_client"),
-        values: (0..classes).map(|class| stream.named(&format!("class_{class}"))).collect(),
+        values: (0..classes)
+            .map(|class| stream.named(&format!("class_{class}")))
+            .collect(),
         rows: stream.named("simplex"),
         mode,
-        units: settings.number::<i32>("precision").map(|digits| libm::pow(10.0, f64::from(digits))),
+        units: settings
+            .number::<i32>("precision")
+            .map(|digits| libm::pow(10.0, f64::from(digits))),
     })])
 }
 
@@ -156,7 +161,9 @@ impl Generate for PredictionTable {
     fn make(&self, rows: &Rows<'_>, columns: &[usize]) -> Vec<ArrayRef> {
         let mut simplex = None;
         let make = |&column: &usize| match (column.checked_sub(1), &self.mode) {
-            (None, _) => ascii(rows, 36, |row, out| out.extend_from_slice(&uuid(self.ids, row))),
+            (None, _) => ascii(rows, 36, |row, out| {
+                out.extend_from_slice(&uuid(self.ids, row))
+            }),
             (Some(class), Mode::Uniform) => self.uniform(rows, class),
             (Some(class), Mode::Simplex(softmax)) => {
                 // All classes of a row come from one computation, whichever are asked for.
@@ -224,7 +231,12 @@ fn uuid(stream: Stream, row: u64) -> [u8; 36] {
     let random = stream.fork(row).at(0);
     let high = (unique >> 16) << 16 | 0x4000 | (unique >> 4) & 0x0FFF;
     let low = 1 << 63 | (unique & 0xF) << 58 | random >> 6;
-    let digits = [hex(high >> 32), hex(high & 0xFFFF_FFFF), hex(low >> 32), hex(low & 0xFFFF_FFFF)];
+    let digits = [
+        hex(high >> 32),
+        hex(high & 0xFFFF_FFFF),
+        hex(low >> 32),
+        hex(low & 0xFFFF_FFFF),
+    ];
     let mut out = [b'-'; 36];
     out[0..8].copy_from_slice(&digits[0]);
     out[9..13].copy_from_slice(&digits[1][..4]);

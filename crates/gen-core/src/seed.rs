@@ -69,6 +69,12 @@ impl Stream {
         Self(self.at(number))
     }
 
+    /// The stream that these random bits begin: draws that need more than 64 of them.
+    #[inline]
+    pub(crate) const fn of_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// 64 random bits for that row.
     #[inline]
     pub const fn at(self, row: u64) -> u64 {
@@ -96,7 +102,10 @@ impl Stream {
     /// A random generator for that row alone, for distributions that draw as often as they like.
     #[cfg(feature = "rand_distr")]
     pub const fn rng(self, row: u64) -> RowRng {
-        RowRng { stream: self.fork(row), drawn: 0 }
+        RowRng {
+            stream: self.fork(row),
+            drawn: 0,
+        }
     }
 
     /// Whether an event of `per_mille` in a thousand happens at that row.
@@ -142,7 +151,9 @@ mod tests {
 
     #[test]
     fn value_stability() {
-        let stream = Stream::root("retail", 1, 42).named("customers").named("name");
+        let stream = Stream::root("retail", 1, 42)
+            .named("customers")
+            .named("name");
         let draws: Vec<u64> = [0, 1, 2, u64::MAX].map(|row| stream.at(row)).to_vec();
         assert_eq!(draws, KNOWN, "changed values need a new data version");
     }
@@ -153,7 +164,9 @@ mod tests {
     fn siblings_share_nothing() {
         let root = Stream::root("d", 1, 0);
         let (a, b) = (root.named("a"), root.named("b"));
-        let equal_bits: u32 = (0..10_000).map(|row| (!(a.at(row) ^ b.at(row))).count_ones()).sum();
+        let equal_bits: u32 = (0..10_000)
+            .map(|row| (!(a.at(row) ^ b.at(row))).count_ones())
+            .sum();
         // 640,000 fair coins: five standard deviations are 2,000.
         assert!((318_000..322_000).contains(&equal_bits), "{equal_bits}");
     }

@@ -119,7 +119,9 @@ impl Table {
 
     /// The row with this primary key, where keys follow from row numbers.
     pub fn row_of_key(&self, key: i64) -> Option<u64> {
-        self.0.row_of_key(key).filter(|row| self.0.row_range().contains(row))
+        self.0
+            .row_of_key(key)
+            .filter(|row| self.0.row_range().contains(row))
     }
 
     /// Cuts the rows by the values of leading time columns, `year`, `month`, `day`.
@@ -144,7 +146,12 @@ impl Table {
 
     /// These rows: choose columns and batch size, then read.
     pub fn rows(&self, rows: Range<u64>) -> Scan {
-        Scan { table: self.clone(), rows, columns: None, batch_rows: DEFAULT_BATCH_ROWS }
+        Scan {
+            table: self.clone(),
+            rows,
+            columns: None,
+            batch_rows: DEFAULT_BATCH_ROWS,
+        }
     }
 
     /// All rows: choose columns and batch size, then read.

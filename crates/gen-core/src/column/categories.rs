@@ -38,8 +38,10 @@ impl Categories {
 
 /// One of these texts, as often as its weight says.
 pub fn weighted<S: Into<String>>(choices: impl IntoIterator<Item = (S, u64)>) -> Column {
-    let (values, weights): (Vec<String>, Vec<u64>) =
-        choices.into_iter().map(|(value, weight)| (value.into(), weight)).unzip();
+    let (values, weights): (Vec<String>, Vec<u64>) = choices
+        .into_iter()
+        .map(|(value, weight)| (value.into(), weight))
+        .unzip();
     let table = Weighted::new(&weights);
     category(values, move |stream, row| table.draw(stream.at(row)))
 }
@@ -55,7 +57,11 @@ pub fn category<S: Into<String>>(
             return Err(context.refuse("it has no choices; give at least one"));
         }
         let categories = Categories::new(&values);
-        let column = Category { stream: context.stream, categories, at };
+        let column = Category {
+            stream: context.stream,
+            categories,
+            at,
+        };
         Ok((category_type(), Arc::new(column)))
     })
     .hint(hints::ENCODING, "dictionary")
@@ -69,6 +75,7 @@ struct Category<F> {
 
 impl<F: Fn(Stream, u64) -> usize + Send + Sync> Values for Category<F> {
     fn take(&self, rows: &Rows<'_>) -> ArrayRef {
-        self.categories.array(rows.map(|row| (self.at)(self.stream, row) as i32))
+        self.categories
+            .array(rows.map(|row| (self.at)(self.stream, row) as i32))
     }
 }

@@ -14,7 +14,7 @@
 //! | [`date`], [`timestamp`] | Date32, Timestamp(µs) |
 //! | [`text`] | Utf8 |
 //! | [`weighted`], [`category`] | Dictionary(Int32, Utf8), values shared by all batches |
-//! | [`foreign_key`], [`parent`] | those of the parent's column |
+//! | [`foreign_key`], [`foreign_row`], [`parent`] | those of the parent's column |
 
 mod categories;
 mod primitives;
@@ -27,16 +27,14 @@ use arrow_array::{Array, ArrayRef, make_array};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field};
 
+pub(crate) use categories::{Categories, category_type};
 pub use categories::{category, weighted};
 #[cfg(feature = "rand_distr")]
 pub use primitives::distribution;
-pub use primitives::{
-    boolean, date, decimal, float, int32, integer, sequence, timestamp, uniform,
-};
-pub use relations::{ForeignKey, foreign_key, parent};
+pub use primitives::{boolean, date, decimal, float, int32, integer, sequence, timestamp, uniform};
+pub use relations::{ForeignKey, foreign_key, foreign_row, parent};
 pub use text::text;
-pub(crate) use text::{ascii, strings};
-pub(crate) use categories::{Categories, category_type};
+pub(crate) use text::ascii;
 
 use crate::error::{Error, Result};
 use crate::hints::{self, Hints};
@@ -101,7 +99,11 @@ impl Column {
     pub fn new(
         build: impl FnOnce(&Context<'_>) -> Result<(DataType, Arc<dyn Values>)> + Send + 'static,
     ) -> Self {
-        Self { build: Box::new(build), hints: Hints::default(), nulls: None }
+        Self {
+            build: Box::new(build),
+            hints: Hints::default(),
+            nulls: None,
+        }
     }
 
     /// One line on what it is.
@@ -147,11 +149,18 @@ impl Column {
         let nullable = self.nulls.is_some();
         let values = match self.nulls {
             None => values,
-            Some(null) => Arc::new(Nullable { values, null, stream: context.stream.named("null") }),
+            Some(null) => Arc::new(Nullable {
+                values,
+                null,
+                stream: context.stream.named("null"),
+            }),
         };
         let field = Field::new(context.column, data_type, nullable)
             .with_metadata(self.hints.into_metadata());
-        Ok(Built { field: Arc::new(field), values })
+        Ok(Built {
+            field: Arc::new(field),
+            values,
+        })
     }
 }
 

@@ -145,7 +145,13 @@ pub fn timestamp(at: impl Fn(Stream, u64) -> i64 + Send + Sync + 'static) -> Col
 /// Boolean from the column's stream and the row number.
 pub fn boolean(at: impl Fn(Stream, u64) -> bool + Send + Sync + 'static) -> Column {
     Column::new(move |context| {
-        Ok((DataType::Boolean, Arc::new(Booleans { stream: context.stream, at })))
+        Ok((
+            DataType::Boolean,
+            Arc::new(Booleans {
+                stream: context.stream,
+                at,
+            }),
+        ))
     })
 }
 

@@ -16,8 +16,14 @@ use crate::table::Table;
 /// A foreign key to be refined: give it to a builder as it is, or make it skewed first.
 pub struct ForeignKey {
     parent: Table,
-    exponent: f64,
+    pick: PickRow,
     nulls: f64,
+}
+
+enum PickRow {
+    /// By Zipf's law; 0 is even.
+    Exponent(f64),
+    By(RowOf),
 }
 
 /// The primary key of a row of `parent`, every row equally likely unless [`ForeignKey::zipf`].
@@ -25,7 +31,11 @@ pub struct ForeignKey {
 /// The parent is the table's handle; nothing of it is made or kept. Its key is the one column
 /// that is hinted as primary, or else its first column.
 pub fn foreign_key(parent: &Table) -> ForeignKey {
-    ForeignKey { parent: parent.clone(), exponent: 0.0, nulls: 0.0 }
+    ForeignKey {
+        parent: parent.clone(),
+        pick: PickRow::Exponent(0.0),
+        nulls: 0.0,
+    }
 }
 
 impl ForeignKey {
@@ -33,7 +43,7 @@ impl ForeignKey {
     /// are is drawn too: they are not the first rows.
     #[must_use]
     pub fn zipf(mut self, exponent: f64) -> Self {
-        self.exponent = exponent;
+        self.pick = PickRow::Exponent(exponent);
         self
     }
 
@@ -57,7 +67,11 @@ impl From<ForeignKey> for Column {
         let column = Self::new(move |context| key.build(context))
             .hint(hints::PARENT, &reference)
             .hint(hints::ENCODING, "delta");
-        if nulls > 0.0 { column.nulls(nulls) } else { column }
+        if nulls > 0.0 {
+            column.nulls(nulls)
+        } else {
+            column
+        }
     }
 }
 
@@ -69,34 +83,63 @@ impl ForeignKey {
             let reason = format!("its parent {} has no rows", self.parent.name());
             return Err(context.refuse(reason));
         }
-        if !self.exponent.is_finite() || self.exponent < 0.0 {
-            let reason = format!("a Zipf exponent is 0 or more, not {}", self.exponent);
-            return Err(context.refuse(reason));
-        }
-        let data_type = self.parent.schema().field(key_column).data_type().clone();
-        let pick = if self.exponent > 0.0 {
-            Pick::Skewed {
-                ranks: Box::new(Zipf::new(count, self.exponent, 0.0)),
+        let pick = match self.pick {
+            PickRow::By(at) => Pick::By(at),
+            PickRow::Exponent(0.0) => Pick::Even(count),
+            PickRow::Exponent(exponent) if exponent.is_finite() && exponent > 0.0 => Pick::Skewed {
+                ranks: Box::new(Zipf::new(count, exponent, 0.0)),
                 order: Permutation::new(context.stream.named("order"), count),
+            },
+            PickRow::Exponent(exponent) => {
+                let reason = format!("a Zipf exponent is 0 or more, not {exponent}");
+                return Err(context.refuse(reason));
             }
-        } else {
-            Pick::Even(count)
         };
-        let values =
-            ParentKeys { stream: context.stream, parent: self.parent, key_column, pick };
+        let data_type = self.parent.schema().field(key_column).data_type().clone();
+        let values = ParentKeys {
+            stream: context.stream,
+            parent: self.parent,
+            key_column,
+            pick,
+        };
         Ok((data_type, Arc::new(values)))
     }
 }
 
 fn key_column(parent: &Table) -> usize {
     let is_key = |field: &Arc<arrow_schema::Field>| field.metadata().contains_key(hints::KEY);
-    parent.schema().fields().iter().position(is_key).unwrap_or(0)
+    parent
+        .schema()
+        .fields()
+        .iter()
+        .position(is_key)
+        .unwrap_or(0)
+}
+
+/// The primary key of the parent's row that the function names, from the column's stream and the
+/// row number.
+pub fn foreign_row(
+    parent: &Table,
+    at: impl Fn(Stream, u64) -> u64 + Send + Sync + 'static,
+) -> Column {
+    ForeignKey {
+        parent: parent.clone(),
+        pick: PickRow::By(Box::new(at)),
+        nulls: 0.0,
+    }
+    .into()
 }
 
 enum Pick {
     Even(u64),
-    Skewed { ranks: Box<Zipf>, order: Permutation },
+    Skewed {
+        ranks: Box<Zipf>,
+        order: Permutation,
+    },
+    By(RowOf),
 }
+
+type RowOf = Box<dyn Fn(Stream, u64) -> u64 + Send + Sync>;
 
 struct ParentKeys {
     stream: Stream,
@@ -111,7 +154,8 @@ impl ParentKeys {
         first
             + match &self.pick {
                 Pick::Even(count) => self.stream.below(row, *count),
-                Pick::Skewed { ranks, order } => order.forward(ranks.draw(self.stream.fork(row))),
+                Pick::Skewed { ranks, order } => order.forward(ranks.draw(self.stream.at(row))),
+                Pick::By(at) => return at(self.stream, row),
             }
     }
 }
@@ -119,7 +163,9 @@ impl ParentKeys {
 impl Values for ParentKeys {
     fn take(&self, rows: &Rows<'_>) -> ArrayRef {
         let parents: Vec<u64> = rows.map(|row| self.parent_row(row));
-        self.parent.make(&Rows::List(&parents), &[self.key_column]).swap_remove(0)
+        self.parent
+            .make(&Rows::List(&parents), &[self.key_column])
+            .swap_remove(0)
     }
 
     fn parent_rows(&self, rows: &Rows<'_>) -> Option<(&Table, Vec<u64>)> {
@@ -133,7 +179,10 @@ impl Values for ParentKeys {
 pub fn parent(key: &str, column: &str) -> Column {
     let (key, column) = (key.to_owned(), column.to_owned());
     Column::new(move |context| {
-        let built = context.built.iter().find(|built| built.field.name() == &key);
+        let built = context
+            .built
+            .iter()
+            .find(|built| built.field.name() == &key);
         let Some(foreign) = built else {
             let reason = format!("no column {key} stands before it; define the foreign key first");
             return Err(context.refuse(reason));
@@ -143,7 +192,10 @@ pub fn parent(key: &str, column: &str) -> Column {
         };
         let index = table.column_index(&column)?;
         let data_type = table.schema().field(index).data_type().clone();
-        let values = ParentAttribute { key: foreign.values.clone(), column: index };
+        let values = ParentAttribute {
+            key: foreign.values.clone(),
+            column: index,
+        };
         Ok((data_type, Arc::new(values)))
     })
 }
@@ -156,9 +208,9 @@ struct ParentAttribute {
 impl Values for ParentAttribute {
     fn take(&self, rows: &Rows<'_>) -> ArrayRef {
         match self.key.parent_rows(rows) {
-            Some((table, parents)) => {
-                table.make(&Rows::List(&parents), &[self.column]).swap_remove(0)
-            }
+            Some((table, parents)) => table
+                .make(&Rows::List(&parents), &[self.column])
+                .swap_remove(0),
             None => unreachable!("checked when the table was built"),
         }
     }

@@ -14,8 +14,16 @@ use crate::seed::Stream;
 /// Utf8; the function appends the row's text to the string it is given, which already holds the
 /// rows before it.
 pub fn text(at: impl Fn(Stream, u64, &mut String) + Send + Sync + 'static) -> Column {
-    Column::new(move |context| Ok((DataType::Utf8, Arc::new(Text { stream: context.stream, at }))))
-        .hint(hints::ENCODING, "plain")
+    Column::new(move |context| {
+        Ok((
+            DataType::Utf8,
+            Arc::new(Text {
+                stream: context.stream,
+                at,
+            }),
+        ))
+    })
+    .hint(hints::ENCODING, "plain")
 }
 
 struct Text<F> {

@@ -89,10 +89,21 @@ mod tests {
 
     #[test]
     fn sums_are_exact_for_any_mean() {
-        for (mean, cap) in [(1.0, 10), (2.5, 10), (9.9, 10), (10.0, 10), (3.0, 1), (1.37, 4)] {
+        for (mean, cap) in [
+            (1.0, 10),
+            (2.5, 10),
+            (9.9, 10),
+            (10.0, 10),
+            (3.0, 1),
+            (1.37, 4),
+        ] {
             let set = Geometric::multiset(1024, mean, cap);
             let mean = mean.clamp(1.0, f64::from(cap));
-            assert_eq!(set.total(), libm::round(1024.0 * mean) as u64, "{mean} {cap}");
+            assert_eq!(
+                set.total(),
+                libm::round(1024.0 * mean) as u64,
+                "{mean} {cap}"
+            );
             assert!(set.counts().iter().all(|count| (1..=cap).contains(count)));
         }
     }

@@ -20,8 +20,13 @@ impl Softmax {
     /// For rows of that many classes.
     pub fn new(classes: usize) -> Self {
         // Harmonic weights: the first of 30 classes wins a quarter of the rows.
-        let weights: Vec<u64> = (1..=classes as u64).map(|rank| 1_000_000_000 / rank).collect();
-        Self { classes, favourites: super::Weighted::new(&weights) }
+        let weights: Vec<u64> = (1..=classes as u64)
+            .map(|rank| 1_000_000_000 / rank)
+            .collect();
+        Self {
+            classes,
+            favourites: super::Weighted::new(&weights),
+        }
     }
 
     /// Fills one row: `row` draws, classes in order. The sum is 1 within 1e-12.

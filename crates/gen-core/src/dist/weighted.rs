@@ -1,7 +1,5 @@
 //! Weighted categories by Walker's alias method, in integers.
 
-
-
 /// Categories `0..n` with integer weights: one table look-up a draw (about 3 ns).
 ///
 /// Shares are exact to 2^-32. At most 2^20 categories; weights may be zero, not all of them.
@@ -33,18 +31,33 @@ impl Weighted {
         let n = weights.len() as u128;
         let total: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
         if total == 0 {
-            let cells = (0..weights.len() as u32).map(|at| Cell { threshold: u32::MAX, other: at });
-            return Self { cells: cells.collect() };
+            let cells = (0..weights.len() as u32).map(|at| Cell {
+                threshold: u32::MAX,
+                other: at,
+            });
+            return Self {
+                cells: cells.collect(),
+            };
         }
         // A cell holds `total`; category i brings `weight * n` to share out among the cells.
-        let mut left: Vec<u128> = weights.iter().map(|&weight| u128::from(weight) * n).collect();
+        let mut left: Vec<u128> = weights
+            .iter()
+            .map(|&weight| u128::from(weight) * n)
+            .collect();
         let (mut small, mut large): (Vec<usize>, Vec<usize>) =
             (0..weights.len()).partition(|&at| left[at] < total);
-        let mut cells: Vec<Cell> =
-            (0..weights.len() as u32).map(|at| Cell { threshold: u32::MAX, other: at }).collect();
+        let mut cells: Vec<Cell> = (0..weights.len() as u32)
+            .map(|at| Cell {
+                threshold: u32::MAX,
+                other: at,
+            })
+            .collect();
         while let (Some(poor), Some(&rich)) = (small.pop(), large.last()) {
             let threshold = (left[poor] << 32) / total;
-            cells[poor] = Cell { threshold: threshold as u32, other: rich as u32 };
+            cells[poor] = Cell {
+                threshold: threshold as u32,
+                other: rich as u32,
+            };
             left[rich] -= total - left[poor];
             if left[rich] < total {
                 large.pop();
@@ -71,7 +84,11 @@ impl Weighted {
         let product = u128::from(bits) * self.cells.len() as u128;
         let at = (product >> 64) as usize;
         let cell = self.cells[at];
-        if ((product >> 32) as u32) < cell.threshold { at } else { cell.other as usize }
+        if ((product >> 32) as u32) < cell.threshold {
+            at
+        } else {
+            cell.other as usize
+        }
     }
 }
 
@@ -92,7 +109,10 @@ mod tests {
         }
         for (count, weight) in counts.iter().zip(weights) {
             let expected = (draws * weight) as f64 / 1000.0;
-            assert!((*count as f64 - expected).abs() <= 5.0 * expected.sqrt(), "{count} {expected}");
+            assert!(
+                (*count as f64 - expected).abs() <= 5.0 * expected.sqrt(),
+                "{count} {expected}"
+            );
         }
     }
 

@@ -5,15 +5,15 @@ use crate::seed::Stream;
 
 /// Up to this many ranks are drawn from an alias table (at most 512 KiB); more by
 /// rejection-inversion.
-pub const TABLE_RANKS: u64 = 65_536;
+const TABLE_RANKS: u64 = 65_536;
 
 /// Zipf-Mandelbrot over ranks `0..n`, of which 0 is the most frequent.
 ///
 /// ```
-/// use lakeseed_gen_core::{dist::Zipf, seed::Stream};
+/// use lakeseed_gen_core::dist::Zipf;
 ///
 /// let popular = Zipf::new(1000, 1.1, 0.0);
-/// assert!(popular.draw(Stream::root("z", 1, 1).fork(0)) < 1000);
+/// assert!(popular.draw(0x1234_5678_9ABC_DEF0) < 1000);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Zipf {
@@ -74,12 +74,12 @@ impl Zipf {
         self.ranks
     }
 
-    /// The rank, from 0, that this row's own stream chooses.
+    /// The rank, from 0, that these random bits choose.
     #[inline]
-    pub fn draw(&self, row: Stream) -> u64 {
+    pub fn draw(&self, bits: u64) -> u64 {
         match &self.method {
-            Method::Table(table) => table.draw(row.at(0)) as u64,
-            Method::Rejection(rejection) => rejection.draw(row),
+            Method::Table(table) => table.draw(bits) as u64,
+            Method::Rejection(rejection) => rejection.draw(Stream::of_bits(bits)),
         }
     }
 }
@@ -97,7 +97,11 @@ fn weight_sum(n: u64, s: f64, q: f64) -> f64 {
 
 /// The antiderivative of `x^-s`.
 fn antiderivative(x: f64, s: f64) -> f64 {
-    if (s - 1.0).abs() < 1e-9 { libm::log(x) } else { libm::pow(x, 1.0 - s) / (1.0 - s) }
+    if (s - 1.0).abs() < 1e-9 {
+        libm::log(x)
+    } else {
+        libm::pow(x, 1.0 - s) / (1.0 - s)
+    }
 }
 
 /// Rejection-inversion: two or three evaluations of pow a draw, no table.
@@ -127,8 +131,8 @@ impl Rejection {
             let u = self.low + row.unit(attempt) * (self.high - self.low);
             let x = self.inverse(u) - self.q;
             let rank = libm::round(x).clamp(1.0, self.n as f64);
-            let accept = antiderivative(rank + 0.5 + self.q, self.s)
-                - libm::pow(rank + self.q, -self.s);
+            let accept =
+                antiderivative(rank + 0.5 + self.q, self.s) - libm::pow(rank + self.q, -self.s);
             if u >= accept {
                 return rank as u64 - 1;
             }

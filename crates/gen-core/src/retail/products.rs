@@ -1,0 +1,339 @@
+//! `products`: what is sold. Season groups are slices of a permuted id; everything else about a
+//! product follows from its position there.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::column::{category, decimal, sequence, text};
+use crate::dist::{Weighted, Zipf};
+use crate::error::Result;
+use crate::permute::Permutation;
+use crate::seed::{Stream, below};
+use crate::slices::Slices;
+use crate::table::Table;
+
+pub(super) const NAME: &str = "products";
+pub(super) const ABOUT: &str = "a product: a line in a size and a flavour";
+/// The code has ten characters, of which nine are digits.
+pub(super) const LIMIT: (u64, &str) = (1_000_000_000, ", as many as there are product codes");
+
+/// Zipf-Mandelbrot exponent of lines over the products of a season group (domain rule).
+const EXPONENT: f64 = 1.05;
+/// The most that one product has of all lines (domain rule); a group's first may have so much of
+/// its group, which is less of the whole.
+const FIRST_SHARE: f64 = 0.005;
+
+/// Products by season group, in per cent: cold drinks, all year round, winter drinks.
+const GROUP_SHARES: [u64; 3] = [55, 30, 15];
+
+/// Lines sold by month, of the three groups in per cent. The southern summer is December to March.
+const GROUP_BY_MONTH: [[u64; 3]; 12] = [
+    [68, 26, 6],
+    [67, 27, 6],
+    [62, 29, 9],
+    [55, 31, 14],
+    [47, 33, 20],
+    [41, 34, 25],
+    [39, 34, 27],
+    [42, 34, 24],
+    [49, 32, 19],
+    [55, 31, 14],
+    [61, 29, 10],
+    [67, 27, 6],
+];
+
+/// A product line: its brand name, category and price of its smallest size, cents.
+struct Line {
+    name: &'static str,
+    category: usize,
+    price: u64,
+}
+
+const CATEGORIES: [&str; 9] = [
+    "Refrigerante",
+    "Suco",
+    "Água",
+    "Cerveja",
+    "Chá gelado",
+    "Leite",
+    "Vinho",
+    "Achocolatado",
+    "Chá quente",
+];
+
+const fn line(name: &'static str, category: usize, price: u64) -> Line {
+    Line { name, category, price }
+}
+
+/// Made-up brands, ordered by season group.
+const LINES: [Line; 18] = [
+    line("Serra Cola", 0, 349),
+    line("Guaraná Jaci", 0, 329),
+    line("Sol Citrus", 0, 299),
+    line("Pomar do Vale", 1, 459),
+    line("Fruta Viva", 1, 519),
+    line("Fonte Clara", 2, 281),
+    line("Águas da Neblina", 2, 289),
+    line("Cervejaria Aurora", 3, 489),
+    line("Malte Real", 3, 649),
+    line("Chá Brisa", 4, 399),
+    line("Laticínios Campo Bom", 5, 429),
+    line("Leite da Colina", 5, 389),
+    line("Vinícola Dois Rios", 6, 1190),
+    line("Adega Mirante", 6, 1390),
+    line("Choco Bom", 7, 559),
+    line("Cacau do Norte", 7, 629),
+    line("Chá da Serra", 8, 499),
+    line("Infusões Jatobá", 8, 579),
+];
+
+/// Where each group's lines stand in [`LINES`].
+const GROUP_LINES: [(u64, u64); 3] = [(0, 10), (10, 14), (14, 18)];
+
+const PACKAGINGS: [&str; 3] = ["Garrafa", "PET", "Lata"];
+
+/// Sizes with their packaging and their price in hundredths of the smallest size's.
+const SIZES: [(&str, usize, u64); 6] = [
+    ("350 ml", 2, 100),
+    ("470 ml", 2, 125),
+    ("700 ml", 0, 160),
+    ("1 Litro", 0, 195),
+    ("1,5 Litros", 1, 235),
+    ("2 Litros", 1, 265),
+];
+
+/// Sizes by weight: cans and two litres sell most.
+const SIZE_WEIGHTS: [u64; 6] = [28, 10, 14, 18, 12, 18];
+
+const FLAVOURS: [&str; 12] = [
+    "Tradicional",
+    "Limão",
+    "Laranja",
+    "Uva",
+    "Maracujá",
+    "Pêssego",
+    "Abacaxi",
+    "Morango",
+    "Manga",
+    "Acerola",
+    "Zero",
+    "Gengibre",
+];
+
+/// List prices stay inside this range, in cents (domain rule).
+const PRICES: (i64, i64) = (281, 3801);
+
+/// The arithmetic of products.
+#[derive(Debug, Clone)]
+pub(super) struct Products {
+    pub(super) count: u64,
+    order: Permutation,
+    groups: Slices,
+    popularity: Vec<Zipf>,
+    /// The season group by month: thresholds of 2^16.
+    season: [[u64; 2]; 12],
+    sizes: Weighted,
+    attributes: Stream,
+    costs: Stream,
+    drift: Stream,
+}
+
+/// What a product is, besides its price.
+#[derive(Debug, Clone, Copy)]
+struct Attributes {
+    line: usize,
+    size: usize,
+    flavour: usize,
+    bits: u64,
+}
+
+impl Products {
+    pub(super) fn new(dataset: Stream, count: u64, skew: f64) -> Self {
+        let stream = dataset.named(NAME);
+        let groups = Slices::new(count, &GROUP_SHARES);
+        let popularity = |group| {
+            let members = groups.members(group);
+            Zipf::with_first_at_most(members.end - members.start, EXPONENT * skew, FIRST_SHARE)
+        };
+        Self {
+            count,
+            order: Permutation::new(stream.named("order"), count),
+            popularity: (0..GROUP_SHARES.len()).map(popularity).collect(),
+            groups,
+            season: GROUP_BY_MONTH
+                .map(|[cold, all_year, _]| [cold * 65_536 / 100, (cold + all_year) * 65_536 / 100]),
+            sizes: Weighted::new(&SIZE_WEIGHTS),
+            attributes: stream.named("attributes"),
+            costs: stream.named("unit_cost"),
+            drift: stream.named("price_drift"),
+        }
+    }
+
+    /// The position of a product sold in that month, 1 to 12.
+    #[inline]
+    pub(super) fn draw(&self, month: i32, bits: u64) -> u64 {
+        // The low 16 bits choose the group; the rank needs the high ones only.
+        let [cold, all_year] = self.season[month as usize - 1];
+        let choice = bits & 0xFFFF;
+        let group = usize::from(choice >= cold) + usize::from(choice >= all_year);
+        self.groups.members(group).start + self.popularity[group].draw(bits)
+    }
+
+    /// The row of a position.
+    #[inline]
+    pub(super) fn row(&self, position: u64) -> u64 {
+        self.order.inverse(position)
+    }
+
+    #[inline]
+    fn attributes(&self, position: u64) -> Attributes {
+        let bits = self.attributes.at(position);
+        let (first, end) = GROUP_LINES[self.groups.of(position)];
+        let line = first + below(bits, end - first);
+        // Other parts of the same bits for the other choices.
+        let size = self.sizes.draw(bits.rotate_left(16));
+        let flavour = below(bits.rotate_left(40), FLAVOURS.len() as u64) as usize;
+        Attributes {
+            line: line as usize,
+            size,
+            flavour,
+            bits,
+        }
+    }
+
+    /// The list price of a position, in cents.
+    #[inline]
+    pub(super) fn list_price(&self, position: u64) -> i64 {
+        let attributes = self.attributes(position);
+        let usual = LINES[attributes.line].price * SIZES[attributes.size].2;
+        // Within 10 % of what line and size would cost: flavours differ.
+        let factor = 900 + below(attributes.bits.rotate_left(52), 201);
+        ((usual * factor / 100_000) as i64).clamp(PRICES.0, PRICES.1)
+    }
+
+    /// The price of a position in a month, in cents: the list price, within 5 % (domain rule).
+    ///
+    /// Months count on from year to year, so that a price drifts and does not come back.
+    #[inline]
+    pub(super) fn price_in(&self, position: u64, month: i32) -> i64 {
+        let basis_points = self
+            .drift
+            .fork(position)
+            .between(month as u64, 9500, 10_500);
+        (self.list_price(position) * basis_points + 5000) / 10_000
+    }
+
+    fn position(&self, row: u64) -> u64 {
+        self.order.forward(row)
+    }
+
+    fn of_row(&self, row: u64) -> Attributes {
+        self.attributes(self.position(row))
+    }
+
+    /// What the product costs the distributor: 55 to 75 % of its list price.
+    pub(super) fn unit_cost(&self, row: u64) -> i64 {
+        let position = self.position(row);
+        self.list_price(position) * self.costs.between(position, 55, 75) / 100
+    }
+}
+
+/// The table.
+pub(super) fn table(dataset: Stream, products: &Arc<Products>) -> Result<Table> {
+    let codes = Permutation::new(dataset.named(NAME).named("code"), LIMIT.0);
+    let model = || products.clone();
+    Table::builder(NAME, products.count)
+        .about(ABOUT)
+        .stream(dataset)
+        .first_key(1)
+        .column("product_id", sequence(1).key().doc("1..n"))
+        .column(
+            "code",
+            text(move |_, row, out| {
+                out.push('P');
+                super::push_padded(out, codes.forward(row), 9);
+            })
+            .doc("P and nine digits, unique"),
+        )
+        .column("name", {
+            let model = model();
+            text(move |_, row, out| {
+                let product = model.of_row(row);
+                let (line, size) = (LINES[product.line].name, SIZES[product.size].0);
+                let _ = write!(out, "{line} - {size} - {}", FLAVOURS[product.flavour]);
+            })
+            .doc("line - size - flavour, as in their columns")
+        })
+        .column("line", {
+            let model = model();
+            category(LINES.map(|line| line.name), move |_, row| {
+                model.of_row(row).line
+            })
+        })
+        .column("packaging", {
+            let model = model();
+            category(PACKAGINGS, move |_, row| SIZES[model.of_row(row).size].1)
+        })
+        .column("size", {
+            let model = model();
+            category(SIZES.map(|size| size.0), move |_, row| {
+                model.of_row(row).size
+            })
+        })
+        .column("flavour", {
+            let model = model();
+            category(FLAVOURS, move |_, row| model.of_row(row).flavour)
+        })
+        .column("category", {
+            let model = model();
+            category(CATEGORIES, move |_, row| {
+                LINES[model.of_row(row).line].category
+            })
+        })
+        .column("list_price", {
+            let model = model();
+            decimal(12, 2, move |_, row| model.list_price(model.position(row)))
+        })
+        .column("unit_cost", {
+            let model = model();
+            decimal(12, 2, move |_, row| model.unit_cost(row)).doc("below the list price")
+        })
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_stand_with_their_group() {
+        for (group, (first, end)) in GROUP_LINES.into_iter().enumerate() {
+            assert!(
+                LINES[first as usize..end as usize]
+                    .iter()
+                    .all(|line| line.group == group)
+            );
+        }
+        assert!(
+            GROUP_BY_MONTH
+                .iter()
+                .all(|shares| shares.iter().sum::<u64>() == 100)
+        );
+    }
+
+    #[test]
+    fn prices_stay_in_their_range() {
+        let products = Products::new(Stream::root("retail", 1, 42), 10_000, 1.0);
+        let prices: Vec<i64> = (0..10_000).map(|at| products.list_price(at)).collect();
+        assert!(
+            prices
+                .iter()
+                .all(|price| (PRICES.0..=PRICES.1).contains(price))
+        );
+        assert!(prices.contains(&PRICES.0) && prices.iter().any(|&price| price > 3600));
+        for at in 0..1000 {
+            let (list, paid) = (products.list_price(at), products.price_in(at, 7));
+            assert!((paid - list).abs() * 20 <= list + 20, "{list} {paid}");
+        }
+    }
+}
