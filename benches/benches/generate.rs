@@ -5,6 +5,10 @@ use lakeseed_gen_core::predictions::Predictions;
 use lakeseed_gen_core::retail::Retail;
 use lakeseed_gen_core::{Settings, Table};
 
+/// The allocator of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Reads rows in the middle of a table and drops them.
 fn scan(bench: &mut Criterion, id: &str, table: &Table, columns: Option<&[&str]>) {
     const ROWS: u64 = 1 << 18;
@@ -15,11 +19,15 @@ fn scan(bench: &mut Criterion, id: &str, table: &Table, columns: Option<&[&str]>
         bencher.iter(|| {
             let mut scan = table.rows(first..first + ROWS);
             if let Some(columns) = columns {
-                scan = scan.columns(columns.iter().copied()).expect("columns exist");
+                scan = scan
+                    .columns(columns.iter().copied())
+                    .expect("columns exist");
             }
-            let rows: usize = scan.reader().expect("rows exist").map(|batch| {
-                batch.expect("making rows cannot fail").num_rows()
-            }).sum();
+            let rows: usize = scan
+                .reader()
+                .expect("rows exist")
+                .map(|batch| batch.expect("making rows cannot fail").num_rows())
+                .sum();
             assert_eq!(rows as u64, ROWS);
         });
     });
@@ -31,18 +39,50 @@ fn generate(bench: &mut Criterion) {
     let items = retail.invoice_items();
     let plain = ["invoice_id", "line_number", "quantity", "issued_at", "day"];
     scan(bench, "invoice_items/plain", items, Some(&plain));
-    let with_product = ["invoice_id", "line_number", "quantity", "issued_at", "day", "product_id"];
-    scan(bench, "invoice_items/with_product", items, Some(&with_product));
+    let with_product = [
+        "invoice_id",
+        "line_number",
+        "quantity",
+        "issued_at",
+        "day",
+        "product_id",
+    ];
+    scan(
+        bench,
+        "invoice_items/with_product",
+        items,
+        Some(&with_product),
+    );
     scan(bench, "invoice_items/all", items, None);
     scan(bench, "invoices/all", retail.invoices(), None);
-    scan(bench, "invoices/net_total", retail.invoices(), Some(&["net_total"]));
-    scan(bench, "invoices/item_count", retail.invoices(), Some(&["item_count"]));
+    scan(
+        bench,
+        "invoices/net_total",
+        retail.invoices(),
+        Some(&["net_total"]),
+    );
+    scan(
+        bench,
+        "invoices/item_count",
+        retail.invoices(),
+        Some(&["item_count"]),
+    );
     let ten = Settings::new().scale(10.0);
-    scan(bench, "customers/all", Retail::new(&ten).expect("valid").customers(), None);
+    scan(
+        bench,
+        "customers/all",
+        Retail::new(&ten).expect("valid").customers(),
+        None,
+    );
     for mode in ["uniform", "simplex"] {
         let settings = Settings::new().parameter("mode", mode);
         let predictions = Predictions::new(&settings).expect("valid");
-        scan(bench, &format!("predictions/{mode}"), predictions.predictions(), None);
+        scan(
+            bench,
+            &format!("predictions/{mode}"),
+            predictions.predictions(),
+            None,
+        );
     }
 }
 

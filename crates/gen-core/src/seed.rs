@@ -42,7 +42,7 @@ pub const fn unit(bits: u64) -> f64 {
 /// assert_eq!(names.at(7_000_000), names.at(7_000_000));
 /// assert_ne!(names.at(0), Stream::root("pets", 1, 43).named("pets").named("name").at(0));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stream(u64);
 
 impl Stream {

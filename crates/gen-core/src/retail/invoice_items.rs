@@ -9,12 +9,13 @@ use arrow_array::{ArrayRef, ArrowPrimitiveType};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::invoices::{MOMENT, MONEY, array, array_of, by_time};
-use super::lines::{Line, Span, spans};
+use super::lines::{Line, MAX_LINES, Span, spans};
 use super::sales::{Sales, months_since_epoch};
 use crate::calendar::Day;
 use crate::error::Result;
 use crate::hints::{self, Hints};
 use crate::rows::Rows;
+use crate::seed::Stream;
 use crate::table::{Generate, Partition};
 
 pub(super) const NAME: &str = "invoice_items";
@@ -138,6 +139,7 @@ impl Generate for InvoiceItems {
             spans: spans(&self.sales, rows),
             count: rows.len(),
             products: OnceCell::new(),
+            draws: OnceCell::new(),
             lines: OnceCell::new(),
         };
         columns
@@ -167,6 +169,7 @@ struct Batch<'a> {
     spans: Vec<Span>,
     count: usize,
     products: OnceCell<Vec<u64>>,
+    draws: OnceCell<Vec<Draw>>,
     lines: OnceCell<Vec<Line>>,
 }
 
@@ -175,13 +178,7 @@ impl Batch<'_> {
         let sales = self.sales;
         match column {
             Column::InvoiceId => self.repeat::<Int64Type>(|span| span.invoice as i64 + 1),
-            Column::LineNumber => {
-                let mut values = Vec::with_capacity(self.count);
-                for span in &self.spans {
-                    values.extend(span.lines().map(|line| line as i32 + 1));
-                }
-                array::<Int32Type>(values)
-            }
+            Column::LineNumber => array::<Int32Type>(self.line_numbers(1)),
             Column::ProductId => {
                 let ids = self
                     .products()
@@ -202,13 +199,8 @@ impl Batch<'_> {
     }
 
     /// The same value for all lines of a span.
-    fn repeat<T: ArrowPrimitiveType>(&self, mut at: impl FnMut(&Span) -> T::Native) -> ArrayRef {
-        let mut values = Vec::with_capacity(self.count);
-        for span in &self.spans {
-            let value = at(span);
-            values.extend(span.lines().map(|_| value));
-        }
-        array::<T>(values)
+    fn repeat<T: ArrowPrimitiveType>(&self, at: impl FnMut(&Span) -> T::Native) -> ArrayRef {
+        array::<T>(repeat(&self.spans, self.count, at))
     }
 
     fn of_day<T: ArrowPrimitiveType>(&self, at: impl Fn(&Span, &Day) -> T::Native) -> ArrayRef {
@@ -216,19 +208,45 @@ impl Batch<'_> {
         self.repeat::<T>(|span| at(span, walk.day(span.invoice)))
     }
 
+    /// The line of each row, counted from `first`.
+    fn line_numbers(&self, first: i32) -> Vec<i32> {
+        const NUMBERS: [i32; 2 * MAX_LINES] = {
+            let mut numbers = [0; 2 * MAX_LINES];
+            let mut at = 0;
+            while at < numbers.len() {
+                numbers[at] = at as i32;
+                at += 1;
+            }
+            numbers
+        };
+        each_span(&self.spans, self.count, |span, out| {
+            let from = usize::from(span.first) + first as usize;
+            out.copy_from_slice(&NUMBERS[from..from + MAX_LINES]);
+        })
+    }
+
+    /// What the lines of each row's invoice draw from.
+    fn draws(&self) -> &[Draw] {
+        self.draws.get_or_init(|| {
+            let sales = self.sales;
+            repeat(&self.spans, self.count, |span| Draw {
+                segment: sales.segment(span.invoice),
+                stream: sales.line_stream(span.invoice),
+            })
+        })
+    }
+
     /// Quantities alone cost less than whole lines.
     fn quantities(&self) -> Vec<i32> {
         if let Some(lines) = self.lines.get() {
             return lines.iter().map(|line| line.quantity).collect();
         }
-        let mut values = Vec::with_capacity(self.count);
-        for span in &self.spans {
-            let segment = self.sales.segment(span.invoice);
-            let stream = self.sales.line_stream(span.invoice);
-            let quantity = |line| self.sales.quantity(segment, stream.at(line as u64));
-            values.extend(span.lines().map(quantity));
-        }
-        values
+        let rows = self.draws().iter().zip(self.line_numbers(0));
+        rows.map(|(draw, line)| {
+            self.sales
+                .quantity(draw.segment, draw.stream.at(line as u64))
+        })
+        .collect()
     }
 
     /// The position of each line's product.
@@ -248,20 +266,21 @@ impl Batch<'_> {
 
     fn lines(&self) -> &[Line] {
         self.lines.get_or_init(|| {
-            let mut positions = self.products().iter();
             let mut walk = self.sales.calendar.walk();
-            let mut values = Vec::with_capacity(self.count);
-            for span in &self.spans {
-                let month = months_since_epoch(walk.day(span.invoice));
-                let segment = self.sales.segment(span.invoice);
-                let stream = self.sales.line_stream(span.invoice);
-                let lines = span.lines().zip(positions.by_ref());
-                values.extend(lines.map(|(line, &position)| {
-                    self.sales
-                        .line(segment, position, month, stream.at(line as u64))
-                }));
-            }
-            values
+            let months = repeat(&self.spans, self.count, |span| {
+                months_since_epoch(walk.day(span.invoice))
+            });
+            let rows = self
+                .draws()
+                .iter()
+                .zip(self.line_numbers(0))
+                .zip(self.products())
+                .zip(months);
+            rows.map(|(((draw, line), &position), month)| {
+                self.sales
+                    .line(draw.segment, position, month, draw.stream.at(line as u64))
+            })
+            .collect()
         })
     }
 
@@ -269,4 +288,41 @@ impl Batch<'_> {
         let values = self.lines().iter().map(|line| i128::from(at(line)));
         Arc::new(array_of::<Decimal128Type>(values.collect()).with_data_type(MONEY))
     }
+}
+
+/// What the lines of one invoice draw from.
+#[derive(Debug, Clone, Copy, Default)]
+struct Draw {
+    segment: usize,
+    stream: Stream,
+}
+
+/// A value per row, the same for all lines of a span.
+fn repeat<T: Copy + Default>(
+    spans: &[Span],
+    count: usize,
+    mut at: impl FnMut(&Span) -> T,
+) -> Vec<T> {
+    each_span(spans, count, |span, out| *out = [at(span); MAX_LINES])
+}
+
+/// A value per row, written span by span.
+///
+/// Always as many values as the longest invoice has lines, of which the next span overwrites those
+/// that are too many: a copy of fixed size beats a loop of unforeseeable length.
+fn each_span<T: Copy + Default>(
+    spans: &[Span],
+    count: usize,
+    mut write: impl FnMut(&Span, &mut [T; MAX_LINES]),
+) -> Vec<T> {
+    let mut values = vec![T::default(); count + MAX_LINES];
+    let mut at = 0;
+    for span in spans {
+        if let Some(out) = values[at..].first_chunk_mut() {
+            write(span, out);
+        }
+        at += span.lines().len();
+    }
+    values.truncate(count);
+    values
 }

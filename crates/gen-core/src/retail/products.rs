@@ -62,7 +62,11 @@ const CATEGORIES: [&str; 9] = [
 ];
 
 const fn line(name: &'static str, category: usize, price: u64) -> Line {
-    Line { name, category, price }
+    Line {
+        name,
+        category,
+        price,
+    }
 }
 
 /// Made-up brands, ordered by season group.
