@@ -79,7 +79,13 @@ impl Hints {
                 "dictionary" => Encoding::Dictionary,
                 "delta_length" => Encoding::DeltaLength,
                 "byte_stream_split" => Encoding::ByteStreamSplit,
-                _ => return Err(unknown(field, value, "plain, delta, dictionary, delta_length or byte_stream_split")),
+                _ => {
+                    return Err(unknown(
+                        field,
+                        value,
+                        "plain, delta, dictionary, delta_length or byte_stream_split",
+                    ));
+                }
             });
         }
         if let Some(value) = field.metadata().get(COMPRESS) {
@@ -131,6 +137,10 @@ fn strip_field(field: &FieldRef) -> FieldRef {
         DataType::LargeList(child) => DataType::LargeList(strip_field(child)),
         other => other.clone(),
     };
-    let plain = field.as_ref().clone().with_data_type(data_type).with_metadata(metadata);
+    let plain = field
+        .as_ref()
+        .clone()
+        .with_data_type(data_type)
+        .with_metadata(metadata);
     Arc::new(plain)
 }

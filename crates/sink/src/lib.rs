@@ -1,1 +1,60 @@
-//! Placeholder.
+//! Arrow batches to Parquet, CSV, JSON and Arrow files, whole or not at all.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchIterator};
+//! use lakeseed_sink::{Output, Parquet};
+//!
+//! let rows = |range: std::ops::Range<u64>| {
+//!     let ids = Int64Array::from_iter_values(range.map(|row| row as i64 + 1));
+//!     let batch = RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef)]).unwrap();
+//!     RecordBatchIterator::new([Ok(batch.clone())], batch.schema())
+//! };
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("demo");
+//! let mut out = Output::create(&path).format(Parquet::zstd(1)).threads(2).open()?;
+//! out.write("pets", 1_000, rows)?;
+//! let report = out.commit()?;
+//! println!("{} rows, {} bytes", report.rows(), report.bytes());
+//! # Ok::<(), lakeseed_sink::Error>(())
+//! ```
+//!
+//! - [`Source`]: rows that can be read from any row on, again and again.
+//! - [`hints`]: what a generator tells the writers about its columns.
+//! - [`Plan`]: files and chunks as row ranges, fixed before the first byte.
+//! - [`Run`]: a plan, a place, workers, an observer, a stop flag.
+//! - [`Place`]: a local folder, a stream, memory; a manifest comes last everywhere.
+//! - [`format`](mod@format): the encoders.
+//! - [`Output`]: all of it in four calls.
+//!
+//! The same plan gives the same files, byte for byte, with any number of threads. What this crate
+//! does not do: make rows, print, read its files back, keep a journal to resume from.
+
+mod error;
+pub mod format;
+pub mod hints;
+mod manifest;
+mod memory;
+mod output;
+mod place;
+mod plan;
+mod pump;
+mod report;
+mod rows;
+mod source;
+
+pub use self::error::{Error, Result};
+pub use self::format::{Compression, Csv, FileFormat, FormatKind, Json, Parquet};
+pub use self::manifest::{MANIFEST_VERSION, Manifest, ManifestPart, ManifestTable};
+pub use self::memory::MemoryPlace;
+pub use self::output::{Output, OutputBuilder};
+pub use self::place::{
+    FolderState, LocalPlace, PartPath, PartWriter, Place, StreamPlace, inspect, remove_finished,
+};
+pub use self::plan::{
+    DEFAULT_FILE_BYTES, DEFAULT_ROW_GROUP_BYTES, DEFAULT_ROW_GROUP_ROWS, DEFAULT_TEXT_CHUNK_BYTES,
+    Layout, Part, Partition, Plan, PlanBuilder, TablePlan, TableSpec,
+};
+pub use self::pump::{DEFAULT_THREADS, Observer, Run};
+pub use self::report::{Report, TableReport};
+pub use self::source::{BatchSource, BoxedReader, FnSource, Source};

@@ -72,7 +72,9 @@ where
 
 impl<F> fmt::Debug for FnSource<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FnSource").field("schema", &self.schema).finish_non_exhaustive()
+        f.debug_struct("FnSource")
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
     }
 }
 
@@ -127,6 +129,9 @@ impl Source for BatchSource {
         let slices = (start..end)
             .step_by(step)
             .map(move |at| Ok(batch.slice(at, step.min(end - at))));
-        Ok(Box::new(arrow_array::RecordBatchIterator::new(slices, self.batch.schema())))
+        Ok(Box::new(arrow_array::RecordBatchIterator::new(
+            slices,
+            self.batch.schema(),
+        )))
     }
 }

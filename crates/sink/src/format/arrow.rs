@@ -26,17 +26,25 @@ pub(super) struct ArrowFormat {
 
 impl ArrowFormat {
     pub(super) fn file(schema: &SchemaRef) -> Self {
-        Self { schema: hints::strip(schema), is_stream: false }
+        Self {
+            schema: hints::strip(schema),
+            is_stream: false,
+        }
     }
 
     pub(super) fn stream(schema: &SchemaRef) -> Self {
-        Self { schema: hints::strip(schema), is_stream: true }
+        Self {
+            schema: hints::strip(schema),
+            is_stream: true,
+        }
     }
 }
 
 impl Format for ArrowFormat {
     fn encoder(&self) -> Result<Box<dyn Encoder>> {
-        Ok(Box::new(BatchCollector { schema: self.schema.clone() }))
+        Ok(Box::new(BatchCollector {
+            schema: self.schema.clone(),
+        }))
     }
 
     fn assemble(&self, out: Box<dyn PartWriter>) -> Result<Box<dyn Assembler>> {
@@ -61,12 +69,18 @@ impl Encoder for BatchCollector {
         let (mut count, mut bytes) = (0, 0);
         for batch in rows {
             let batch = batch.map_err(EncodeError::Rows)?;
-            let batch = batch.with_schema(self.schema.clone()).map_err(EncodeError::Rows)?;
+            let batch = batch
+                .with_schema(self.schema.clone())
+                .map_err(EncodeError::Rows)?;
             count += batch.num_rows() as u64;
             bytes += batch.get_array_memory_size() as u64;
             batches.push(batch);
         }
-        Ok(Chunk { rows: count, plain_bytes: bytes, data: ChunkData::Batches(batches) })
+        Ok(Chunk {
+            rows: count,
+            plain_bytes: bytes,
+            data: ChunkData::Batches(batches),
+        })
     }
 
     fn recycle(&mut self, _chunk: Chunk) {}
@@ -78,7 +92,9 @@ struct FileAssembler {
 
 impl Assembler for FileAssembler {
     fn append(&mut self, chunk: &Chunk) -> Result<()> {
-        let ChunkData::Batches(batches) = &chunk.data else { return Err(foreign_chunk()) };
+        let ChunkData::Batches(batches) = &chunk.data else {
+            return Err(foreign_chunk());
+        };
         for batch in batches {
             if let Err(error) = self.writer.write(batch) {
                 return Err(self.writer.get_mut().error_or(error));
@@ -91,7 +107,11 @@ impl Assembler for FileAssembler {
         if let Err(error) = self.writer.finish() {
             return Err(self.writer.get_mut().error_or(error));
         }
-        self.writer.into_inner().map_err(Error::encode(NAME))?.out.finish()
+        self.writer
+            .into_inner()
+            .map_err(Error::encode(NAME))?
+            .out
+            .finish()
     }
 }
 
@@ -101,7 +121,9 @@ struct StreamAssembler {
 
 impl Assembler for StreamAssembler {
     fn append(&mut self, chunk: &Chunk) -> Result<()> {
-        let ChunkData::Batches(batches) = &chunk.data else { return Err(foreign_chunk()) };
+        let ChunkData::Batches(batches) = &chunk.data else {
+            return Err(foreign_chunk());
+        };
         for batch in batches {
             if let Err(error) = self.writer.write(batch) {
                 return Err(self.writer.get_mut().error_or(error));
@@ -114,7 +136,11 @@ impl Assembler for StreamAssembler {
         if let Err(error) = self.writer.finish() {
             return Err(self.writer.get_mut().error_or(error));
         }
-        self.writer.into_inner().map_err(Error::encode(NAME))?.out.finish()
+        self.writer
+            .into_inner()
+            .map_err(Error::encode(NAME))?
+            .out
+            .finish()
     }
 }
 
@@ -134,7 +160,9 @@ struct PartAsWrite {
 
 impl PartAsWrite {
     fn error_or<E: std::error::Error + Send + Sync + 'static>(&mut self, other: E) -> Error {
-        self.failed.take().unwrap_or_else(|| Error::encode(NAME)(other))
+        self.failed
+            .take()
+            .unwrap_or_else(|| Error::encode(NAME)(other))
     }
 }
 

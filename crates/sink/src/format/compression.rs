@@ -56,7 +56,11 @@ impl FromStr for Compression {
             ("gzip" | "gz", level) => Self::Gzip(level.unwrap_or(DEFAULT_GZIP_LEVEL)),
             _ => return Err(refused()),
         };
-        if codec.is_valid() { Ok(codec) } else { Err(refused()) }
+        if codec.is_valid() {
+            Ok(codec)
+        } else {
+            Err(refused())
+        }
     }
 }
 

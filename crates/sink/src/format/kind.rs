@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
+use super::Format;
 use super::arrow::ArrowFormat;
 use super::compression::{Compression, DEFAULT_ZSTD_LEVEL};
 use super::parquet::ParquetFormat;
 use super::text::{TextFormat, TextStyle};
-use super::Format;
 use crate::error::{Error, Result};
 
 /// The formats that can be written.
@@ -31,8 +31,13 @@ pub enum FormatKind {
 
 impl FormatKind {
     /// Every format, in the order in which help texts list them.
-    pub const ALL: [Self; 5] =
-        [Self::Parquet, Self::Csv, Self::Json, Self::Arrow, Self::ArrowStream];
+    pub const ALL: [Self; 5] = [
+        Self::Parquet,
+        Self::Csv,
+        Self::Json,
+        Self::Arrow,
+        Self::ArrowStream,
+    ];
 
     /// The name by which the format is asked for.
     pub fn name(self) -> &'static str {
@@ -157,12 +162,16 @@ impl FileFormat {
     pub fn bind(&self, schema: &SchemaRef) -> Result<Arc<dyn Format>> {
         Ok(match self.kind {
             FormatKind::Parquet => Arc::new(ParquetFormat::try_new(schema, self.compression)?),
-            FormatKind::Csv => {
-                Arc::new(TextFormat::try_new(TextStyle::Csv, schema, self.compression)?)
-            }
-            FormatKind::Json => {
-                Arc::new(TextFormat::try_new(TextStyle::Json, schema, self.compression)?)
-            }
+            FormatKind::Csv => Arc::new(TextFormat::try_new(
+                TextStyle::Csv,
+                schema,
+                self.compression,
+            )?),
+            FormatKind::Json => Arc::new(TextFormat::try_new(
+                TextStyle::Json,
+                schema,
+                self.compression,
+            )?),
             FormatKind::Arrow => Arc::new(ArrowFormat::file(schema)),
             FormatKind::ArrowStream => Arc::new(ArrowFormat::stream(schema)),
         })
@@ -172,7 +181,10 @@ impl FileFormat {
 impl From<FormatKind> for FileFormat {
     /// The format with its default compression.
     fn from(kind: FormatKind) -> Self {
-        Self { kind, compression: kind.default_compression() }
+        Self {
+            kind,
+            compression: kind.default_compression(),
+        }
     }
 }
 

@@ -96,7 +96,7 @@ enum ChunkData {
     /// A block of lines.
     Text(Vec<u8>),
     /// A row group.
-    RowGroup(self::parquet::RowGroup),
+    RowGroup(parquet::RowGroup),
     /// Batches that are copied into the file as they stand.
     Batches(Vec<arrow_array::RecordBatch>),
 }
@@ -112,9 +112,10 @@ impl Chunk {
         match &self.data {
             ChunkData::Text(text) => text.len() as u64,
             ChunkData::RowGroup(group) => group.bytes(),
-            ChunkData::Batches(batches) => {
-                batches.iter().map(|batch| batch.get_array_memory_size() as u64).sum()
-            }
+            ChunkData::Batches(batches) => batches
+                .iter()
+                .map(|batch| batch.get_array_memory_size() as u64)
+                .sum(),
         }
     }
 

@@ -24,7 +24,11 @@ pub(super) struct Lines {
 impl Lines {
     /// An empty block in the memory of an earlier one.
     pub(super) fn reusing(bytes: Vec<u8>) -> Self {
-        Self { bytes, at: 0, row_bytes: 0 }
+        Self {
+            bytes,
+            at: 0,
+            row_bytes: 0,
+        }
     }
 
     /// Sets what a row may take in cells of limited width.

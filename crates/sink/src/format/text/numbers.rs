@@ -73,7 +73,9 @@ impl Lines {
     /// Writes a decimal of `scale` places: `1250` at scale 2 is `12.50`.
     #[inline]
     pub(super) fn decimal(&mut self, number: i128, scale: u8) {
-        let Ok(small) = i64::try_from(number) else { return self.wide_decimal(number, scale) };
+        let Ok(small) = i64::try_from(number) else {
+            return self.wide_decimal(number, scale);
+        };
         if small < 0 {
             self.byte(b'-');
         }
@@ -174,7 +176,10 @@ mod tests {
             assert_eq!(text(|lines| lines.unsigned(number)), number.to_string());
             let wide = number * 997;
             assert_eq!(text(|lines| lines.unsigned(wide)), wide.to_string());
-            assert_eq!(text(|lines| lines.padded(number, 8)), format!("{number:08}"));
+            assert_eq!(
+                text(|lines| lines.padded(number, 8)),
+                format!("{number:08}")
+            );
         }
     }
 
@@ -191,8 +196,16 @@ mod tests {
             (123_456_789, 8, "1.23456789"),
             (123, 9, "0.000000123"),
             (-123, 12, "-0.000000000123"),
-            (i128::from(i64::MAX) * 1000 + 7, 2, "92233720368547758070.07"),
-            (-(i128::from(i64::MAX) * 1000 + 7), 2, "-92233720368547758070.07"),
+            (
+                i128::from(i64::MAX) * 1000 + 7,
+                2,
+                "92233720368547758070.07",
+            ),
+            (
+                -(i128::from(i64::MAX) * 1000 + 7),
+                2,
+                "-92233720368547758070.07",
+            ),
         ] {
             assert_eq!(text(|lines| lines.decimal(number, scale)), expected);
         }

@@ -3,6 +3,7 @@
 //! The fraction has always six digits, so that a reader which takes the format of a column from
 //! its first value (pandas does) reads all of it. An instant (a timestamp with a zone) ends in `Z`.
 
+use super::TextStyle;
 use super::lines::Lines;
 
 /// The widest date or time, years beyond 9999 and the zone's letter included.
@@ -21,7 +22,9 @@ impl Default for DayCache {
     fn default() -> Self {
         // A day that belongs to another place of the table, so that no place is taken for filled.
         let empty = |place: usize| (place as i64 + 1, [0; 10]);
-        Self { days: (0..CACHED_DAYS).map(empty).collect() }
+        Self {
+            days: (0..CACHED_DAYS).map(empty).collect(),
+        }
     }
 }
 
@@ -48,7 +51,11 @@ fn civil(day: i64) -> (i64, u64, u64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day_of_month = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month as u64, day_of_month as u64)
 }
@@ -69,9 +76,23 @@ fn four_digit_year(day: i64) -> Option<[u8; 10]> {
 }
 
 impl Lines {
-    /// Writes a day counted from 1970-01-01.
+    /// Writes a day counted from 1970-01-01, in quotes where the style wants them.
     #[inline]
-    pub(super) fn date(&mut self, day: i64, cache: &mut DayCache) {
+    pub(super) fn date(&mut self, day: i64, cache: &mut DayCache, style: TextStyle) {
+        self.quote(style);
+        self.bare_date(day, cache);
+        self.quote(style);
+    }
+
+    #[inline]
+    fn quote(&mut self, style: TextStyle) {
+        if style == TextStyle::Json {
+            self.byte(b'"');
+        }
+    }
+
+    #[inline]
+    fn bare_date(&mut self, day: i64, cache: &mut DayCache) {
         match cache.text(day) {
             Some(text) => self.fixed(text, 10),
             None => self.far_date(day),
@@ -97,8 +118,15 @@ impl Lines {
 
     /// Writes microseconds counted from 1970-01-01T00:00.
     #[inline]
-    pub(super) fn timestamp(&mut self, micros: i64, is_instant: bool, cache: &mut DayCache) {
-        self.date(micros.div_euclid(DAY_MICROS), cache);
+    pub(super) fn timestamp(
+        &mut self,
+        micros: i64,
+        is_instant: bool,
+        cache: &mut DayCache,
+        style: TextStyle,
+    ) {
+        self.quote(style);
+        self.bare_date(micros.div_euclid(DAY_MICROS), cache);
         let of_day = micros.rem_euclid(DAY_MICROS) as u64;
         let (seconds, fraction) = (of_day / 1_000_000, of_day % 1_000_000);
         let (minutes, second) = (seconds / 60, seconds % 60);
@@ -120,6 +148,7 @@ impl Lines {
         if is_instant {
             self.byte(b'Z');
         }
+        self.quote(style);
     }
 }
 
@@ -130,7 +159,7 @@ mod tests {
     fn date(day: i64) -> String {
         let mut lines = Lines::default();
         lines.ensure(200);
-        lines.date(day, &mut DayCache::default());
+        lines.date(day, &mut DayCache::default(), TextStyle::Csv);
         String::from_utf8(lines.into_bytes()).unwrap()
     }
 
@@ -152,7 +181,7 @@ mod tests {
         let mut lines = Lines::default();
         lines.ensure(200);
         for day in [0, 512, 0, -512, 1, 513] {
-            lines.date(day, &mut cache);
+            lines.date(day, &mut cache, TextStyle::Csv);
             lines.byte(b' ');
         }
         let text = String::from_utf8(lines.into_bytes()).unwrap();
@@ -167,9 +196,9 @@ mod tests {
         let mut lines = Lines::default();
         lines.ensure(200);
         let mut cache = DayCache::default();
-        lines.timestamp(1_675_159_872_000_045, false, &mut cache);
+        lines.timestamp(1_675_159_872_000_045, false, &mut cache, TextStyle::Csv);
         lines.byte(b' ');
-        lines.timestamp(-1, true, &mut cache);
+        lines.timestamp(-1, true, &mut cache, TextStyle::Csv);
         assert_eq!(
             String::from_utf8(lines.into_bytes()).unwrap(),
             "2023-01-31T10:11:12.000045 1969-12-31T23:59:59.999999Z"

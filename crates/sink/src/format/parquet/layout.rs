@@ -1,0 +1,212 @@
+//! What is fixed for all files of a table: the Parquet schema, and how each column is written.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use parquet::arrow::{ArrowSchemaConverter, encode_arrow_schema};
+use parquet::basic::{Compression as Codec, Encoding as ParquetEncoding, GzipLevel, ZstdLevel};
+use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::SchemaDescPtr;
+
+use super::NAME;
+use crate::error::{Error, Result};
+use crate::format::Compression;
+use crate::hints::{self, Encoding, Hints};
+
+/// Who made the file, as its footer says.
+pub(super) const CREATED_BY: &str = concat!("lakeseed ", env!("CARGO_PKG_VERSION"));
+/// Rows a page: one page is what a reader with a page index can skip.
+pub(super) const PAGE_ROWS: usize = 65_536;
+/// Bytes a page, before compression.
+pub(super) const PAGE_BYTES: usize = 1024 * 1024;
+
+/// The key under which Arrow readers look for the Arrow schema.
+const ARROW_SCHEMA_KEY: &str = "ARROW:schema";
+
+/// How files of one table are laid out.
+#[derive(Debug)]
+pub(super) struct FileLayout {
+    /// The schema that files carry, without hints.
+    pub(super) schema: SchemaRef,
+    pub(super) parquet_schema: SchemaDescPtr,
+    pub(super) key_values: Vec<KeyValue>,
+    pub(super) sorting: Option<Vec<SortingColumn>>,
+    pub(super) columns: Vec<ColumnLayout>,
+}
+
+/// How one top-level field is written.
+#[derive(Debug)]
+pub(super) struct ColumnLayout {
+    pub(super) field: FieldRef,
+    pub(super) encoding: Encoding,
+    pub(super) codec: Codec,
+}
+
+impl FileLayout {
+    pub(super) fn try_new(schema: &SchemaRef, compression: Compression) -> Result<Self> {
+        let table_codec = codec(compression)?;
+        let plain = hints::strip(schema);
+        let parquet_schema = ArrowSchemaConverter::new()
+            .convert(&plain)
+            .map_err(|source| unsupported(&plain).unwrap_or_else(|| Error::encode(NAME)(source)))?;
+        let mut columns = Vec::with_capacity(schema.fields().len());
+        let mut sorting = Vec::new();
+        let mut leaf = 0;
+        for (hinted, field) in schema.fields().iter().zip(plain.fields()) {
+            let hints = Hints::of(hinted)?;
+            if hints.sorted && !field.data_type().is_nested() {
+                sorting.push(SortingColumn {
+                    column_idx: leaf,
+                    descending: false,
+                    nulls_first: false,
+                });
+            }
+            leaf += leaves(field);
+            columns.push(ColumnLayout {
+                field: field.clone(),
+                encoding: encoding(field, hints)?,
+                codec: if hints.uncompressed {
+                    Codec::UNCOMPRESSED
+                } else {
+                    table_codec
+                },
+            });
+        }
+        let key_values = vec![KeyValue {
+            key: ARROW_SCHEMA_KEY.to_owned(),
+            value: Some(encode_arrow_schema(&readable(&plain))),
+        }];
+        Ok(Self {
+            schema: plain,
+            parquet_schema: Arc::new(parquet_schema),
+            key_values,
+            sorting: (!sorting.is_empty()).then_some(sorting),
+            columns,
+        })
+    }
+}
+
+impl ColumnLayout {
+    /// The settings by which the parquet crate writes this column.
+    pub(super) fn properties(&self) -> WriterProperties {
+        let encoding = match self.encoding {
+            Encoding::Plain | Encoding::Dictionary => ParquetEncoding::PLAIN,
+            Encoding::Delta => ParquetEncoding::DELTA_BINARY_PACKED,
+            Encoding::DeltaLength => ParquetEncoding::DELTA_LENGTH_BYTE_ARRAY,
+            Encoding::ByteStreamSplit => ParquetEncoding::BYTE_STREAM_SPLIT,
+        };
+        WriterProperties::builder()
+            .set_created_by(CREATED_BY.to_owned())
+            .set_compression(self.codec)
+            .set_encoding(encoding)
+            .set_dictionary_enabled(self.encoding == Encoding::Dictionary)
+            .set_statistics_enabled(EnabledStatistics::Page)
+            .set_max_row_group_row_count(None)
+            .set_data_page_row_count_limit(PAGE_ROWS)
+            .set_data_page_size_limit(PAGE_BYTES)
+            .build()
+    }
+}
+
+fn codec(compression: Compression) -> Result<Codec> {
+    Ok(match compression {
+        Compression::None => Codec::UNCOMPRESSED,
+        Compression::Snappy => Codec::SNAPPY,
+        Compression::Zstd(level) => {
+            Codec::ZSTD(ZstdLevel::try_new(i32::from(level)).map_err(Error::encode(NAME))?)
+        }
+        Compression::Gzip(level) => {
+            Codec::GZIP(GzipLevel::try_new(u32::from(level)).map_err(Error::encode(NAME))?)
+        }
+    })
+}
+
+/// The encoding of a column: what its hint says where the type allows it.
+fn encoding(field: &Field, hints: Hints) -> Result<Encoding> {
+    let data_type = field.data_type();
+    let Some(asked) = hints.encoding else {
+        let is_dictionary = matches!(data_type, DataType::Dictionary(..));
+        return Ok(if is_dictionary {
+            Encoding::Dictionary
+        } else {
+            Encoding::Plain
+        });
+    };
+    let fits = match asked {
+        Encoding::Plain | Encoding::Dictionary => true,
+        Encoding::Delta => is_integer(data_type),
+        Encoding::DeltaLength => {
+            matches!(
+                data_type,
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+            )
+        }
+        Encoding::ByteStreamSplit => {
+            is_integer(data_type) || matches!(data_type, DataType::Float32 | DataType::Float64)
+        }
+    };
+    if fits {
+        return Ok(asked);
+    }
+    Err(Error::Invalid {
+        what: "hint",
+        expected: format!(
+            "an encoding for column `{}` of type {data_type}",
+            field.name()
+        ),
+        found: format!("{asked:?}"),
+    })
+}
+
+/// Whether Parquet stores the type as a 32-bit or 64-bit integer.
+pub(super) fn is_integer(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Decimal128(precision, _) => *precision <= 18,
+        DataType::Date32 | DataType::Timestamp(..) | DataType::Time32(_) | DataType::Time64(_) => {
+            true
+        }
+        other => other.is_integer(),
+    }
+}
+
+fn leaves(field: &Field) -> i32 {
+    match field.data_type() {
+        DataType::Struct(children) => children.iter().map(|child| leaves(child)).sum(),
+        DataType::List(child) | DataType::LargeList(child) => leaves(child),
+        DataType::FixedSizeList(child, _) | DataType::Map(child, _) => leaves(child),
+        _ => 1,
+    }
+}
+
+/// The Arrow schema that readers get: an Arrow dictionary is a detail of the way here, so they
+/// see text.
+fn readable(schema: &Schema) -> Schema {
+    let fields: Vec<FieldRef> = schema
+        .fields()
+        .iter()
+        .map(|field| match field.data_type() {
+            DataType::Dictionary(_, values) => Arc::new(
+                field
+                    .as_ref()
+                    .clone()
+                    .with_data_type(values.as_ref().clone()),
+            ),
+            _ => field.clone(),
+        })
+        .collect();
+    Schema::new_with_metadata(fields, schema.metadata().clone())
+}
+
+/// Names the first column that the schema converter refuses.
+fn unsupported(schema: &Schema) -> Option<Error> {
+    let refused = schema.fields().iter().find(|field| {
+        let alone = Schema::new(vec![field.as_ref().clone()]);
+        ArrowSchemaConverter::new().convert(&alone).is_err()
+    })?;
+    Some(Error::Unsupported {
+        format: NAME,
+        column: refused.name().clone(),
+        found: Box::new(refused.data_type().clone()),
+    })
+}

@@ -1,0 +1,82 @@
+//! A column by the parquet crate's own writer: nested and seldom types.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::page_index::offset_index::OffsetIndexMetaData;
+
+use super::layout::ColumnLayout;
+use super::{EncodedColumn, Leaf, NAME};
+use crate::error::{Error, Result};
+
+/// One field of a row group, on its way through a file of its own in memory.
+pub(super) struct LibraryColumn {
+    schema: SchemaRef,
+    writer: ArrowWriter<Vec<u8>>,
+}
+
+impl LibraryColumn {
+    pub(super) fn try_new(layout: &ColumnLayout, spare: Vec<u8>) -> Result<Self> {
+        let schema = Arc::new(Schema::new(vec![layout.field.clone()]));
+        let options = ArrowWriterOptions::new()
+            .with_properties(layout.properties())
+            .with_skip_arrow_metadata(true);
+        let mut buffer = spare;
+        buffer.clear();
+        let writer = ArrowWriter::try_new_with_options(buffer, schema.clone(), options)
+            .map_err(Error::encode(NAME))?;
+        Ok(Self { schema, writer })
+    }
+
+    pub(super) fn write(&mut self, array: &ArrayRef) -> Result<()> {
+        let batch = RecordBatch::try_new(self.schema.clone(), vec![array.clone()])
+            .map_err(Error::encode(NAME))?;
+        self.writer.write(&batch).map_err(Error::encode(NAME))
+    }
+
+    pub(super) fn finish(mut self) -> Result<EncodedColumn> {
+        let file = self.writer.finish().map_err(Error::encode(NAME))?;
+        let bytes = std::mem::take(self.writer.inner_mut());
+        let group = file.row_groups().first().ok_or_else(|| {
+            Error::encode(NAME)(ParquetError::General("no rows in a row group".to_owned()))
+        })?;
+        let mut leaves = Vec::with_capacity(group.columns().len());
+        for (at, metadata) in group.columns().iter().enumerate() {
+            let column_index = file.column_index().map(|groups| groups[0][at].clone());
+            let offset_index = file.offset_index().map(|groups| groups[0][at].clone());
+            leaves.push(Leaf {
+                metadata: bare(metadata)?,
+                column_index,
+                offset_index,
+            });
+        }
+        Ok(EncodedColumn { bytes, leaves })
+    }
+}
+
+/// The metadata without the places of indexes, which are written anew.
+fn bare(metadata: &ColumnChunkMetaData) -> Result<ColumnChunkMetaData> {
+    metadata
+        .clone()
+        .into_builder()
+        .set_column_index_offset(None)
+        .set_column_index_length(None)
+        .set_offset_index_offset(None)
+        .set_offset_index_length(None)
+        .build()
+        .map_err(Error::encode(NAME))
+}
+
+/// Moves the pages of an index by `shift` bytes.
+pub(super) fn shifted(index: &OffsetIndexMetaData, shift: i64) -> OffsetIndexMetaData {
+    let mut index = index.clone();
+    for page in &mut index.page_locations {
+        page.offset += shift;
+    }
+    index
+}

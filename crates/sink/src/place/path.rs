@@ -1,0 +1,128 @@
+//! Names of parts: `TABLE/year=2023/month=1/part-00000-PLAN.parquet`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// The longest name, in bytes, that every file system takes with room for a prefix and an ending.
+const MAX_NAME_BYTES: usize = 180;
+/// The value that Hive writes for a null.
+const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+/// Characters that Hive escapes in a partition's value.
+const ESCAPED: &str = "\"#%'*/:=?\\{}[]^ ";
+
+/// The place of a part within an output: relative, with forward slashes, without any way out of
+/// the output's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PartPath {
+    table: String,
+    text: String,
+}
+
+impl PartPath {
+    /// The path of the part `number` of a table, or of one partition of it.
+    ///
+    /// # Errors
+    /// [`Error::Name`] where a table or a partition column bears a name that is none of a file.
+    pub fn try_new(
+        table: &str,
+        partition: &[(String, Option<String>)],
+        number: usize,
+        plan_id: &str,
+        extension: &str,
+    ) -> Result<Self> {
+        check_name("table", table)?;
+        let mut text = table.to_owned();
+        for (column, value) in partition {
+            check_name("partition column", column)?;
+            let value = value
+                .as_deref()
+                .map_or_else(|| HIVE_NULL.to_owned(), escape);
+            if value.len() + column.len() >= MAX_NAME_BYTES {
+                return Err(refused("partition", &value, "it is too long for a folder"));
+            }
+            text.push('/');
+            text.push_str(column);
+            text.push('=');
+            text.push_str(&value);
+        }
+        text.push_str(&format!("/part-{number:05}-{plan_id}.{extension}"));
+        Ok(Self {
+            table: table.to_owned(),
+            text,
+        })
+    }
+
+    /// The table.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// The path as text, from the output's folder on, with forward slashes.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The path under `root`.
+    pub fn under(&self, root: &Path) -> PathBuf {
+        let mut path = root.to_path_buf();
+        path.extend(self.text.split('/'));
+        path
+    }
+}
+
+impl fmt::Display for PartPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Refuses a name that would not come back the same from every file system, that readers skip, or
+/// that leads out of the folder.
+///
+/// # Errors
+/// [`Error::Name`] with the reason.
+pub(crate) fn check_name(what: &'static str, name: &str) -> Result<()> {
+    let reserved = ["con", "prn", "aux", "nul"];
+    let reason = if name.is_empty() {
+        "it is empty"
+    } else if name.len() > MAX_NAME_BYTES {
+        "it is longer than 180 bytes"
+    } else if name.starts_with(['.', '_']) {
+        "readers skip names that start with a dot or an underscore"
+    } else if name.ends_with(['.', ' ']) || name.starts_with(' ') {
+        "it starts with a space, or ends in a space or a dot"
+    } else if name.contains(|c: char| c.is_control() || "/\\:*?\"<>|=%".contains(c)) {
+        "it holds a character that is none of a file name"
+    } else if reserved.contains(&name.to_ascii_lowercase().as_str()) {
+        "the name is a device on some systems"
+    } else {
+        return Ok(());
+    };
+    Err(refused(what, name, reason))
+}
+
+fn refused(what: &'static str, name: &str, reason: &'static str) -> Error {
+    Error::Name {
+        what,
+        name: name.to_owned(),
+        reason,
+    }
+}
+
+/// A partition's value as Hive writes it in a path.
+fn escape(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for character in value.chars() {
+        if character.is_control() || ESCAPED.contains(character) {
+            let mut bytes = [0; 4];
+            for byte in character.encode_utf8(&mut bytes).bytes() {
+                text.push_str(&format!("%{byte:02X}"));
+            }
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}

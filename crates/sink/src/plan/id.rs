@@ -1,0 +1,80 @@
+//! The digest that names a plan.
+
+use super::Draft;
+use crate::format::FileFormat;
+
+/// Hexadecimal digits of a plan's id: 64 bits.
+const DIGITS: usize = 16;
+
+/// Digest of all that decides names and bytes of the files: nothing about threads, memory, place.
+pub(super) fn plan_id(data_id: &str, format: FileFormat, tables: &[Draft<'_>]) -> String {
+    let mut digest = Digest(blake3::Hasher::new());
+    digest.text(concat!("lakeseed ", env!("CARGO_PKG_VERSION")));
+    digest.text(data_id);
+    digest.text(format.kind().name());
+    digest.text(&format.compression().to_string());
+    digest.number(tables.len() as u64);
+    for table in tables {
+        digest.text(&table.spec.name);
+        digest.number(table.batch_rows as u64);
+        digest.number(table.schema.fields().len() as u64);
+        for field in table.schema.fields() {
+            digest.text(field.name());
+            digest.text(&field.data_type().to_string());
+            digest.number(u64::from(field.is_nullable()));
+            let mut metadata: Vec<_> = field.metadata().iter().collect();
+            metadata.sort_unstable();
+            digest.number(metadata.len() as u64);
+            for (key, value) in metadata {
+                digest.text(key);
+                digest.text(value);
+            }
+        }
+        digest.number(table.spec.partition_columns.len() as u64);
+        for column in &table.spec.partition_columns {
+            digest.text(column);
+        }
+        digest.number(table.files.len() as u64);
+        for file in &table.files {
+            if let Some(at) = file.partition {
+                for value in &table.spec.partitions[at].values {
+                    digest.number(u64::from(value.is_some()));
+                    digest.text(value.as_deref().unwrap_or_default());
+                }
+            }
+            digest.number(file.rows.start);
+            digest.number(file.rows.end);
+            digest.number(file.chunk_rows);
+        }
+    }
+    digest.finish()
+}
+
+/// The id of several plans that make one output.
+pub(crate) fn joined(plan_ids: &[String]) -> String {
+    let mut digest = Digest(blake3::Hasher::new());
+    for id in plan_ids {
+        digest.text(id);
+    }
+    digest.finish()
+}
+
+/// Texts go in with their length, so that no two lists of texts look alike.
+struct Digest(blake3::Hasher);
+
+impl Digest {
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.update(text.as_bytes());
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.update(&number.to_le_bytes());
+    }
+
+    fn finish(self) -> String {
+        let mut hex = self.0.finalize().to_hex().to_string();
+        hex.truncate(DIGITS);
+        hex
+    }
+}

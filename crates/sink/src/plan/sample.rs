@@ -1,0 +1,77 @@
+//! An encoded sample of a table: how many bytes a row takes, and how much memory a worker.
+
+use arrow_schema::SchemaRef;
+
+use super::TableSpec;
+use crate::error::Result;
+use crate::format::Format;
+use crate::rows::{Checked, Watch};
+
+/// Rows that are encoded to learn a table's size.
+const SAMPLE_ROWS: u64 = 65_536;
+/// What a worker holds besides rows: codecs, pages, stacks.
+const FIXED_BYTES: u64 = 8 << 20;
+
+/// What a sample tells.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample {
+    /// Bytes a row in the file.
+    pub(super) file_row_bytes: f64,
+    /// Bytes a row before a text codec.
+    pub(super) plain_row_bytes: f64,
+    /// Bytes a row as Arrow arrays.
+    arrow_row_bytes: f64,
+}
+
+impl Sample {
+    /// The most that a worker holds with chunks of `chunk_rows`.
+    pub(super) fn need(&self, chunk_rows: u64, batch_rows: u64) -> u64 {
+        // A chunk's memory is handed on to the next one: a fifth is kept for rows that are wider
+        // than the sample's.
+        let rows = chunk_rows as f64;
+        let chunk = 1.2 * rows * self.file_row_bytes;
+        let text = match self.plain_row_bytes > self.file_row_bytes {
+            true => 1.2 * rows * self.plain_row_bytes,
+            false => 0.0,
+        };
+        let batches = 3.0 * batch_rows as f64 * self.arrow_row_bytes;
+        (chunk + text + batches) as u64 + FIXED_BYTES
+    }
+}
+
+/// Encodes rows from the middle of the table.
+pub(super) fn take(
+    spec: &TableSpec<'_>,
+    projection: &[usize],
+    schema: &SchemaRef,
+    format: &dyn Format,
+    batch_rows: usize,
+) -> Result<Sample> {
+    let count = spec.rows.end - spec.rows.start;
+    let taken = count.min(SAMPLE_ROWS);
+    if taken == 0 {
+        return Ok(Sample {
+            file_row_bytes: 1.0,
+            plain_row_bytes: 1.0,
+            arrow_row_bytes: 1.0,
+        });
+    }
+    let start = spec.rows.start + (count - taken) / 2;
+    let watch = Watch::default();
+    let mut rows = Checked::open(
+        &spec.name,
+        spec.source.as_ref(),
+        projection,
+        schema,
+        start..start + taken,
+        batch_rows,
+        &watch,
+    )?;
+    let chunk = rows.encode(format.encoder()?.as_mut())?;
+    let per_row = |bytes: u64| bytes as f64 / taken as f64;
+    Ok(Sample {
+        file_row_bytes: per_row(chunk.bytes()),
+        plain_row_bytes: per_row(chunk.plain_bytes()),
+        arrow_row_bytes: per_row(rows.arrow_bytes()),
+    })
+}
