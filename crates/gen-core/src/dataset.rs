@@ -5,7 +5,7 @@
 //! makes its flags of these and needs no knowledge of any dataset.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::builder::MAX_ROWS;
 use crate::date::Date;
@@ -91,9 +91,10 @@ impl Parameter {
                 .map(|n| n.to_string())
         };
         let found = match self.kind {
-            ParameterKind::Integer(low, high) => number(low, high),
             ParameterKind::OptionalInteger(..) if value == "none" => Some(value.to_owned()),
-            ParameterKind::OptionalInteger(low, high) => number(low, high),
+            ParameterKind::Integer(low, high) | ParameterKind::OptionalInteger(low, high) => {
+                number(low, high)
+            }
             ParameterKind::Number(low, high) => {
                 let parsed = value.parse::<f64>().ok();
                 parsed
@@ -203,8 +204,8 @@ impl Settings {
 
     /// One of the dataset's own parameters, as text.
     #[must_use]
-    pub fn parameter(mut self, name: &str, value: impl ToString) -> Self {
-        self.parameters.push((name.to_owned(), value.to_string()));
+    pub fn parameter(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.parameters.push((name.to_owned(), value.into()));
         self
     }
 }
@@ -329,10 +330,10 @@ impl DatasetInfo {
         let resolved = self.resolve(settings)?;
         let mut id = format!("{}/{}?seed={}", self.name, self.data_version, resolved.seed);
         for (table, rows) in &resolved.rows {
-            id.push_str(&format!("&{table}={rows}"));
+            let _ = write!(id, "&{table}={rows}");
         }
         for (name, value) in &resolved.parameters {
-            id.push_str(&format!("&{name}={value}"));
+            let _ = write!(id, "&{name}={value}");
         }
         let tables = (self.build)(&resolved)?;
         Ok(Dataset {

@@ -82,7 +82,7 @@ impl Error {
     pub(crate) fn bad_value(
         setting: impl Into<String>,
         expected: impl Into<String>,
-        found: impl ToString,
+        found: impl std::fmt::Display,
     ) -> Self {
         Self::BadValue {
             setting: setting.into(),

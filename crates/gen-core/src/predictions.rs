@@ -86,6 +86,7 @@ impl Predictions {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one signature for all datasets")]
 fn build(settings: &Resolved) -> Result<Vec<Table>> {
     let stream = Stream::root(INFO.name, settings.data_version, settings.seed);
     let stream = stream.named("predictions");
@@ -162,7 +163,7 @@ impl Generate for PredictionTable {
         let mut simplex = None;
         let make = |&column: &usize| match (column.checked_sub(1), &self.mode) {
             (None, _) => ascii(rows, 36, |row, out| {
-                out.extend_from_slice(&uuid(self.ids, row))
+                out.extend_from_slice(&uuid(self.ids, row));
             }),
             (Some(class), Mode::Uniform) => self.uniform(rows, class),
             (Some(class), Mode::Simplex(softmax)) => {

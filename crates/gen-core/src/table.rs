@@ -22,9 +22,7 @@ pub trait Generate: Send + Sync {
     fn name(&self) -> &str;
 
     /// One line on what a row is.
-    fn about(&self) -> &str {
-        ""
-    }
+    fn about(&self) -> &str;
 
     /// Its columns, with hints in the field metadata (see [`crate::hints`]).
     fn schema(&self) -> &SchemaRef;

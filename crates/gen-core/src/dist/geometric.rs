@@ -73,7 +73,7 @@ fn ratio_for(mean: f64, cap: u16) -> f64 {
     // Above 1 the larger counts are the likelier ones: a mean in the upper half of the range.
     let (mut low, mut high) = (0.0, 64.0);
     for _ in 0..80 {
-        let middle = (low + high) / 2.0;
+        let middle = f64::midpoint(low, high);
         if mean_of(middle) < mean {
             low = middle;
         } else {

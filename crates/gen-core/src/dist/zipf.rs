@@ -59,7 +59,7 @@ impl Zipf {
             high *= 2.0;
         }
         for _ in 0..60 {
-            let middle = (low + high) / 2.0;
+            let middle = f64::midpoint(low, high);
             if share(middle) > cap {
                 low = middle;
             } else {

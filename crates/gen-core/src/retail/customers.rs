@@ -142,7 +142,7 @@ pub(super) fn table(dataset: Stream, customers: &Arc<Customers>) -> Result<Table
         .column("birth_date", date(|stream, row| {
             let bits = stream.at(row);
             let span = (85 - 18) * 365;
-            let age = 18 * 365 + (below(bits, span) + below(bits.rotate_left(32), span)) / 2;
+            let age = 18 * 365 + u64::midpoint(below(bits, span), below(bits.rotate_left(32), span));
             EPOCH.plus(-(age as i32))
         }))
         .column("gender", category(["F", "M"], move |_, row| usize::from(!is_woman(row))))

@@ -289,7 +289,7 @@ impl Sales {
             let mut position = self.products.draw(month, stream.at(attempt));
             while positions[..line].contains(&position) {
                 attempt += 1;
-                position = if attempt % TRIES == 0 {
+                position = if attempt.is_multiple_of(TRIES) {
                     let taken = &positions[..line];
                     let next = (0..self.products.count)
                         .map(|step| (position + step) % self.products.count);
