@@ -1,0 +1,24 @@
+//! One module a command. Each reads its arguments, calls the libraries and hands over to report.
+
+mod completions;
+mod generate;
+mod list;
+mod peek;
+mod plan;
+mod schema;
+
+use anyhow::Result;
+
+use crate::args::Command;
+
+/// Runs the command to its end.
+pub(crate) fn run(command: Command) -> Result<()> {
+    match command {
+        Command::List(args) => list::run(&args),
+        Command::Generate(args) => generate::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Peek(args) => peek::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    }
+}

@@ -1,0 +1,122 @@
+//! `lakeseed list`: what there is.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+use lakeseed_gen_core::{Dataset, DatasetInfo, Settings, datasets, find};
+use serde::Serialize;
+
+use crate::args::List;
+use crate::report::{self, Align, Grid, units};
+
+pub(super) fn run(args: &List) -> Result<()> {
+    let infos = match &args.dataset {
+        Some(name) => vec![find(name)?],
+        None => datasets().to_vec(),
+    };
+    let listed = infos.into_iter().map(DatasetEntry::new).collect::<Result<Vec<_>>>()?;
+    if args.json {
+        return report::json(&listed);
+    }
+    let mut text: String = listed.iter().map(DatasetEntry::text).collect();
+    if let Some(first) = listed.first() {
+        let name = first.name;
+        let _ = writeln!(text, "try: lakeseed generate {name} -s 0.01");
+        let _ = writeln!(text, "     lakeseed schema {name}");
+    }
+    report::print(&text)
+}
+
+#[derive(Debug, Serialize)]
+struct DatasetEntry {
+    name: &'static str,
+    about: &'static str,
+    data_version: u32,
+    has_window: bool,
+    tables: Vec<TableEntry>,
+    parameters: Vec<ParameterEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct TableEntry {
+    name: String,
+    about: String,
+    /// At scale 1, in the default window.
+    rows: u64,
+    columns: usize,
+    /// Whether `--rows` can set its count.
+    root: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct ParameterEntry {
+    name: &'static str,
+    about: &'static str,
+    takes: String,
+    default: &'static str,
+}
+
+impl DatasetEntry {
+    fn new(info: &'static DatasetInfo) -> Result<Self> {
+        let dataset: Dataset = info.dataset(&Settings::new())?;
+        let tables = dataset.tables().iter().map(|table| TableEntry {
+            name: table.name().to_owned(),
+            about: table.about().to_owned(),
+            rows: table.row_count(),
+            columns: table.schema().fields().len(),
+            root: info.roots.iter().any(|root| root.table == table.name()),
+        });
+        let parameters = info.parameters.iter().map(|parameter| ParameterEntry {
+            name: parameter.name,
+            about: parameter.about,
+            takes: parameter.kind.to_string(),
+            default: parameter.default,
+        });
+        Ok(Self {
+            name: info.name,
+            about: info.about,
+            data_version: info.data_version,
+            has_window: info.has_window,
+            tables: tables.collect(),
+            parameters: parameters.collect(),
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{}: {}\n", self.name, self.about);
+        let mut tables = Grid::new([
+            ("table", Align::Left),
+            ("rows at scale 1", Align::Right),
+            ("columns", Align::Right),
+            ("what a row is", Align::Left),
+        ]);
+        for table in &self.tables {
+            let name = if table.root { format!("{} *", table.name) } else { table.name.clone() };
+            let rows = units::grouped(table.rows);
+            tables.row([name, rows, table.columns.to_string(), table.about.clone()]);
+        }
+        text.push_str(&tables.text("  "));
+        let roots: Vec<&TableEntry> = self.tables.iter().filter(|table| table.root).collect();
+        if let Some(root) = roots.last() {
+            let _ = writeln!(text, "  * its count can be set: --rows {}={}", root.name, root.rows);
+        }
+        if self.has_window {
+            text.push_str("  --start 2023-01-01 --end 2023-12-31 choose the days\n");
+        }
+        if !self.parameters.is_empty() {
+            let mut parameters =
+                Grid::new([("parameter", Align::Left), ("", Align::Left), ("", Align::Left)]);
+            for parameter in &self.parameters {
+                let takes = format!("{}; default {}", parameter.takes, parameter.default);
+                parameters.row([
+                    format!("--{}", parameter.name),
+                    parameter.about.to_owned(),
+                    format!("({takes})"),
+                ]);
+            }
+            text.push_str(&parameters.body("  "));
+        }
+        text.push('\n');
+        text
+    }
+}

@@ -1,0 +1,105 @@
+//! The argument parser's own errors in our words: one line instead of a page.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::{Failure, Kind, advice};
+use crate::args::Expected;
+
+const SEE_HELP: &str = "see lakeseed help";
+const SEE_LIST: &str = "see lakeseed list for the names";
+
+pub(super) fn explain(error: &clap::Error) -> Option<Failure> {
+    let flag = context(error, ContextKind::InvalidArg).unwrap_or_else(|| "an argument".to_owned());
+    let found = context(error, ContextKind::InvalidValue).unwrap_or_default();
+    let got = if found.is_empty() { "nothing".to_owned() } else { format!("'{found}'") };
+    let failure = match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return None,
+        ErrorKind::InvalidValue => {
+            let values = texts(error, ContextKind::ValidValue);
+            let names: Vec<&str> = values.iter().map(String::as_str).collect();
+            let expected = match names.as_slice() {
+                [] => format!("a value for {flag}"),
+                _ => format!("one of {} for {flag}", names.join(", ")),
+            };
+            Failure::usage(expected, got, &advice_on(&found, &names))
+        }
+        ErrorKind::ValueValidation => {
+            let source = std::error::Error::source(error);
+            match source.and_then(|source| source.downcast_ref::<Expected>()) {
+                Some(Expected { what, advice }) => {
+                    Failure::usage(format!("{what} for {flag}"), got, advice)
+                }
+                None => Failure::usage(format!("a valid value for {flag}"), got, SEE_HELP),
+            }
+        }
+        ErrorKind::UnknownArgument => unknown_argument(error, &flag),
+        ErrorKind::InvalidSubcommand => {
+            let found = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            let command = crate::args::command();
+            let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+            Failure::usage("a command", format!("'{found}'"), &advice(&found, names))
+        }
+        ErrorKind::MissingRequiredArgument => {
+            let missing = texts(error, ContextKind::InvalidArg).join(" and ");
+            Failure::usage(missing, "nothing", SEE_LIST)
+        }
+        ErrorKind::ArgumentConflict => conflict(error, &flag),
+        _ => {
+            let rendered = error.render().to_string();
+            let first = rendered.lines().next().unwrap_or_default();
+            let line = first.trim_start_matches("error: ").replace("the argument ", "");
+            Failure { kind: Kind::Usage, line: format!("{line}; {SEE_HELP}") }
+        }
+    };
+    Some(failure)
+}
+
+fn unknown_argument(error: &clap::Error, found: &str) -> Failure {
+    if !found.starts_with('-') {
+        return Failure::usage("no further argument", format!("'{found}'"), SEE_HELP);
+    }
+    let advice = match context(error, ContextKind::SuggestedArg) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None => SEE_HELP.to_owned(),
+    };
+    Failure::usage("a flag of this command", format!("'{found}'"), &advice)
+}
+
+fn conflict(error: &clap::Error, found: &str) -> Failure {
+    let others = texts(error, ContextKind::PriorArg).join(" and ");
+    if others.is_empty() || others == found {
+        return Failure::usage(format!("{found} once"), "it twice", "leave one out");
+    }
+    let expected = format!("either {found} or {others}");
+    Failure::usage(expected, "both", "leave one out")
+}
+
+fn advice_on(found: &str, names: &[&str]) -> String {
+    if found.is_empty() || names.is_empty() {
+        return "give one".to_owned();
+    }
+    let advice = advice(found, names.iter().copied());
+    // The names stand in the line already.
+    if advice.starts_with("choose") { "choose one of them".to_owned() } else { advice }
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    texts(error, kind).into_iter().next()
+}
+
+/// What the parser knows about its error, without placeholders: `--scale <F>` is `--scale`.
+fn texts(error: &clap::Error, kind: ContextKind) -> Vec<String> {
+    let all = match error.get(kind) {
+        Some(ContextValue::String(one)) => vec![one.clone()],
+        Some(ContextValue::Strings(many)) => many.clone(),
+        _ => Vec::new(),
+    };
+    let is_argument = matches!(kind, ContextKind::InvalidArg | ContextKind::PriorArg);
+    let shorten = |text: String| match text.split_once(" <") {
+        Some((flag, _)) if is_argument => flag.to_owned(),
+        _ => text,
+    };
+    all.into_iter().map(shorten).collect()
+}

@@ -1,0 +1,48 @@
+//! The memory of the process, and what of it the workers get.
+
+use lakeseed_budget::{Bytes, Limit, LimitSource, MIB, limit, resident_anonymous};
+
+/// What the program holds beside its tables and workers: reports, the plan, the allocator.
+const OWN: Bytes = Bytes::new(8 << 20);
+/// Without `--memory`, others on the machine keep a fifth of it.
+const DEFAULT_SHARE: (u64, u64) = (4, 5);
+
+/// The limit of the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Memory {
+    /// All that the process may hold; `None` where no limit is known.
+    pub(crate) total: Option<Bytes>,
+    /// Who says so, for people.
+    pub(crate) by: String,
+    /// What the program holds before the first worker starts.
+    pub(crate) program: Bytes,
+}
+
+impl Memory {
+    /// The limit that was given, or else that of the system. Looks at what is held right now.
+    pub(super) fn of(given: Option<Bytes>) -> Self {
+        let (total, by) = match (given, limit()) {
+            (Some(given), _) => (Some(given), format!("--memory {given}")),
+            (None, Some(found)) => {
+                let (share, whole) = DEFAULT_SHARE;
+                let total = Bytes::new(found.bytes.get() / whole * share);
+                (Some(total), describe(&found))
+            }
+            (None, None) => (None, "no known limit".to_owned()),
+        };
+        let held = resident_anonymous().unwrap_or(16 * MIB);
+        Self { total, by, program: held + OWN }
+    }
+
+    /// What is left for all workers together.
+    pub(crate) fn for_workers(&self) -> Option<Bytes> {
+        self.total.map(|total| total - self.program)
+    }
+}
+
+fn describe(limit: &Limit) -> String {
+    match limit.source {
+        LimitSource::Host => format!("four fifths of the host's {}", limit.bytes),
+        _ => format!("four fifths of the cgroup's {}", limit.bytes),
+    }
+}

@@ -1,0 +1,206 @@
+//! How far a run has come: bars on a terminal, plain lines elsewhere.
+
+use std::io::{IsTerminal, stderr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use lakeseed_budget::Bytes;
+use lakeseed_sink::{ManifestPart, Observer, Plan};
+
+use super::{tell, units};
+use crate::args;
+use crate::lower::Destination;
+
+/// Plain lines come this often, in milliseconds.
+const LINE_EVERY_MS: u64 = 5_000;
+
+/// What is shown while a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Style {
+    form: Form,
+    is_verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Bars,
+    Lines,
+    Nothing,
+}
+
+impl Style {
+    pub(crate) fn choose(
+        asked: args::Progress,
+        is_quiet: bool,
+        is_verbose: bool,
+        destination: &Destination,
+    ) -> Self {
+        let form = match asked {
+            _ if is_quiet => Form::Nothing,
+            args::Progress::None => Form::Nothing,
+            args::Progress::Plain => Form::Lines,
+            // Whoever reads the data may print to the same terminal.
+            args::Progress::Auto if *destination == Destination::Stdout => Form::Nothing,
+            args::Progress::Auto if stderr().is_terminal() => Form::Bars,
+            args::Progress::Auto => Form::Lines,
+        };
+        Self { form, is_verbose }
+    }
+}
+
+/// The observer of a run. Rates here count rows that were made; those of the result count rows
+/// that were committed.
+pub(crate) struct Progress {
+    style: Style,
+    started: Instant,
+    bars: MultiProgress,
+    tables: Vec<Table>,
+    planned_rows: u64,
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    next_line_ms: AtomicU64,
+}
+
+struct Table {
+    name: String,
+    bar: ProgressBar,
+    rows: u64,
+    files: u64,
+    bytes: AtomicU64,
+    finished_bytes: AtomicU64,
+    finished_files: AtomicU64,
+}
+
+impl Progress {
+    pub(crate) fn start(style: Style, plan: &Plan<'_>) -> Self {
+        let bars = MultiProgress::new();
+        let width = plan.tables().iter().map(|table| table.name().len()).max().unwrap_or(0);
+        let tables = plan.tables().iter().map(|table| Table {
+            name: table.name().to_owned(),
+            bar: match style.form {
+                Form::Bars => bars.add(bar(table.name(), width, table.rows())),
+                Form::Lines | Form::Nothing => ProgressBar::hidden(),
+            },
+            rows: table.rows(),
+            files: table.parts().len() as u64,
+            bytes: AtomicU64::new(0),
+            finished_bytes: AtomicU64::new(0),
+            finished_files: AtomicU64::new(0),
+        });
+        Self {
+            style,
+            started: Instant::now(),
+            tables: tables.collect(),
+            bars,
+            planned_rows: plan.rows(),
+            rows: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            next_line_ms: AtomicU64::new(LINE_EVERY_MS),
+        }
+    }
+
+    /// Rows that were made so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// A line that does not disturb the bars.
+    pub(crate) fn tell(&self, line: &str) {
+        match self.style.form {
+            Form::Bars => {
+                // Without a terminal any more there is nobody to tell.
+                let _ = self.bars.println(line);
+            }
+            Form::Lines | Form::Nothing => tell(line),
+        }
+    }
+
+    /// Takes the bars off the screen.
+    pub(crate) fn finish(&self) {
+        for table in &self.tables {
+            table.bar.finish_and_clear();
+        }
+    }
+
+    /// A plain line when it is time for one; one thread wins.
+    fn line_when_due(&self) {
+        let elapsed = self.started.elapsed();
+        let now_ms = elapsed.as_millis() as u64;
+        let due = self.next_line_ms.load(Ordering::Relaxed);
+        let next = now_ms + LINE_EVERY_MS;
+        if now_ms < due
+            || self
+                .next_line_ms
+                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_err()
+        {
+            return;
+        }
+        let rows = self.rows();
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        let left = self.planned_rows.saturating_sub(rows) as f64 / rows.max(1) as f64;
+        tell(&format!(
+            "{} of {} rows ({} %), {} rows/s, {}B/s, {} left",
+            units::grouped(rows),
+            units::grouped(self.planned_rows),
+            rows.saturating_mul(100) / self.planned_rows.max(1),
+            units::short(units::per_second(rows, elapsed)),
+            units::short(units::per_second(bytes, elapsed)),
+            units::time(elapsed.mul_f64(left)),
+        ));
+    }
+}
+
+impl Observer for Progress {
+    fn rows(&self, table: usize, rows: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        match self.style.form {
+            Form::Bars => self.tables[table].bar.inc(rows),
+            Form::Lines => self.line_when_due(),
+            Form::Nothing => {}
+        }
+    }
+
+    fn bytes(&self, table: usize, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let table = &self.tables[table];
+        let so_far = table.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if self.style.form == Form::Bars {
+            let rate = units::per_second(so_far, table.bar.elapsed());
+            table.bar.set_message(format!("{}B/s", units::short(rate)));
+        }
+    }
+
+    fn part_finished(&self, table: usize, part: &ManifestPart) {
+        let table = &self.tables[table];
+        let bytes = table.finished_bytes.fetch_add(part.bytes, Ordering::Relaxed) + part.bytes;
+        let files = table.finished_files.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.style.is_verbose {
+            let (rows, size) = (units::grouped(part.rows), Bytes::new(part.bytes));
+            self.tell(&format!("finished {}: {rows} rows, {size}", part.path));
+        }
+        if files == table.files && self.style.form == Form::Lines {
+            let (rows, size) = (units::grouped(table.rows), Bytes::new(bytes));
+            let file = if files == 1 { "file" } else { "files" };
+            tell(&format!("{}: {rows} rows in {files} {file}, {size}", table.name));
+        }
+    }
+}
+
+fn bar(name: &str, width: usize, rows: u64) -> ProgressBar {
+    const TEMPLATE: &str =
+        "{prefix}  {wide_bar} {percent:>3} %  {rate:>8} rows/s  {msg:>9}  {left} left";
+    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // What cannot be drawn is left out.
+        let _ = out.write_str(&units::short(state.per_sec()));
+    };
+    let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = out.write_str(&units::time(Duration::from_secs(state.eta().as_secs())));
+    };
+    let style = ProgressStyle::with_template(TEMPLATE)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", rate)
+        .with_key("left", left);
+    ProgressBar::new(rows).with_style(style).with_prefix(format!("{name:width$}"))
+}

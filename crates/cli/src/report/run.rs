@@ -1,0 +1,162 @@
+//! The result of a run: a small table for people, JSON for programs.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use lakeseed_budget::{Bytes, peak_resident};
+use lakeseed_sink::{Manifest, Plan, Report, TableReport};
+use serde::Serialize;
+
+use super::{Align, Grid, units};
+use crate::lower::{Destination, Job};
+
+/// What stands there after `generate`. Every figure is of committed rows.
+#[derive(Debug, Serialize)]
+pub(crate) struct Outcome {
+    dataset: &'static str,
+    data_id: String,
+    plan_id: String,
+    out: String,
+    format: String,
+    compression: String,
+    /// False where the same command had finished before, and nothing was written.
+    written: bool,
+    tables: Vec<TableOutcome>,
+    rows: u64,
+    files: usize,
+    bytes: u64,
+    seconds: f64,
+    threads: usize,
+    peak_memory_bytes: Option<u64>,
+    /// The line with which a common tool reads the last table.
+    read: String,
+}
+
+#[derive(Debug, Serialize)]
+struct TableOutcome {
+    table: String,
+    rows: u64,
+    files: usize,
+    bytes: u64,
+    seconds: f64,
+    rows_per_s: f64,
+}
+
+impl Outcome {
+    pub(crate) fn written(job: &Job, plan: &Plan<'_>, report: &Report) -> Self {
+        Self::new(job, plan, report, true)
+    }
+
+    pub(crate) fn already_there(job: &Job, plan: &Plan<'_>, manifest: &Manifest) -> Self {
+        let table = |table: &lakeseed_sink::ManifestTable| TableReport {
+            name: table.name.clone(),
+            rows: table.rows,
+            files: table.parts.len(),
+            bytes: table.bytes,
+            seconds: 0.0,
+        };
+        let tables = manifest.tables.iter().map(table).collect();
+        let plan_id = manifest.plan_id.clone();
+        let report = Report { plan_id, tables, workers: 0, seconds: 0.0 };
+        Self::new(job, plan, &report, false)
+    }
+
+    fn new(job: &Job, plan: &Plan<'_>, report: &Report, written: bool) -> Self {
+        let tables = report.tables.iter().map(|table| TableOutcome {
+            table: table.name.clone(),
+            rows: table.rows,
+            files: table.files,
+            bytes: table.bytes,
+            seconds: table.seconds,
+            rows_per_s: rate(table.rows, table.seconds),
+        });
+        let out = match &job.destination {
+            Destination::Folder(folder) => folder.display().to_string(),
+            Destination::Stdout => "-".to_owned(),
+        };
+        Self {
+            dataset: job.selection.dataset.info().name,
+            data_id: plan.data_id().to_owned(),
+            plan_id: report.plan_id.clone(),
+            format: job.format.kind().to_string(),
+            compression: job.format.compression().to_string(),
+            written,
+            tables: tables.collect(),
+            rows: report.rows(),
+            files: report.files(),
+            bytes: report.bytes(),
+            seconds: report.seconds,
+            threads: report.workers,
+            peak_memory_bytes: peak_resident().map(Bytes::get),
+            read: super::read::line(&out, job, plan),
+            out,
+        }
+    }
+
+    /// For people; `flags` are those that choose the values, for the command to try next.
+    pub(crate) fn text(&self, flags: &str) -> String {
+        let mut text = self.grid();
+        let peak = self.peak_memory_bytes.map_or_else(String::new, |peak| {
+            format!(", peak memory {}", Bytes::new(peak))
+        });
+        let plan = &self.plan_id;
+        let _ = match self.written {
+            true => writeln!(
+                text,
+                "\nwritten to {} in {} on {} threads{peak} (plan {plan})",
+                self.out,
+                units::time(Duration::from_secs_f64(self.seconds)),
+                self.threads,
+            ),
+            false => writeln!(
+                text,
+                "\n{} holds exactly this already: nothing was written (plan {plan})",
+                self.out
+            ),
+        };
+        let _ = writeln!(text, "read: {}", self.read);
+        if let Some(last) = self.tables.last() {
+            let row = last.rows / 2;
+            let _ = writeln!(text, "next: lakeseed peek {}.{} {row}{flags}", self.dataset, last.table);
+        }
+        text
+    }
+
+    fn grid(&self) -> String {
+        let mut grid = Grid::new([
+            ("table", Align::Left),
+            ("rows", Align::Right),
+            ("files", Align::Right),
+            ("bytes", Align::Right),
+            ("bytes/row", Align::Right),
+            ("rows/s", Align::Right),
+            ("MB/s", Align::Right),
+        ]);
+        for table in &self.tables {
+            let TableOutcome { table, rows, files, bytes, seconds, .. } = table;
+            grid.row(cells(table, *rows, *files, *bytes, *seconds));
+        }
+        if self.tables.len() > 1 {
+            grid.row(cells("all", self.rows, self.files, self.bytes, self.seconds));
+        }
+        grid.text("")
+    }
+}
+
+fn cells(name: &str, rows: u64, files: usize, bytes: u64, seconds: f64) -> [String; 7] {
+    // Nothing was measured when nothing was written.
+    let measured = |text: String| if seconds > 0.0 { text } else { "-".to_owned() };
+    [
+        name.to_owned(),
+        units::grouped(rows),
+        files.to_string(),
+        Bytes::new(bytes).to_string(),
+        format!("{:.1}", bytes as f64 / rows.max(1) as f64),
+        measured(units::short(rate(rows, seconds))),
+        measured(format!("{:.0}", rate(bytes, seconds) / 1e6)),
+    ]
+}
+
+fn rate(amount: u64, seconds: f64) -> f64 {
+    units::per_second(amount, Duration::from_secs_f64(seconds.max(0.0)))
+}
