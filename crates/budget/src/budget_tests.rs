@@ -79,6 +79,39 @@ fn a_large_request_is_not_overtaken_by_small_ones() {
 }
 
 #[test]
+fn who_waits_is_served_in_order() {
+    let budget = Budget::new(10 * MIB);
+    let held = budget.lease("first", 5 * MIB).unwrap();
+    let served = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for (place, size) in [(1, 10), (2, 1)] {
+            let (budget, served) = (&budget, &served);
+            scope.spawn(move || {
+                let lease = budget.lease("next", size * MIB).unwrap();
+                served.lock().unwrap().push(size);
+                drop(lease);
+            });
+            // The second would fit at once, and has to wait all the same.
+            wait_for_queue(budget, place);
+        }
+        drop(held);
+    });
+    assert_eq!(served.into_inner().unwrap(), [10, 1]);
+}
+
+#[test]
+fn a_shrink_wakes_who_waits() {
+    let budget = Budget::new(10 * MIB);
+    let mut held = budget.lease("first", 10 * MIB).unwrap();
+    thread::scope(|scope| {
+        let next = scope.spawn(|| budget.lease("next", 6 * MIB).map(|lease| lease.bytes()));
+        wait_for_queue(&budget, 1);
+        held.shrink_to(4 * MIB);
+        assert_eq!(next.join().unwrap(), Ok(6 * MIB));
+    });
+}
+
+#[test]
 fn one_release_serves_all_who_fit() {
     let budget = Budget::new(10 * MIB);
     let held = budget.lease("first", 10 * MIB).unwrap();
