@@ -1,0 +1,1 @@
+//! Runnable examples, one folder each: `cargo run --example pets` from the root.
