@@ -48,7 +48,7 @@ fn a_drop_gives_back_and_a_shrink_gives_back_a_part() {
 #[test]
 fn the_largest_holders_are_named_largest_first() {
     let budget = Budget::new(100 * MIB);
-    let _leases = [10, 40, 20, 30].map(|size| {
+    let leases = [10, 40, 20, 30].map(|size| {
         budget
             .try_lease(format!("part of {size}"), size * MIB)
             .unwrap()
@@ -59,6 +59,19 @@ fn the_largest_holders_are_named_largest_first() {
     let names: Vec<_> = largest.iter().map(|holder| holder.name.as_str()).collect();
     assert_eq!(names, ["part of 40", "part of 30", "part of 20"]);
     assert_eq!(free, Bytes::ZERO);
+
+    drop(leases);
+    let _lease = budget.try_lease("alone", 100 * MIB).unwrap();
+    let Err(Error::Exhausted { largest, .. }) = budget.try_lease("late", MIB) else {
+        panic!("it must not fit");
+    };
+    assert_eq!(
+        largest,
+        [Holder {
+            name: "alone".into(),
+            bytes: 100 * MIB
+        }]
+    );
 }
 
 #[test]
@@ -179,6 +192,7 @@ fn workers_are_the_smallest_of_three() {
     assert_eq!(budget.workers(9, 9, &need), Ok(3));
     assert_eq!(budget.workers(0, 9, &need), Ok(1));
     assert_eq!(budget.workers(4, 0, &need), Ok(0));
+    assert_eq!(budget.workers(4, 0, &Need::new("whale", 999 * MIB)), Ok(0));
     assert_eq!(
         budget.workers(4, 9, &Need::new("nothing", Bytes::ZERO)),
         Ok(4)
@@ -201,4 +215,6 @@ fn not_even_one_worker_shows_the_sum() {
          is free; the largest holders are the program itself with 32 MiB"
     );
     assert!(error.is_retryable());
+    let whale = Need::new("whale", 101 * MIB);
+    assert!(!budget.workers(2, 9, &whale).unwrap_err().is_retryable());
 }

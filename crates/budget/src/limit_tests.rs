@@ -206,6 +206,17 @@ fn garbage_is_no_limit() {
 }
 
 #[test]
+fn an_absurd_limit_is_none_even_alone() {
+    let absurd = (
+        "sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "9223372036854771712\n",
+    );
+    let root = Root::new("4:memory:/\n", &[absurd]);
+    root.write("proc/meminfo", "");
+    assert_eq!(limit_under(&root.0), None);
+}
+
+#[test]
 fn nothing_to_read_is_none() {
     assert_eq!(limit_under(Path::new("/nowhere-at-all")), None);
 }
