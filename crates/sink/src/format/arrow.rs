@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use arrow_array::RecordBatchReader;
+use arrow_array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow_ipc::writer::{FileWriter, StreamWriter};
 use arrow_schema::SchemaRef;
 
@@ -69,8 +69,10 @@ impl Encoder for BatchCollector {
         let (mut count, mut bytes) = (0, 0);
         for batch in rows {
             let batch = batch.map_err(EncodeError::Rows)?;
-            let batch = batch
-                .with_schema(self.schema.clone())
+            // Not `with_schema`, which refuses to take metadata off.
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            let columns = batch.columns().to_vec();
+            let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
                 .map_err(EncodeError::Rows)?;
             count += batch.num_rows() as u64;
             bytes += batch.get_array_memory_size() as u64;
