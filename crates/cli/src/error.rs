@@ -123,6 +123,9 @@ pub(crate) fn advice<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) 
     }
 }
 
+/// How much less alike than the best a name may be to be proposed beside it.
+const CLOSE: f64 = 0.015;
+
 /// The known names that are most like the one that came, best first.
 fn near<'a>(found: &str, known: &[&'a str]) -> Vec<&'a str> {
     let found = found.to_ascii_lowercase();
@@ -137,7 +140,7 @@ fn near<'a>(found: &str, known: &[&'a str]) -> Vec<&'a str> {
     scored.retain(|(score, _)| *score >= ALIKE);
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     let best = scored.first().map_or(0.0, |(score, _)| *score);
-    let close = scored.into_iter().take_while(|(score, _)| best - score < 0.05);
+    let close = scored.into_iter().take_while(|(score, _)| best - score < CLOSE);
     close.map(|(_, name)| name).take(3).collect()
 }
 

@@ -1,10 +1,201 @@
 //! `lakeseed plan`: what `generate` would write. Writes nothing.
 
+use std::fmt::Write;
+use std::io;
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
+use lakeseed_budget::Bytes;
+use lakeseed_sink::{FolderState, Run, StreamPlace, TablePlan, inspect};
+use serde::Serialize;
 
-use crate::args::Plan;
+use crate::args;
+use crate::lower::{self, Destination, Job};
+use crate::report::{self, Align, Grid, units};
 
-pub(super) fn run(args: &Plan) -> Result<()> {
-    let _ = args;
-    Ok(())
+/// Rows of each table that are made and thrown away to learn how long the others will take.
+const TIMED_ROWS: u64 = 131_072;
+
+pub(super) fn run(args: &args::Plan) -> Result<()> {
+    let job = lower::job(&args.source, &args.layout)?;
+    let planned = Planned::new(&job)?;
+    if args.json { report::json(&planned) } else { report::print(&planned.text()) }
+}
+
+#[derive(Debug, Serialize)]
+struct Planned {
+    dataset: &'static str,
+    data_id: String,
+    plan_id: String,
+    out: String,
+    /// What stands there now, in words.
+    out_holds: String,
+    format: String,
+    compression: String,
+    tables: Vec<TablePlanned>,
+    rows: u64,
+    files: usize,
+    chunks: u64,
+    estimated_bytes: u64,
+    estimated_seconds: f64,
+    /// 0 where the memory carries not even one.
+    workers: usize,
+    bytes_per_worker: u64,
+    program_bytes: u64,
+    memory_bytes: Option<u64>,
+    memory_by: String,
+}
+
+#[derive(Debug, Serialize)]
+struct TablePlanned {
+    table: String,
+    rows: u64,
+    estimated_bytes: u64,
+    files: usize,
+    /// Row groups, or blocks of lines.
+    chunks: u64,
+    estimated_seconds_of_one_worker: f64,
+    partition_by: Vec<String>,
+}
+
+impl Planned {
+    fn new(job: &Job) -> Result<Self> {
+        let plan = job.plan()?;
+        let mut tables = Vec::with_capacity(plan.tables().len());
+        for (table, planned) in job.selection.tables.iter().zip(plan.tables()) {
+            let seconds_a_row = time_of_a_row(job, table)?;
+            tables.push(TablePlanned::new(planned, seconds_a_row));
+        }
+        let nowhere = StreamPlace::new("nowhere", io::sink());
+        let mut run = Run::new(&plan, &nowhere).threads(job.threads);
+        if let Some(granted) = job.memory.for_workers() {
+            run = run.memory(granted.get());
+        }
+        let workers = run.workers().unwrap_or(0);
+        let work: f64 = tables.iter().map(|table| table.estimated_seconds_of_one_worker).sum();
+        let (out, out_holds) = out(&job.destination, plan.id())?;
+        Ok(Self {
+            dataset: job.selection.dataset.info().name,
+            data_id: plan.data_id().to_owned(),
+            plan_id: plan.id().to_owned(),
+            out,
+            out_holds,
+            format: job.format.kind().to_string(),
+            compression: job.format.compression().to_string(),
+            rows: plan.rows(),
+            files: plan.files(),
+            chunks: tables.iter().map(|table| table.chunks).sum(),
+            estimated_bytes: plan.estimated_bytes(),
+            estimated_seconds: work / workers.max(1) as f64,
+            workers,
+            bytes_per_worker: plan.need_per_worker(),
+            program_bytes: job.memory.program.get(),
+            memory_bytes: job.memory.total.map(Bytes::get),
+            memory_by: job.memory.by.clone(),
+            tables,
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut grid = Grid::new([
+            ("table", Align::Left),
+            ("rows", Align::Right),
+            ("bytes, about", Align::Right),
+            ("files", Align::Right),
+            (self.chunk_name(), Align::Right),
+            ("partitions", Align::Left),
+        ]);
+        for table in &self.tables {
+            grid.row([
+                table.table.clone(),
+                units::grouped(table.rows),
+                Bytes::new(table.estimated_bytes).to_string(),
+                units::grouped(table.files as u64),
+                units::grouped(table.chunks),
+                table.partition_by.join(","),
+            ]);
+        }
+        if self.tables.len() > 1 {
+            grid.row([
+                "all".to_owned(),
+                units::grouped(self.rows),
+                Bytes::new(self.estimated_bytes).to_string(),
+                units::grouped(self.files as u64),
+                units::grouped(self.chunks),
+                String::new(),
+            ]);
+        }
+        let mut text = grid.text("");
+        let (worker, program) = (Bytes::new(self.bytes_per_worker), Bytes::new(self.program_bytes));
+        let sum = program + self.workers.max(1) as u64 * worker;
+        let limit = self.memory_bytes.map_or_else(String::new, |limit| {
+            format!(" of {} ({})", Bytes::new(limit), self.memory_by)
+        });
+        let time = units::time(Duration::from_secs_f64(self.estimated_seconds));
+        let _ = writeln!(text, "\nformat  {} {}", self.format, self.compression);
+        let _ = writeln!(text, "out     {}: {}", self.out, self.out_holds);
+        let _ = match self.workers {
+            0 => writeln!(text, "memory  {sum} for one worker is too much{limit}"),
+            workers => writeln!(
+                text,
+                "memory  {sum} = program {program} + {workers} workers x {worker},{limit}"
+            ),
+        };
+        let _ = writeln!(text, "time    about {time}, without waiting for the disk");
+        let _ = writeln!(text, "data    {}", self.data_id);
+        let _ = writeln!(text, "plan    {}", self.plan_id);
+        text
+    }
+
+    fn chunk_name(&self) -> &'static str {
+        match self.format.as_str() {
+            "parquet" => "row groups",
+            _ => "blocks",
+        }
+    }
+}
+
+impl TablePlanned {
+    fn new(planned: &TablePlan<'_>, seconds_a_row: f64) -> Self {
+        Self {
+            table: planned.name().to_owned(),
+            rows: planned.rows(),
+            estimated_bytes: planned.estimated_bytes(),
+            files: planned.parts().len(),
+            chunks: planned.parts().iter().map(lakeseed_sink::Part::chunks).sum(),
+            estimated_seconds_of_one_worker: seconds_a_row * planned.rows() as f64,
+            partition_by: planned.partition_columns().to_vec(),
+        }
+    }
+}
+
+/// Makes and encodes some rows on one thread, to nowhere.
+fn time_of_a_row(job: &Job, table: &lakeseed_gen_core::Table) -> Result<f64> {
+    let sample = job.sample(table, TIMED_ROWS)?;
+    let nowhere = StreamPlace::new("nowhere", io::sink());
+    let started = Instant::now();
+    let report = Run::new(&sample, &nowhere).commit()?;
+    Ok(started.elapsed().as_secs_f64() / report.rows().max(1) as f64)
+}
+
+fn out(destination: &Destination, plan_id: &str) -> Result<(String, String)> {
+    let folder = match destination {
+        Destination::Stdout => return Ok(("-".to_owned(), "standard output".to_owned())),
+        Destination::Folder(folder) => folder,
+    };
+    let holds = match inspect(folder)? {
+        FolderState::Empty => "nothing there yet".to_owned(),
+        FolderState::OursFinished { plan_id: there } if there == plan_id => {
+            "finished already, generate would write nothing".to_owned()
+        }
+        FolderState::OursFinished { plan_id: there } => {
+            format!("another output is there, plan {there}; generate needs --overwrite")
+        }
+        FolderState::OursUnfinished => {
+            "an unfinished run is there, generate would sweep it".to_owned()
+        }
+        FolderState::Foreign { found } => format!("{found} is there, generate would refuse"),
+        _ => "something is there".to_owned(),
+    };
+    Ok((folder.display().to_string(), holds))
 }

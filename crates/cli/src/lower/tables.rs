@@ -18,9 +18,11 @@ pub(super) fn specs(
     partition_by: &[String],
 ) -> Result<Vec<TableSpec<'static>>> {
     for (flag, names) in [("--columns", columns), ("--partition-by", partition_by)] {
-        if let Some((at, twice)) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
-            let got = format!("'{twice}' twice, at {}", at + 1);
-            return Err(Failure::usage(format!("each column once for {flag}"), got, "leave one out").into());
+        let is_repeated = |(at, name): &(usize, &String)| names[..*at].contains(name);
+        if let Some((_, twice)) = names.iter().enumerate().find(is_repeated) {
+            let expected = format!("each column once for {flag}");
+            let got = format!("'{twice}' twice");
+            return Err(Failure::usage(expected, got, "leave one out").into());
         }
     }
     if !columns.is_empty() && selection.tables.len() != 1 {

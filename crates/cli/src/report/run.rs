@@ -30,6 +30,9 @@ pub(crate) struct Outcome {
     peak_memory_bytes: Option<u64>,
     /// The line with which a common tool reads the last table.
     read: String,
+    /// A row to look at: a table, and a row from its middle.
+    #[serde(skip)]
+    example: Option<(String, u64)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,6 +91,10 @@ impl Outcome {
             seconds: report.seconds,
             threads: report.workers,
             peak_memory_bytes: peak_resident().map(Bytes::get),
+            example: job.selection.tables.last().map(|table| {
+                let rows = table.row_range();
+                (table.name().to_owned(), rows.start + (rows.end - rows.start) / 2)
+            }),
             read: super::read::line(&out, job, plan),
             out,
         }
@@ -103,10 +110,11 @@ impl Outcome {
         let _ = match self.written {
             true => writeln!(
                 text,
-                "\nwritten to {} in {} on {} threads{peak} (plan {plan})",
+                "\nwritten to {} in {} on {} {}{peak} (plan {plan})",
                 self.out,
                 units::time(Duration::from_secs_f64(self.seconds)),
                 self.threads,
+                if self.threads == 1 { "thread" } else { "threads" },
             ),
             false => writeln!(
                 text,
@@ -115,9 +123,8 @@ impl Outcome {
             ),
         };
         let _ = writeln!(text, "read: {}", self.read);
-        if let Some(last) = self.tables.last() {
-            let row = last.rows / 2;
-            let _ = writeln!(text, "next: lakeseed peek {}.{} {row}{flags}", self.dataset, last.table);
+        if let Some((table, row)) = &self.example {
+            let _ = writeln!(text, "next: lakeseed peek {}.{table} {row}{flags}", self.dataset);
         }
         text
     }

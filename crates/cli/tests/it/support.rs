@@ -1,0 +1,102 @@
+//! Runs the binary and says what came of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// What a run left: exit code, stdout, stderr.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// The binary, in `folder`, with nothing of the caller's environment that concerns it.
+pub(crate) fn binary(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lakeseed"));
+    clean(&mut command);
+    command.current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// The binary started by a shell line that ends in `exec "$0" "$@"`.
+pub(crate) fn binary_after(folder: &Path, shell: &str, args: &str) -> Ran {
+    let mut command = Command::new("sh");
+    clean(&mut command);
+    command.current_dir(folder).arg("-c").arg(format!("{shell}; exec \"$0\" \"$@\""));
+    command.arg(env!("CARGO_BIN_EXE_lakeseed")).args(args.split_whitespace());
+    Ran::of(&command.output().unwrap())
+}
+
+fn clean(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LAKESEED_") {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// Runs with these arguments, cut at spaces.
+pub(crate) fn run(folder: &Path, args: &str) -> Ran {
+    Ran::of(&binary(folder).args(args.split_whitespace()).output().unwrap())
+}
+
+/// The same, where nothing but success will do; its stdout.
+pub(crate) fn succeed(folder: &Path, args: &str) -> String {
+    let ran = run(folder, args);
+    assert_eq!(ran.code, Some(0), "{args}: {}", ran.err);
+    ran.out
+}
+
+/// The same, as JSON.
+pub(crate) fn json(folder: &Path, args: &str) -> Value {
+    serde_json::from_str(&succeed(folder, &format!("{args} --json"))).unwrap()
+}
+
+/// Checks that a command line is refused with exactly that line, and touches nothing.
+pub(crate) fn refused(args: &str, code: i32, line: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = run(folder.path(), args);
+    assert_eq!(ran.err, format!("error: {line}\n"), "{args}");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(code), ""), "{args}");
+    assert!(files(folder.path()).is_empty(), "{args} left {:?}", files(folder.path()).keys());
+}
+
+impl Ran {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Every file below a folder, by its path from there, with its bytes.
+pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    collect(folder, folder, &mut found);
+    found
+}
+
+fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, found);
+        } else {
+            let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+            found.insert(name, fs::read(&path).unwrap());
+        }
+    }
+}
+
+/// The finished data files below a folder, in order of their names.
+pub(crate) fn parts(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let is_part = |name: &str| name.rsplit('/').next().is_some_and(|name| name.starts_with("part-"));
+    files(folder).into_iter().filter(|(name, _)| is_part(name)).collect()
+}
