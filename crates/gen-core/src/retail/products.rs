@@ -42,23 +42,60 @@ const GROUP_BY_MONTH: [[u64; 3]; 12] = [
     [67, 27, 6],
 ];
 
-/// A product line: its brand name, category and price of its smallest size, cents.
-struct Line {
+/// A kind of drink: the flavours that it comes in, and how often each of [`SIZES`].
+struct Category {
     name: &'static str,
-    category: usize,
-    price: u64,
+    flavours: &'static [usize],
+    sizes: [u64; 6],
 }
 
-const CATEGORIES: [&str; 9] = [
-    "Refrigerante",
-    "Suco",
-    "Água",
-    "Cerveja",
-    "Chá gelado",
-    "Leite",
-    "Vinho",
-    "Achocolatado",
-    "Chá quente",
+/// Nobody bottles wine in cans of two litres: flavours and sizes go with the drink.
+const CATEGORIES: [Category; 9] = [
+    Category {
+        name: "Refrigerante",
+        flavours: &[0, 1, 2, 3, 4],
+        sizes: [30, 6, 4, 12, 14, 34],
+    },
+    Category {
+        name: "Suco",
+        flavours: &[2, 3, 4, 5, 6, 7, 8, 9],
+        sizes: [26, 4, 10, 34, 18, 8],
+    },
+    Category {
+        name: "Água",
+        flavours: &[10, 11, 2],
+        sizes: [20, 24, 4, 8, 34, 10],
+    },
+    Category {
+        name: "Cerveja",
+        flavours: &[12, 13, 14, 15],
+        sizes: [52, 24, 16, 8, 0, 0],
+    },
+    Category {
+        name: "Chá gelado",
+        flavours: &[2, 6, 16, 1],
+        sizes: [40, 8, 4, 14, 30, 4],
+    },
+    Category {
+        name: "Leite",
+        flavours: &[17, 18, 19],
+        sizes: [4, 0, 0, 84, 4, 8],
+    },
+    Category {
+        name: "Vinho",
+        flavours: &[20, 21, 22],
+        sizes: [4, 4, 78, 8, 6, 0],
+    },
+    Category {
+        name: "Achocolatado",
+        flavours: &[0, 1, 23],
+        sizes: [56, 4, 4, 36, 0, 0],
+    },
+    Category {
+        name: "Chá quente",
+        flavours: &[24, 25, 26, 16],
+        sizes: [62, 24, 14, 0, 0, 0],
+    },
 ];
 
 const fn line(name: &'static str, category: usize, price: u64) -> Line {
@@ -67,6 +104,13 @@ const fn line(name: &'static str, category: usize, price: u64) -> Line {
         category,
         price,
     }
+}
+
+/// A product line: its brand name, category and price of its smallest size, cents.
+struct Line {
+    name: &'static str,
+    category: usize,
+    price: u64,
 }
 
 /// Made-up brands, ordered by season group.
@@ -84,7 +128,7 @@ const LINES: [Line; 18] = [
     line("Laticínios Campo Bom", 5, 429),
     line("Leite da Colina", 5, 389),
     line("Vinícola Dois Rios", 6, 1190),
-    line("Adega Mirante", 6, 1390),
+    line("Adega Mirante", 6, 1590),
     line("Choco Bom", 7, 559),
     line("Cacau do Norte", 7, 629),
     line("Chá da Serra", 8, 499),
@@ -106,22 +150,34 @@ const SIZES: [(&str, usize, u64); 6] = [
     ("2 Litros", 1, 265),
 ];
 
-/// Sizes by weight: cans and two litres sell most.
-const SIZE_WEIGHTS: [u64; 6] = [28, 10, 14, 18, 12, 18];
-
-const FLAVOURS: [&str; 12] = [
+const FLAVOURS: [&str; 27] = [
     "Tradicional",
+    "Zero",
     "Limão",
     "Laranja",
     "Uva",
     "Maracujá",
     "Pêssego",
     "Abacaxi",
-    "Morango",
     "Manga",
     "Acerola",
-    "Zero",
-    "Gengibre",
+    "Sem gás",
+    "Com gás",
+    "Pilsen",
+    "Lager",
+    "Puro malte",
+    "Sem álcool",
+    "Hortelã",
+    "Integral",
+    "Semidesnatado",
+    "Desnatado",
+    "Tinto",
+    "Branco",
+    "Rosé",
+    "Avelã",
+    "Camomila",
+    "Erva-doce",
+    "Capim-limão",
 ];
 
 /// List prices stay inside this range, in cents (domain rule).
@@ -136,7 +192,8 @@ pub(super) struct Products {
     popularity: Vec<Zipf>,
     /// The season group by month: thresholds of 2^16.
     season: [[u64; 2]; 12],
-    sizes: Weighted,
+    /// By category.
+    sizes: Vec<Weighted>,
     attributes: Stream,
     costs: Stream,
     drift: Stream,
@@ -166,7 +223,10 @@ impl Products {
             groups,
             season: GROUP_BY_MONTH
                 .map(|[cold, all_year, _]| [cold * 65_536 / 100, (cold + all_year) * 65_536 / 100]),
-            sizes: Weighted::new(&SIZE_WEIGHTS),
+            sizes: CATEGORIES
+                .iter()
+                .map(|category| Weighted::new(&category.sizes))
+                .collect(),
             attributes: stream.named("attributes"),
             costs: stream.named("unit_cost"),
             drift: stream.named("price_drift"),
@@ -194,9 +254,11 @@ impl Products {
         let bits = self.attributes.at(position);
         let (first, end) = GROUP_LINES[self.groups.of(position)];
         let line = first + below(bits, end - first);
+        let category = LINES[line as usize].category;
         // Other parts of the same bits for the other choices.
-        let size = self.sizes.draw(bits.rotate_left(16));
-        let flavour = below(bits.rotate_left(40), FLAVOURS.len() as u64) as usize;
+        let size = self.sizes[category].draw(bits.rotate_left(16));
+        let flavours = CATEGORIES[category].flavours;
+        let flavour = flavours[below(bits.rotate_left(40), flavours.len() as u64) as usize];
         Attributes {
             line: line as usize,
             size,
@@ -290,7 +352,7 @@ pub(super) fn table(dataset: Stream, products: &Arc<Products>) -> Result<Table> 
         })
         .column("category", {
             let model = model();
-            category(CATEGORIES, move |_, row| {
+            category(CATEGORIES.map(|category| category.name), move |_, row| {
                 LINES[model.of_row(row).line].category
             })
         })
