@@ -69,12 +69,6 @@ impl Stream {
         Self(self.at(number))
     }
 
-    /// The stream that these random bits begin: draws that need more than 64 of them.
-    #[inline]
-    pub(crate) const fn of_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
     /// 64 random bits for that row.
     #[inline]
     pub const fn at(self, row: u64) -> u64 {

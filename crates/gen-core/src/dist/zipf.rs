@@ -1,13 +1,20 @@
 //! Ranks by the law of Zipf and Mandelbrot: rank k weighs `(k + q)^-s`.
 
 use super::Weighted;
-use crate::seed::Stream;
+use crate::seed::{below, mix};
 
-/// Up to this many ranks are drawn from an alias table (at most 512 KiB); more by
-/// rejection-inversion.
-const TABLE_RANKS: u64 = 65_536;
+/// Up to this many ranks each have a cell of their own in the alias table (512 KiB).
+const CELLS: u64 = 65_536;
+/// Beyond that, so many still have; the others share the rest of the cells.
+const HEAD: u64 = CELLS / 2;
 
 /// Zipf-Mandelbrot over ranks `0..n`, of which 0 is the most frequent.
+///
+/// Exact to 2^-32 for the first 32,768 ranks, and for all where there are at most 65,536. Further
+/// ranks are drawn from 32,768 intervals of equal ratio, evenly inside each: over 10^8 ranks an
+/// interval spans 0.025 %, and no rank's weight is off by more than `s` times half of that.
+///
+/// **Memory:** at most 768 KiB, whatever n is. A draw costs 3 to 8 ns, and no `pow`.
 ///
 /// ```
 /// use lakeseed_gen_core::dist::Zipf;
@@ -18,30 +25,34 @@ const TABLE_RANKS: u64 = 65_536;
 #[derive(Debug, Clone)]
 pub struct Zipf {
     ranks: u64,
-    method: Method,
-}
-
-#[derive(Debug, Clone)]
-enum Method {
-    Table(Weighted),
-    Rejection(Rejection),
+    cells: Weighted,
+    /// First rank of each interval, and one past the last; empty where every rank has its cell.
+    intervals: Vec<u64>,
 }
 
 impl Zipf {
     /// Over `n` ranks (at least one), with exponent `s >= 0` and shift `q >= 0`.
     pub fn new(n: u64, s: f64, q: f64) -> Self {
         let n = n.max(1);
-        let method = if n <= TABLE_RANKS {
-            let first = libm::pow(1.0 + q, -s);
-            // 2^40 for the first rank: the last of 65,536 still weighs enough to be exact.
-            let scale = (1u64 << 40) as f64 / first;
-            let weight = |rank: u64| (scale * libm::pow(rank as f64 + q, -s)) as u64;
-            let weights: Vec<u64> = (1..=n).map(weight).collect();
-            Method::Table(Weighted::new(&weights))
+        // 2^40 for the first rank: the lightest of 65,536 cells still weighs enough to be exact.
+        let scale = (1u64 << 40) as f64 / libm::pow(1.0 + q, -s);
+        let exact = if n <= CELLS { n } else { HEAD };
+        let weight_of = |rank: u64| scale * libm::pow(rank as f64 + q, -s);
+        let mut weights: Vec<u64> = (1..=exact).map(|rank| weight_of(rank) as u64).collect();
+        let intervals = if n <= CELLS {
+            Vec::new()
         } else {
-            Method::Rejection(Rejection::new(n, s, q))
+            intervals(HEAD, n, CELLS - HEAD)
         };
-        Self { ranks: n, method }
+        weights.extend(intervals.windows(2).map(|ends| {
+            let sum = integral(ends[1] as f64 + 0.5 + q, s) - integral(ends[0] as f64 + 0.5 + q, s);
+            (scale * sum) as u64
+        }));
+        Self {
+            ranks: n,
+            cells: Weighted::new(&weights),
+            intervals,
+        }
     }
 
     /// With the smallest shift that keeps the first rank's share at or under `cap`.
@@ -77,11 +88,29 @@ impl Zipf {
     /// The rank, from 0, that these random bits choose.
     #[inline]
     pub fn draw(&self, bits: u64) -> u64 {
-        match &self.method {
-            Method::Table(table) => table.draw(bits) as u64,
-            Method::Rejection(rejection) => rejection.draw(Stream::of_bits(bits)),
+        let cell = self.cells.draw(bits) as u64;
+        if self.intervals.is_empty() || cell < HEAD {
+            return cell;
         }
+        let at = (cell - HEAD) as usize;
+        let (first, end) = (self.intervals[at], self.intervals[at + 1]);
+        first + below(mix(bits), end - first)
     }
+}
+
+/// Cuts `first..end` into `count` intervals of equal ratio, none empty: bounds as ranks from 0.
+fn intervals(first: u64, end: u64, count: u64) -> Vec<u64> {
+    let ratio = libm::log(end as f64 / first as f64) / count as f64;
+    let mut bounds = Vec::with_capacity(count as usize + 1);
+    bounds.push(first);
+    for step in 1..count {
+        let last = bounds.last().copied().unwrap_or(first);
+        let bound = libm::round(first as f64 * libm::exp(ratio * step as f64)) as u64;
+        // Leaves one rank at least for this interval and for each of those after it.
+        bounds.push(bound.clamp(last + 1, end - (count - step)));
+    }
+    bounds.push(end);
+    bounds
 }
 
 /// The sum of `(k + q)^-s` for k in `1..=n`: exact for the first ranks, the midpoint integral after.
@@ -92,11 +121,11 @@ fn weight_sum(n: u64, s: f64, q: f64) -> f64 {
     if n <= EXACT {
         return head;
     }
-    head + antiderivative(n as f64 + 0.5 + q, s) - antiderivative(exact as f64 + 0.5 + q, s)
+    head + integral(n as f64 + 0.5 + q, s) - integral(exact as f64 + 0.5 + q, s)
 }
 
 /// The antiderivative of `x^-s`.
-fn antiderivative(x: f64, s: f64) -> f64 {
+fn integral(x: f64, s: f64) -> f64 {
     if (s - 1.0).abs() < 1e-9 {
         libm::log(x)
     } else {
@@ -104,47 +133,35 @@ fn antiderivative(x: f64, s: f64) -> f64 {
     }
 }
 
-/// Rejection-inversion: two or three evaluations of pow a draw, no table.
-///
-/// Source: W. Hörmann and G. Derflinger, "Rejection-inversion to generate variates from monotone
-/// discrete distributions" (1996).
-#[derive(Debug, Clone)]
-struct Rejection {
-    n: u64,
-    s: f64,
-    q: f64,
-    low: f64,
-    high: f64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Rejection {
-    fn new(n: u64, s: f64, q: f64) -> Self {
-        let low = antiderivative(1.5 + q, s) - libm::pow(1.0 + q, -s);
-        let high = antiderivative(n as f64 + 0.5 + q, s);
-        Self { n, s, q, low, high }
-    }
-
-    fn draw(&self, row: Stream) -> u64 {
-        // Accepted at the first try in more than nine of ten cases.
-        let mut attempt = 0;
-        loop {
-            let u = self.low + row.unit(attempt) * (self.high - self.low);
-            let x = self.inverse(u) - self.q;
-            let rank = libm::round(x).clamp(1.0, self.n as f64);
-            let accept =
-                antiderivative(rank + 0.5 + self.q, self.s) - libm::pow(rank + self.q, -self.s);
-            if u >= accept {
-                return rank as u64 - 1;
-            }
-            attempt += 1;
+    #[test]
+    fn intervals_cover_every_rank_once() {
+        for end in [CELLS + 1, 100_000, 99_999_990, 1 << 50] {
+            let bounds = intervals(HEAD, end, CELLS - HEAD);
+            assert_eq!((bounds[0], bounds[bounds.len() - 1]), (HEAD, end));
+            assert!(bounds.windows(2).all(|pair| pair[0] < pair[1]), "{end}");
+            assert_eq!(bounds.len() as u64, CELLS - HEAD + 1);
         }
     }
 
-    fn inverse(&self, u: f64) -> f64 {
-        if (self.s - 1.0).abs() < 1e-9 {
-            libm::exp(u)
-        } else {
-            libm::pow(u * (1.0 - self.s), 1.0 / (1.0 - self.s))
+    #[test]
+    fn the_first_share_is_capped() {
+        for n in [100, 80_000, 10_000_000] {
+            let zipf = Zipf::with_first_at_most(n, 1.1, 0.001);
+            let draws = 2_000_000u64;
+            let stream = crate::seed::Stream::root("zipf", 1, n);
+            let first = (0..draws)
+                .filter(|&row| zipf.draw(stream.at(row)) == 0)
+                .count() as f64;
+            let cap = f64::max(0.001, 3.0 / n as f64);
+            let share = first / draws as f64;
+            assert!(
+                (share - cap).abs() < 6.0 * libm::sqrt(cap / draws as f64),
+                "{n}: {share}"
+            );
         }
     }
 }
