@@ -1,4 +1,7 @@
-"""The targets of a package, one name a line. Usage: targets.py PACKAGE KIND (example, bench, bin)"""
+"""The targets of a package, one name a line.
+
+Usage: targets.py PACKAGE KIND        KIND: example, bench, bin
+"""
 
 import json
 import subprocess

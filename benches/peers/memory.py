@@ -2,7 +2,9 @@
 
 DuckDB has nothing to make here, so this is the cost of writing alone. Loading is not timed.
 
-Usage: memory.py FORMAT NAME PARQUET_FOLDER OUT        FORMAT: parquet-zstd, parquet-snappy, csv, json
+Usage: memory.py FORMAT NAME FOLDER OUT
+
+FORMAT is parquet-zstd, parquet-snappy, csv or json; FOLDER holds the rows in Parquet.
 """
 
 import sys

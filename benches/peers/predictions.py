@@ -1,6 +1,8 @@
 """A UUID and 30 uniform doubles a row, made and written as Parquet.
 
-Usage: predictions.py PEER ROWS OUT        PEER: duckdb (zstd), duckdb-none (uncompressed), numpy (zstd)
+Usage: predictions.py PEER ROWS OUT
+
+PEER is duckdb (zstd), duckdb-none (uncompressed) or numpy (zstd).
 """
 
 import sys
