@@ -34,6 +34,7 @@ pub(crate) struct Checked<'a> {
     table: &'a str,
     reader: BoxedReader,
     projection: &'a [usize],
+    source_columns: usize,
     schema: &'a SchemaRef,
     expected: u64,
     seen: u64,
@@ -64,6 +65,7 @@ impl<'a> Checked<'a> {
             table,
             reader,
             projection,
+            source_columns: source.schema().fields().len(),
             schema,
             expected,
             seen: 0,
@@ -116,6 +118,10 @@ impl<'a> Checked<'a> {
         if self.seen > self.expected {
             let found = format!("{} rows or more", self.seen);
             return Err(self.break_off(format!("{} rows", self.expected), found));
+        }
+        if batch.num_columns() != self.source_columns {
+            let found = format!("{} columns", batch.num_columns());
+            return Err(self.break_off(format!("{} columns", self.source_columns), found));
         }
         let batch = if self.projection.len() == batch.num_columns() {
             batch

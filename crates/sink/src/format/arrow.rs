@@ -5,10 +5,11 @@
 //! file, which the writer refuses.
 
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow_ipc::writer::{FileWriter, StreamWriter};
-use arrow_schema::SchemaRef;
+use arrow_schema::{ArrowError, SchemaRef};
 
 use super::{Assembler, Chunk, ChunkData, EncodeError, Encoder, Format};
 use crate::error::{Error, Result};
@@ -48,14 +49,20 @@ impl Format for ArrowFormat {
     }
 
     fn assemble(&self, out: Box<dyn PartWriter>) -> Result<Box<dyn Assembler>> {
-        let out = PartAsWrite { out, failed: None };
-        Ok(if self.is_stream {
-            let writer = StreamWriter::try_new(out, &self.schema).map_err(Error::encode(NAME))?;
-            Box::new(StreamAssembler { writer })
+        let failure = Failure::default();
+        let out = PartAsWrite {
+            out,
+            failure: failure.clone(),
+        };
+        if self.is_stream {
+            let writer = StreamWriter::try_new(out, &self.schema);
+            let writer = writer.map_err(|error| failure.or(error))?;
+            Ok(Box::new(StreamAssembler { writer, failure }))
         } else {
-            let writer = FileWriter::try_new(out, &self.schema).map_err(Error::encode(NAME))?;
-            Box::new(FileAssembler { writer })
-        })
+            let writer = FileWriter::try_new(out, &self.schema);
+            let writer = writer.map_err(|error| failure.or(error))?;
+            Ok(Box::new(FileAssembler { writer, failure }))
+        }
     }
 }
 
@@ -88,27 +95,37 @@ impl Encoder for BatchCollector {
     fn recycle(&mut self, _chunk: Chunk) {}
 }
 
+/// A chunk of another format cannot come: the pump keeps them apart.
+fn batches(chunk: &Chunk) -> Result<&[RecordBatch]> {
+    match &chunk.data {
+        ChunkData::Batches(batches) => Ok(batches),
+        _ => Err(Error::Invalid {
+            what: "chunk",
+            expected: "one of the same format".to_owned(),
+            found: "one of another".to_owned(),
+        }),
+    }
+}
+
 struct FileAssembler {
     writer: FileWriter<PartAsWrite>,
+    failure: Failure,
 }
 
 impl Assembler for FileAssembler {
     fn append(&mut self, chunk: &Chunk) -> Result<()> {
-        let ChunkData::Batches(batches) = &chunk.data else {
-            return Err(foreign_chunk());
-        };
-        for batch in batches {
-            if let Err(error) = self.writer.write(batch) {
-                return Err(self.writer.get_mut().error_or(error));
-            }
+        for batch in batches(chunk)? {
+            self.writer
+                .write(batch)
+                .map_err(|error| self.failure.or(error))?;
         }
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Result<u64> {
-        if let Err(error) = self.writer.finish() {
-            return Err(self.writer.get_mut().error_or(error));
-        }
+        self.writer
+            .finish()
+            .map_err(|error| self.failure.or(error))?;
         self.writer
             .into_inner()
             .map_err(Error::encode(NAME))?
@@ -119,25 +136,23 @@ impl Assembler for FileAssembler {
 
 struct StreamAssembler {
     writer: StreamWriter<PartAsWrite>,
+    failure: Failure,
 }
 
 impl Assembler for StreamAssembler {
     fn append(&mut self, chunk: &Chunk) -> Result<()> {
-        let ChunkData::Batches(batches) = &chunk.data else {
-            return Err(foreign_chunk());
-        };
-        for batch in batches {
-            if let Err(error) = self.writer.write(batch) {
-                return Err(self.writer.get_mut().error_or(error));
-            }
+        for batch in batches(chunk)? {
+            self.writer
+                .write(batch)
+                .map_err(|error| self.failure.or(error))?;
         }
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Result<u64> {
-        if let Err(error) = self.writer.finish() {
-            return Err(self.writer.get_mut().error_or(error));
-        }
+        self.writer
+            .finish()
+            .map_err(|error| self.failure.or(error))?;
         self.writer
             .into_inner()
             .map_err(Error::encode(NAME))?
@@ -146,26 +161,21 @@ impl Assembler for StreamAssembler {
     }
 }
 
-fn foreign_chunk() -> Error {
-    Error::Invalid {
-        what: "chunk",
-        expected: "one of the same format".to_owned(),
-        found: "one of another".to_owned(),
+/// The part's own error, which the library in between would turn into text.
+#[derive(Clone, Default)]
+struct Failure(Arc<Mutex<Option<Error>>>);
+
+impl Failure {
+    fn or(&self, other: ArrowError) -> Error {
+        let own = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        own.unwrap_or_else(|| Error::encode(NAME)(other))
     }
 }
 
-/// A part writer where a library wants [`Write`]; keeps the part's own error for the caller.
+/// A part writer where a library wants [`Write`].
 struct PartAsWrite {
     out: Box<dyn PartWriter>,
-    failed: Option<Error>,
-}
-
-impl PartAsWrite {
-    fn error_or<E: std::error::Error + Send + Sync + 'static>(&mut self, other: E) -> Error {
-        self.failed
-            .take()
-            .unwrap_or_else(|| Error::encode(NAME)(other))
-    }
+    failure: Failure,
 }
 
 impl Write for PartAsWrite {
@@ -173,7 +183,11 @@ impl Write for PartAsWrite {
         match self.out.write(bytes) {
             Ok(()) => Ok(bytes.len()),
             Err(error) => {
-                self.failed = Some(error);
+                *self
+                    .failure
+                    .0
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = Some(error);
                 Err(io::Error::other("the part could not be written"))
             }
         }

@@ -1,0 +1,192 @@
+//! What stands inside Parquet files: row groups, encodings, order, statistics, no hints.
+
+use arrow_array::RecordBatch;
+use lakeseed_sink::{BatchSource, Layout, Parquet};
+use parquet::basic::{Compression, Encoding, Type};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+
+use crate::support::{as_file, flat_batch, numbers, with_hints, write, write_one};
+
+fn metadata(bytes: &[u8]) -> ParquetMetaData {
+    let mut reader = ParquetMetaDataReader::new()
+        .with_page_index_policy(parquet::file::metadata::PageIndexPolicy::Required);
+    reader.try_parse(&as_file(bytes)).unwrap();
+    reader.finish().unwrap()
+}
+
+fn hinted() -> RecordBatch {
+    let batch = flat_batch(4, 1_000, 0);
+    with_hints(
+        &batch,
+        &[
+            ("i64", "encoding", "delta"),
+            ("i64", "sorted", "asc"),
+            ("i64", "key", "primary"),
+            ("i64", "doc", "a number"),
+            ("i32", "encoding", "dictionary"),
+            ("f64", "compress", "none"),
+            ("f64", "encoding", "plain"),
+            ("f32", "encoding", "byte_stream_split"),
+            ("text", "encoding", "delta_length"),
+        ],
+    )
+}
+
+#[test]
+fn hints_decide_encodings_and_codecs() {
+    let file = metadata(&write_one(Parquet::zstd(1), &hinted()));
+    let column = |name: &str| {
+        let columns = file.row_group(0).columns();
+        columns
+            .iter()
+            .find(|column| column.column_path().string() == name)
+            .unwrap()
+    };
+    let has = |name: &str, encoding: Encoding| column(name).encodings().any(|at| at == encoding);
+    assert!(has("i64", Encoding::DELTA_BINARY_PACKED));
+    assert!(has("i32", Encoding::RLE_DICTIONARY));
+    assert!(has("f32", Encoding::BYTE_STREAM_SPLIT));
+    assert!(has("text", Encoding::DELTA_LENGTH_BYTE_ARRAY));
+    assert!(has("f64", Encoding::PLAIN) && !has("f64", Encoding::RLE_DICTIONARY));
+    assert!(has("i16", Encoding::PLAIN) && !has("i16", Encoding::RLE_DICTIONARY));
+    assert!(has("category", Encoding::RLE_DICTIONARY));
+    assert_eq!(column("f64").compression(), Compression::UNCOMPRESSED);
+    assert!(matches!(column("i64").compression(), Compression::ZSTD(_)));
+    assert_eq!(column("money").column_type(), Type::INT64);
+    assert_eq!(column("rate").column_type(), Type::INT32);
+    assert_eq!(column("timestamp").column_type(), Type::INT64);
+    assert_eq!(column("category").column_type(), Type::BYTE_ARRAY);
+}
+
+#[test]
+fn order_statistics_and_indexes_are_declared() {
+    let batch = with_hints(&numbers(1_000), &[("id", "sorted", "asc")]);
+    let file = metadata(&write_one(Parquet::zstd(1), &batch));
+    assert_eq!(file.num_row_groups(), 4);
+    assert_eq!(file.file_metadata().num_rows(), 1_000);
+    let mut at = 0;
+    for (number, group) in file.row_groups().iter().enumerate() {
+        let sorting = group.sorting_columns().unwrap();
+        assert_eq!(
+            (sorting.len(), sorting[0].column_idx, sorting[0].descending),
+            (1, 0, false)
+        );
+        let statistics = group.column(0).statistics().unwrap();
+        let first: [u8; 8] = statistics.min_bytes_opt().unwrap().try_into().unwrap();
+        assert_eq!(i64::from_le_bytes(first), at);
+        at += group.num_rows();
+        let last: [u8; 8] = statistics.max_bytes_opt().unwrap().try_into().unwrap();
+        assert_eq!(i64::from_le_bytes(last), at - 1);
+        let pages = &file.offset_index().unwrap()[number][0].page_locations;
+        assert_eq!(pages[0].first_row_index, 0);
+        assert!(file.column_index().unwrap()[number][0].is_sorted());
+    }
+    assert_eq!(at, 1_000);
+}
+
+#[test]
+fn files_carry_no_hints() {
+    let bytes = write_one(Parquet::zstd(1), &hinted());
+    let file = metadata(&bytes);
+    let created_by = file.file_metadata().created_by().unwrap();
+    assert_eq!(created_by, concat!("lakeseed ", env!("CARGO_PKG_VERSION")));
+    let schema = crate::readback::read_parquet(&bytes).schema();
+    assert!(
+        schema
+            .fields()
+            .iter()
+            .all(|field| field.metadata().is_empty())
+    );
+    let hint = b"lakeseed:";
+    assert!(!bytes.windows(hint.len()).any(|window| window == hint));
+    for format in [
+        lakeseed_sink::FormatKind::Arrow,
+        lakeseed_sink::FormatKind::ArrowStream,
+    ] {
+        let bytes = write_one(format.into(), &hinted());
+        assert!(!bytes.windows(hint.len()).any(|window| window == hint));
+    }
+}
+
+#[test]
+fn row_groups_keep_both_limits() {
+    let batch = flat_batch(9, 20_000, 0);
+    let rows = 20_000;
+    for (layout, expected) in [
+        (
+            Layout {
+                files: Some(1),
+                row_group_rows: 4_096,
+                ..Layout::default()
+            },
+            4_096,
+        ),
+        (
+            Layout {
+                files: Some(1),
+                row_group_bytes: 300_000,
+                ..Layout::default()
+            },
+            3_000,
+        ),
+    ] {
+        let files = write(
+            Parquet::plain(),
+            layout,
+            2,
+            BatchSource::new(batch.clone()),
+            rows,
+        );
+        let bytes = files.values().next().unwrap();
+        let file = metadata(bytes);
+        for group in file.row_groups() {
+            assert!(group.num_rows() <= expected, "{}", group.num_rows());
+            assert!(group.compressed_size() <= layout.row_group_bytes as i64 * 11 / 10);
+        }
+        assert!(file.num_row_groups() >= 5);
+    }
+}
+
+#[test]
+fn files_are_about_as_large_as_asked() {
+    let batch = flat_batch(10, 40_000, 0);
+    let layout = Layout {
+        file_bytes: 500_000,
+        ..Layout::default()
+    };
+    let files = write(Parquet::plain(), layout, 2, BatchSource::new(batch), 40_000);
+    assert!(files.len() > 3);
+    for bytes in files.values() {
+        assert!((400_000..600_000).contains(&bytes.len()), "{}", bytes.len());
+    }
+}
+
+#[test]
+fn long_columns_have_pages_to_skip() {
+    let rows = 300_000;
+    let layout = Layout {
+        files: Some(1),
+        ..Layout::default()
+    };
+    let files = write(
+        Parquet::zstd(1),
+        layout,
+        1,
+        BatchSource::new(numbers(rows)),
+        rows,
+    );
+    let file = metadata(files.values().next().unwrap());
+    assert_eq!(file.num_row_groups(), 1);
+    for index in &file.offset_index().unwrap()[0] {
+        let pages = &index.page_locations;
+        assert!((4..=32).contains(&pages.len()), "{}", pages.len());
+        assert!(
+            pages
+                .windows(2)
+                .all(|pair| pair[0].first_row_index < pair[1].first_row_index)
+        );
+        assert!(pages.windows(2).all(|pair| {
+            pair[0].offset + i64::from(pair[0].compressed_page_size) == pair[1].offset
+        }));
+    }
+}

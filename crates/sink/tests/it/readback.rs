@@ -1,0 +1,338 @@
+//! Every format and compression, read back by a reader that is not ours.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_select::concat::concat_batches;
+use lakeseed_sink::{Compression, Csv, FileFormat, FormatKind, Json, Parquet};
+use serde_json::Value;
+
+use crate::support::{
+    as_file, flat_batch, nested_batch, unpacked, with_hints, with_short_texts,
+    without_dictionaries, write_one,
+};
+
+const TEXT_CODECS: [Compression; 3] = [
+    Compression::None,
+    Compression::Zstd(3),
+    Compression::Gzip(6),
+];
+const PARQUET_CODECS: [Compression; 5] = [
+    Compression::None,
+    Compression::Snappy,
+    Compression::Zstd(1),
+    Compression::Zstd(9),
+    Compression::Gzip(4),
+];
+
+pub(crate) fn read_parquet(bytes: &[u8]) -> RecordBatch {
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(as_file(bytes)).unwrap();
+    let schema = builder.schema().clone();
+    let batches: Vec<RecordBatch> = builder.build().unwrap().map(Result::unwrap).collect();
+    concat_batches(&schema, &batches).unwrap()
+}
+
+/// Reads our CSV with the reader of another crate.
+pub(crate) fn read_csv(text: &[u8], like: &RecordBatch) -> RecordBatch {
+    let schema = like.schema();
+    let reader = arrow_csv::ReaderBuilder::new(schema.clone())
+        .with_header(true)
+        .build(Cursor::new(text))
+        .unwrap();
+    let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+    concat_batches(&schema, &batches).unwrap()
+}
+
+pub(crate) fn read_json(text: &[u8], like: &RecordBatch) -> RecordBatch {
+    let schema = like.schema();
+    let reader = arrow_json::ReaderBuilder::new(schema.clone())
+        .build(Cursor::new(text))
+        .unwrap();
+    let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+    concat_batches(&schema, &batches).unwrap()
+}
+
+#[test]
+fn parquet_reads_back_the_same() {
+    for codec in PARQUET_CODECS {
+        for nulls in [0, 20, 100] {
+            let format = FileFormat::new(FormatKind::Parquet, codec).unwrap();
+            let batch = flat_batch(u64::from(nulls as u8), 1_000, nulls);
+            assert_eq!(
+                read_parquet(&write_one(format, &batch)),
+                without_dictionaries(&batch)
+            );
+        }
+    }
+}
+
+#[test]
+fn parquet_reads_back_the_same_with_every_hint() {
+    let integers = [
+        "i8",
+        "i16",
+        "i32",
+        "i64",
+        "u8",
+        "u16",
+        "u32",
+        "u64",
+        "date",
+        "timestamp",
+        "millis",
+    ];
+    let decimals = ["money", "rate", "whole"];
+    for (hint, columns) in [
+        ("delta", [&integers[..], &decimals[..]].concat()),
+        (
+            "byte_stream_split",
+            [&integers[..], &["f32", "f64"][..]].concat(),
+        ),
+        ("delta_length", vec!["text", "large_text"]),
+        (
+            "plain",
+            [
+                &integers[..],
+                &decimals[..],
+                &["bool", "f32", "f64", "text", "category"],
+            ]
+            .concat(),
+        ),
+        (
+            "dictionary",
+            [
+                &integers[..],
+                &decimals[..],
+                &["f32", "f64", "text", "large_text"],
+            ]
+            .concat(),
+        ),
+    ] {
+        let hints: Vec<_> = columns
+            .iter()
+            .map(|column| (*column, "encoding", hint))
+            .collect();
+        for nulls in [0, 30] {
+            let batch = flat_batch(7, 2_000, nulls);
+            let hinted = with_hints(&batch, &hints);
+            for codec in [Compression::None, Compression::Zstd(1)] {
+                let format = FileFormat::new(FormatKind::Parquet, codec).unwrap();
+                let read = read_parquet(&write_one(format, &hinted));
+                assert_eq!(read, without_dictionaries(&batch), "{hint}");
+            }
+        }
+    }
+}
+
+#[test]
+fn parquet_holds_nested_columns() {
+    let batch = nested_batch(3, 900, 20);
+    assert_eq!(read_parquet(&write_one(Parquet::zstd(1), &batch)), batch);
+}
+
+#[test]
+fn arrow_files_and_streams_read_back_the_same() {
+    let batch = flat_batch(5, 1_000, 20);
+    let bytes = write_one(FormatKind::Arrow.into(), &batch);
+    let reader = arrow_ipc::reader::FileReader::try_new(Cursor::new(bytes), None).unwrap();
+    let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+    assert_eq!(concat_batches(&batch.schema(), &batches).unwrap(), batch);
+
+    let bytes = write_one(FormatKind::ArrowStream.into(), &batch);
+    let reader = arrow_ipc::reader::StreamReader::try_new(Cursor::new(bytes), None).unwrap();
+    let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+    assert_eq!(concat_batches(&batch.schema(), &batches).unwrap(), batch);
+}
+
+#[test]
+fn csv_reads_back_the_same() {
+    for codec in TEXT_CODECS {
+        for nulls in [0, 20] {
+            let format = FileFormat::new(FormatKind::Csv, codec).unwrap();
+            let batch = flat_batch(11, 1_000, nulls);
+            let text = unpacked(format, &write_one(format, &batch));
+            let plain = with_short_texts(&without_dictionaries(&batch));
+            assert_eq!(read_csv(&text, &plain), plain);
+        }
+    }
+}
+
+#[test]
+fn json_reads_back_the_same() {
+    for codec in TEXT_CODECS {
+        for nulls in [0, 20] {
+            let format = FileFormat::new(FormatKind::Json, codec).unwrap();
+            let batch = flat_batch(12, 1_000, nulls);
+            let text = unpacked(format, &write_one(format, &batch));
+            let plain = without_dictionaries(&batch);
+            assert_eq!(read_json(&text, &plain), plain);
+        }
+    }
+    let batch = nested_batch(13, 900, 20);
+    let text = unpacked(Json::plain(), &write_one(Json::plain(), &batch));
+    assert_eq!(read_json(&text, &batch), batch);
+}
+
+/// A timestamp without zeros at the end of its fraction: the one thing that both may write.
+fn trimmed(text: &str) -> String {
+    let is_time = text.len() > 19 && text.as_bytes()[10] == b'T' && text.is_ascii();
+    if is_time {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Fields as the csv crate reads them; numbers by value, since both may print them differently.
+fn csv_fields(text: &[u8]) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(text);
+    reader
+        .records()
+        .map(|record| {
+            let record = record.unwrap();
+            let field = |field: &str| match field.parse::<f64>() {
+                Ok(number) if field.contains(['.', 'e', 'E']) => format!("{:x}", number.to_bits()),
+                _ => trimmed(field),
+            };
+            record.iter().map(field).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn csv_says_what_the_arrow_crate_says() {
+    let batch = flat_batch(21, 2_000, 20);
+    // Floats of 32 bits have two right texts; their values were compared above.
+    let columns: Vec<usize> = (0..batch.num_columns())
+        .filter(|at| batch.schema().field(*at).name() != "f32")
+        .collect();
+    let batch = batch.project(&columns).unwrap();
+    let mut theirs = Vec::new();
+    arrow_csv::Writer::new(&mut theirs).write(&batch).unwrap();
+    let ours = write_one(Csv::plain(), &batch);
+    let (ours, theirs) = (csv_fields(&ours), csv_fields(&theirs));
+    assert_eq!(ours.len(), 2_001);
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        assert_eq!(ours, theirs);
+    }
+    assert_eq!(ours.len(), theirs.len());
+}
+
+fn json_values(text: &[u8]) -> Vec<Value> {
+    fn normal(value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(trimmed(&text)),
+            Value::Object(members) => {
+                // A member that is null and one that is not there are the same.
+                let members = members.into_iter().filter(|(_, value)| !value.is_null());
+                Value::Object(members.map(|(name, value)| (name, normal(value))).collect())
+            }
+            Value::Array(values) => Value::Array(values.into_iter().map(normal).collect()),
+            // The parser of this crate is not exact; the exact values were compared above.
+            Value::Number(number) if number.is_f64() => {
+                Value::String(format!("{:.13e}", number.as_f64().unwrap()))
+            }
+            other => other,
+        }
+    }
+    let lines = text
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
+    lines
+        .map(|line| normal(serde_json::from_slice(line).unwrap()))
+        .collect()
+}
+
+#[test]
+fn json_says_what_the_arrow_crate_says() {
+    for batch in [flat_batch(22, 2_000, 20), nested_batch(23, 900, 20)] {
+        let columns: Vec<usize> = (0..batch.num_columns())
+            .filter(|at| batch.schema().field(*at).name() != "f32")
+            .collect();
+        let batch = batch.project(&columns).unwrap();
+        let mut writer = arrow_json::LineDelimitedWriter::new(Vec::new());
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        let theirs = json_values(&writer.into_inner());
+        let ours = json_values(&write_one(Json::plain(), &batch));
+        assert_eq!(ours.len(), batch.num_rows());
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            assert_eq!(ours, theirs);
+        }
+        assert_eq!(ours.len(), theirs.len());
+    }
+}
+
+fn one_row(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+#[test]
+fn csv_is_what_a_person_expects() {
+    let batch = one_row(vec![
+        ("id", Arc::new(Int64Array::from(vec![Some(1), None]))),
+        (
+            "a,name",
+            Arc::new(StringArray::from(vec![Some("Rex \"the\" dog"), Some("")])),
+        ),
+        (
+            "weight",
+            Arc::new(Float64Array::from(vec![f64::NAN, f64::NEG_INFINITY])),
+        ),
+    ]);
+    let text = String::from_utf8(write_one(Csv::plain(), &batch)).unwrap();
+    assert_eq!(
+        text,
+        "id,\"a,name\",weight\n1,\"Rex \"\"the\"\" dog\",NaN\n,\"\",-inf\n"
+    );
+}
+
+#[test]
+fn a_single_null_is_no_empty_line() {
+    let batch = one_row(vec![(
+        "id",
+        Arc::new(Int64Array::from(vec![Some(1), None, Some(3)])),
+    )]);
+    let text = String::from_utf8(write_one(Csv::plain(), &batch)).unwrap();
+    assert_eq!(text, "id\n1\n\"\"\n3\n");
+}
+
+#[test]
+fn json_is_what_a_person_expects() {
+    let batch = one_row(vec![
+        ("id", Arc::new(Int64Array::from(vec![Some(1), None]))),
+        (
+            "a \"name\"",
+            Arc::new(StringArray::from(vec![Some("Rex\n\u{1}"), Some("")])),
+        ),
+        ("weight", Arc::new(Float64Array::from(vec![f64::NAN, 1.5]))),
+    ]);
+    let text = String::from_utf8(write_one(Json::plain(), &batch)).unwrap();
+    assert_eq!(
+        text,
+        "{\"id\":1,\"a \\\"name\\\"\":\"Rex\\n\\u0001\",\"weight\":null}\n\
+         {\"id\":null,\"a \\\"name\\\"\":\"\",\"weight\":1.5}\n"
+    );
+}
+
+#[test]
+fn an_empty_table_is_a_file_that_readers_take() {
+    let batch = flat_batch(1, 0, 10);
+    for format in [
+        Parquet::zstd(1),
+        Csv::plain(),
+        Json::gzip(1),
+        FormatKind::Arrow.into(),
+    ] {
+        let bytes = write_one(format, &batch);
+        if format.kind() == FormatKind::Parquet {
+            assert_eq!(read_parquet(&bytes).num_rows(), 0);
+        } else if format.kind() == FormatKind::Csv {
+            assert_eq!(csv_fields(&bytes).len(), 1);
+        }
+    }
+}
