@@ -73,6 +73,13 @@ pub(crate) struct Generate {
     /// The result as JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) voice: Voice,
+}
+
+/// How much is told on the way.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Voice {
     /// No progress and no summary; errors only.
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -233,9 +240,9 @@ pub(crate) enum SchemaForm {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Dialect {
-    /// PostgreSQL.
+    /// Postgres and what speaks its tongue.
     Postgres,
-    /// MySQL and MariaDB.
+    /// `MySQL` and `MariaDB`.
     Mysql,
     /// DuckDB.
     Duckdb,
@@ -249,11 +256,17 @@ pub(crate) fn command() -> clap::Command {
 }
 
 fn with_variable(arg: clap::Arg) -> clap::Arg {
-    let Some(name) = arg.get_long().map(variable) else { return arg };
+    let Some(name) = arg.get_long().map(variable) else {
+        return arg;
+    };
     let is_switch = !arg.get_action().takes_values();
     let arg = arg.env(name).hide_env(true);
     // `LAKESEED_JSON=0` and `LAKESEED_JSON=` leave a switch off.
-    if is_switch { arg.value_parser(FalseyValueParser::new()) } else { arg }
+    if is_switch {
+        arg.value_parser(FalseyValueParser::new())
+    } else {
+        arg
+    }
 }
 
 /// `file-size` becomes `LAKESEED_FILE_SIZE`.

@@ -39,31 +39,53 @@ enum Kind {
 impl Failure {
     /// The command line asks for what there is not.
     pub(crate) fn usage(expected: impl fmt::Display, got: impl fmt::Display, advice: &str) -> Self {
-        Self { kind: Kind::Usage, line: format!("expected {expected}, got {got}; {advice}") }
+        Self {
+            kind: Kind::Usage,
+            line: format!("expected {expected}, got {got}; {advice}"),
+        }
     }
 
     /// Nothing was started.
-    pub(crate) fn refused(expected: impl fmt::Display, got: impl fmt::Display, advice: &str) -> Self {
-        Self { kind: Kind::Refused, line: format!("expected {expected}, got {got}; {advice}") }
+    pub(crate) fn refused(
+        expected: impl fmt::Display,
+        got: impl fmt::Display,
+        advice: &str,
+    ) -> Self {
+        Self {
+            kind: Kind::Refused,
+            line: format!("expected {expected}, got {got}; {advice}"),
+        }
     }
 
     /// A part of the work stands, or could, and the same command may succeed later.
     fn incomplete(line: impl Into<String>) -> Self {
-        Self { kind: Kind::Incomplete, line: line.into() }
+        Self {
+            kind: Kind::Incomplete,
+            line: line.into(),
+        }
     }
 
     fn failed(line: impl Into<String>) -> Self {
-        Self { kind: Kind::Failed, line: line.into() }
+        Self {
+            kind: Kind::Failed,
+            line: line.into(),
+        }
     }
 
     /// A signal ended the work.
     pub(crate) fn stopped(signal: u8, line: impl Into<String>) -> Self {
-        Self { kind: Kind::Stopped(signal), line: line.into() }
+        Self {
+            kind: Kind::Stopped(signal),
+            line: line.into(),
+        }
     }
 
     /// The reader of stdout has gone.
     pub(crate) fn closed_pipe() -> Self {
-        Self { kind: Kind::ClosedPipe, line: String::new() }
+        Self {
+            kind: Kind::ClosedPipe,
+            line: String::new(),
+        }
     }
 
     /// What an error of any kind means.
@@ -134,13 +156,19 @@ fn near<'a>(found: &str, known: &[&'a str]) -> Vec<&'a str> {
         // `invoice` for `invoice_items`, `items` for it too: a whole word of the name.
         let is_part = found.len() >= 3 && (name.contains(&found) || found.contains(&name));
         let distance = strsim::jaro_winkler(&found, &name);
-        if is_part { distance.max(ALIKE) } else { distance }
+        if is_part {
+            distance.max(ALIKE)
+        } else {
+            distance
+        }
     };
     let mut scored: Vec<(f64, &str)> = known.iter().map(|name| (likeness(name), *name)).collect();
     scored.retain(|(score, _)| *score >= ALIKE);
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     let best = scored.first().map_or(0.0, |(score, _)| *score);
-    let close = scored.into_iter().take_while(|(score, _)| best - score < CLOSE);
+    let close = scored
+        .into_iter()
+        .take_while(|(score, _)| best - score < CLOSE);
     close.map(|(_, name)| name).take(3).collect()
 }
 
@@ -164,8 +192,14 @@ pub(crate) fn list(names: &[&str]) -> String {
 mod tests {
     use super::*;
 
-    const TABLES: [&str; 6] =
-        ["customers", "sellers", "products", "stock", "invoices", "invoice_items"];
+    const TABLES: [&str; 6] = [
+        "customers",
+        "sellers",
+        "products",
+        "stock",
+        "invoices",
+        "invoice_items",
+    ];
 
     #[test]
     fn near_names_come_first() {

@@ -24,7 +24,9 @@ use crate::error::Failure;
 /// Text to stdout, as it stands.
 pub(crate) fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(of_stdout)
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(of_stdout)
 }
 
 /// A value to stdout as JSON, indented.

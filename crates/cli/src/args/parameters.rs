@@ -49,9 +49,11 @@ fn flag(info: &DatasetInfo, parameter: &Parameter) -> Arg {
 
 impl Args for Parameters {
     fn augment_args(command: Command) -> Command {
-        declared().into_iter().fold(command, |command, (info, parameter)| {
-            command.arg(flag(info, parameter))
-        })
+        declared()
+            .into_iter()
+            .fold(command, |command, (info, parameter)| {
+                command.arg(flag(info, parameter))
+            })
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -65,7 +67,11 @@ impl FromArgMatches for Parameters {
             let value = matches.get_one::<String>(parameter.name)?.clone();
             let source = matches.value_source(parameter.name);
             let by_environment = source == Some(ValueSource::EnvVariable);
-            Some(Given { name: parameter.name, value, by_environment })
+            Some(Given {
+                name: parameter.name,
+                value,
+                by_environment,
+            })
         });
         Ok(Self(given.collect()))
     }

@@ -18,7 +18,10 @@ pub(crate) struct Expected {
 
 impl Expected {
     fn new(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { what: what.into(), advice: advice.into() }
+        Self {
+            what: what.into(),
+            advice: advice.into(),
+        }
     }
 }
 
@@ -49,14 +52,19 @@ impl Target {
                 "see lakeseed list for the names",
             ));
         }
-        Ok(Self { dataset: dataset.to_owned(), table: table.map(str::to_owned) })
+        Ok(Self {
+            dataset: dataset.to_owned(),
+            table: table.map(str::to_owned),
+        })
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.dataset)?;
-        self.table.as_ref().map_or(Ok(()), |table| write!(f, ".{table}"))
+        self.table
+            .as_ref()
+            .map_or(Ok(()), |table| write!(f, ".{table}"))
     }
 }
 
@@ -86,14 +94,20 @@ impl Rows {
 /// A whole number, 0 included: `60M`, `60_000_000`, `1.5k`.
 pub(crate) fn count(text: &str) -> Result<u64, Expected> {
     number_of(text).ok_or_else(|| {
-        Expected::new("a whole number, as 1234567, 60_000_000 or 60M", "change the number")
+        Expected::new(
+            "a whole number, as 1234567, 60_000_000 or 60M",
+            "change the number",
+        )
     })
 }
 
 /// A whole number above 0.
 pub(super) fn positive_count(text: &str) -> Result<u64, Expected> {
     number_of(text).filter(|&number| number > 0).ok_or_else(|| {
-        Expected::new("a whole number above 0, as 8, 60_000 or 1M", "change the number")
+        Expected::new(
+            "a whole number above 0, as 8, 60_000 or 1M",
+            "change the number",
+        )
     })
 }
 
@@ -102,14 +116,15 @@ pub(super) fn scale(text: &str) -> Result<f64, Expected> {
     let (number, power) = split_suffix(text);
     let parsed = number.replace('_', "").parse::<f64>().ok();
     let scaled = parsed.map(|number| number * 10_f64.powi(power as i32));
-    scaled.filter(|scale| scale.is_finite() && *scale > 0.0).ok_or_else(|| {
-        Expected::new("a number above 0, as 0.01, 1 or 1.5k", "change the number")
-    })
+    scaled
+        .filter(|scale| scale.is_finite() && *scale > 0.0)
+        .ok_or_else(|| Expected::new("a number above 0, as 0.01, 1 or 1.5k", "change the number"))
 }
 
 /// A day that exists.
 pub(super) fn date(text: &str) -> Result<Date, Expected> {
-    text.parse().map_err(|_| Expected::new("a day that exists, as 2023-12-31", "change the date"))
+    text.parse()
+        .map_err(|_| Expected::new("a day that exists, as 2023-12-31", "change the date"))
 }
 
 /// A size above 0.
@@ -126,7 +141,10 @@ pub(super) fn size(text: &str) -> Result<Bytes, Expected> {
 /// A codec with its level.
 pub(super) fn compression(text: &str) -> Result<Compression, Expected> {
     text.parse().map_err(|_| {
-        Expected::new("none, snappy, zstd[:1..19] or gzip[:1..9]", "change the codec or level")
+        Expected::new(
+            "none, snappy, zstd[:1..19] or gzip[:1..9]",
+            "change the codec or level",
+        )
     })
 }
 
@@ -143,7 +161,10 @@ fn number_of(text: &str) -> Option<u64> {
     }
     // `1.5k` is 15 times 10^2; `1.5` alone, or `1.2345k`, is no whole number.
     let power = power.checked_sub(u32::try_from(fraction.len()).ok()?)?;
-    digits.parse::<u64>().ok()?.checked_mul(10_u64.checked_pow(power)?)
+    digits
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(10_u64.checked_pow(power)?)
 }
 
 /// The number without its suffix, and the power of ten that the suffix stands for.
@@ -174,17 +195,38 @@ mod tests {
 
     #[test]
     fn what_is_no_count_is_refused() {
-        for text in ["", "k", "-1", "+1", "1.5", "1.2345k", "1e6", "_1", "1_", "1.", ".5k", "1 2",
-            "18446744073709551616", "99999999999999T", "0x10", "nan"]
-        {
+        for text in [
+            "",
+            "k",
+            "-1",
+            "+1",
+            "1.5",
+            "1.2345k",
+            "1e6",
+            "_1",
+            "1_",
+            "1.",
+            ".5k",
+            "1 2",
+            "18446744073709551616",
+            "99999999999999T",
+            "0x10",
+            "nan",
+        ] {
             assert!(count(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn rows_name_their_table_or_none() {
-        let rows = |table: Option<&str>, rows| Rows { table: table.map(str::to_owned), rows };
-        assert_eq!(Rows::parse("invoices=60M"), Ok(rows(Some("invoices"), 60_000_000)));
+        let rows = |table: Option<&str>, rows| Rows {
+            table: table.map(str::to_owned),
+            rows,
+        };
+        assert_eq!(
+            Rows::parse("invoices=60M"),
+            Ok(rows(Some("invoices"), 60_000_000))
+        );
         assert_eq!(Rows::parse("7"), Ok(rows(None, 7)));
         assert_eq!(Rows::parse("4611686018427387904"), Ok(rows(None, 1 << 62)));
         assert!(Rows::parse("4611686018427387905").is_err());

@@ -1,5 +1,6 @@
 //! `lakeseed generate`: the main job.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -78,7 +79,15 @@ fn nothing_in(folder: &Path) -> String {
 }
 
 /// Row-group sizes that are proposed where the asked one does not fit.
-const SMALLER_GROUPS: [u64; 7] = [64 << 20, 32 << 20, 16 << 20, 8 << 20, 4 << 20, 2 << 20, 1 << 20];
+const SMALLER_GROUPS: [u64; 7] = [
+    64 << 20,
+    32 << 20,
+    16 << 20,
+    8 << 20,
+    4 << 20,
+    2 << 20,
+    1 << 20,
+];
 
 fn check_memory(job: &Job, plan: &Plan<'_>) -> Result<()> {
     let (Some(total), Some(granted)) = (job.memory.total, job.memory.for_workers()) else {
@@ -90,15 +99,17 @@ fn check_memory(job: &Job, plan: &Plan<'_>) -> Result<()> {
     }
     let program = job.memory.program;
     let sum = program + need;
-    let expected =
-        format!("memory for one worker, {sum} (program {program} + worker {need})");
+    let expected = format!("memory for one worker, {sum} (program {program} + worker {need})");
     let mut advice = format!("give --memory {}MiB", sum.get().div_ceil(1 << 20));
     if job.has_row_groups {
         for size in SMALLER_GROUPS {
-            let layout = Layout { row_group_bytes: size, ..job.layout };
+            let layout = Layout {
+                row_group_bytes: size,
+                ..job.layout
+            };
             let fits = job.plan_with(layout)?.need_per_worker() <= granted.get();
             if size < job.layout.row_group_bytes && fits {
-                advice.push_str(&format!(", or --row-group-size {}MiB", size >> 20));
+                let _ = write!(advice, ", or --row-group-size {}MiB", size >> 20);
                 break;
             }
         }
@@ -114,13 +125,16 @@ fn write(
     place: &dyn Place,
     stop: &Stop,
 ) -> Result<Report> {
-    let style = Style::choose(args.progress, args.quiet, args.verbose, &job.destination);
+    let style = Style::choose(args.progress, args.voice, &job.destination);
     let progress = Progress::start(style, plan);
-    let mut run = Run::new(plan, place).threads(job.threads).stop(stop.flag()).observer(&progress);
+    let mut run = Run::new(plan, place)
+        .threads(job.threads)
+        .stop(stop.flag())
+        .observer(&progress);
     if let Some(granted) = job.memory.for_workers() {
         run = run.memory(granted.get());
     }
-    if args.verbose {
+    if args.voice.verbose {
         progress.tell(&format!(
             "plan {}: {} rows in {} files, about {}; {} workers of {} each; {} by {}",
             plan.id(),
@@ -129,7 +143,9 @@ fn write(
             Bytes::new(plan.estimated_bytes()),
             run.workers()?,
             Bytes::new(plan.need_per_worker()),
-            job.memory.total.map_or_else(|| "no limit".to_owned(), |total| total.to_string()),
+            job.memory
+                .total
+                .map_or_else(|| "no limit".to_owned(), |total| total.to_string()),
             job.memory.by,
         ));
     }
@@ -151,7 +167,8 @@ fn stopped(stop: &Stop, job: &Job, rows: u64) -> Failure {
         Destination::Folder(folder) => format!("nothing of it is in {}", folder.display()),
         Destination::Stdout => "the output is cut off".to_owned(),
     };
-    let line = format!("stopped by {name} after {rows} rows; {left}; repeat the command to start again");
+    let line =
+        format!("stopped by {name} after {rows} rows; {left}; repeat the command to start again");
     Failure::stopped(signal, line)
 }
 
@@ -166,7 +183,7 @@ fn show(args: &Generate, job: &Job, outcome: &Outcome) -> Result<()> {
     if args.json {
         return report::json(outcome);
     }
-    let is_quiet = args.quiet || job.destination == Destination::Stdout;
+    let is_quiet = args.voice.quiet || job.destination == Destination::Stdout;
     if is_quiet {
         return Ok(());
     }

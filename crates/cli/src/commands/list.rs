@@ -14,7 +14,10 @@ pub(super) fn run(args: &List) -> Result<()> {
         Some(name) => vec![find(name)?],
         None => datasets().to_vec(),
     };
-    let listed = infos.into_iter().map(DatasetEntry::new).collect::<Result<Vec<_>>>()?;
+    let listed = infos
+        .into_iter()
+        .map(DatasetEntry::new)
+        .collect::<Result<Vec<_>>>()?;
     if args.json {
         return report::json(&listed);
     }
@@ -91,21 +94,32 @@ impl DatasetEntry {
             ("what a row is", Align::Left),
         ]);
         for table in &self.tables {
-            let name = if table.root { format!("{} *", table.name) } else { table.name.clone() };
+            let name = if table.root {
+                format!("{} *", table.name)
+            } else {
+                table.name.clone()
+            };
             let rows = units::grouped(table.rows);
             tables.row([name, rows, table.columns.to_string(), table.about.clone()]);
         }
         text.push_str(&tables.text("  "));
         let roots: Vec<&TableEntry> = self.tables.iter().filter(|table| table.root).collect();
         if let Some(root) = roots.last() {
-            let _ = writeln!(text, "  * its count can be set: --rows {}={}", root.name, root.rows);
+            let _ = writeln!(
+                text,
+                "  * its count can be set: --rows {}={}",
+                root.name, root.rows
+            );
         }
         if self.has_window {
             text.push_str("  --start 2023-01-01 --end 2023-12-31 choose the days\n");
         }
         if !self.parameters.is_empty() {
-            let mut parameters =
-                Grid::new([("parameter", Align::Left), ("", Align::Left), ("", Align::Left)]);
+            let mut parameters = Grid::new([
+                ("parameter", Align::Left),
+                ("", Align::Left),
+                ("", Align::Left),
+            ]);
             for parameter in &self.parameters {
                 let takes = format!("{}; default {}", parameter.takes, parameter.default);
                 parameters.row([

@@ -18,19 +18,21 @@ pub(super) fn run(args: &Peek) -> Result<()> {
     let selection = lower::select(&args.source)?;
     let table = one_table(&selection)?;
     let peeked = Peeked::new(&selection.dataset, table, args.row, args.source.seed)?;
-    if args.json { report::json(&peeked) } else { report::print(&peeked.text()) }
+    if args.json {
+        report::json(&peeked)
+    } else {
+        report::print(&peeked.text())
+    }
 }
 
 fn one_table(selection: &Selection) -> Result<&Table> {
-    match (selection.tables.as_slice(), &selection.target.table) {
-        ([one], _) => Ok(one),
-        (_, _) => {
-            let names: Vec<&str> = selection.tables.iter().map(Table::name).collect();
-            let expected = "one table, as DATASET.TABLE";
-            let advice = format!("choose {}", error::list(&names));
-            Err(Failure::usage(expected, format!("'{}'", selection.target), &advice).into())
-        }
+    if let [one] = selection.tables.as_slice() {
+        return Ok(one);
     }
+    let names: Vec<&str> = selection.tables.iter().map(Table::name).collect();
+    let advice = format!("choose {}", error::list(&names));
+    let got = format!("'{}'", selection.target);
+    Err(Failure::usage("one table, as DATASET.TABLE", got, &advice).into())
 }
 
 #[derive(Debug, Serialize)]
@@ -85,12 +87,24 @@ impl Peeked {
             streams: fields.iter().map(|field| stream(field.name())).collect(),
         };
         let table = table.name().to_owned();
-        Ok(Self { dataset: name, table, row_number: number, row: own, parents, origin })
+        Ok(Self {
+            dataset: name,
+            table,
+            row_number: number,
+            row: own,
+            parents,
+            origin,
+        })
     }
 
     fn text(&self) -> String {
         let mut text = String::new();
-        section(&mut text, &format!("{}.{}", self.dataset, self.table), self.row_number, &self.row);
+        section(
+            &mut text,
+            &format!("{}.{}", self.dataset, self.table),
+            self.row_number,
+            &self.row,
+        );
         for parent in &self.parents {
             text.push('\n');
             let title = format!("{}.{} by {}", self.dataset, parent.table, parent.by);
@@ -130,11 +144,19 @@ fn parents(dataset: &Dataset, table: &Table, number: u64, own: &Row) -> Result<V
         let mut next = Vec::new();
         for (child, child_row) in &open {
             for field in child.schema().fields() {
-                let Some(reference) = hints::of(field, hints::PARENT) else { continue };
-                let parent_name = reference.split_once('.').map_or(reference, |(name, _)| name);
-                let Some(key) = child_row.integer(field.name()) else { continue };
+                let Some(reference) = hints::of(field, hints::PARENT) else {
+                    continue;
+                };
+                let parent_name = reference
+                    .split_once('.')
+                    .map_or(reference, |(name, _)| name);
+                let Some(key) = child_row.integer(field.name()) else {
+                    continue;
+                };
                 let parent = dataset.table(parent_name)?;
-                let Some(at) = parent.row_of_key(key) else { continue };
+                let Some(at) = parent.row_of_key(key) else {
+                    continue;
+                };
                 let place = (parent.name().to_owned(), at);
                 if seen.contains(&place) {
                     continue;

@@ -19,7 +19,11 @@ const TIMED_ROWS: u64 = 131_072;
 pub(super) fn run(args: &args::Plan) -> Result<()> {
     let job = lower::job(&args.source, &args.layout)?;
     let planned = Planned::new(&job)?;
-    if args.json { report::json(&planned) } else { report::print(&planned.text()) }
+    if args.json {
+        report::json(&planned)
+    } else {
+        report::print(&planned.text())
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -72,7 +76,10 @@ impl Planned {
             run = run.memory(granted.get());
         }
         let workers = run.workers().unwrap_or(0);
-        let work: f64 = tables.iter().map(|table| table.estimated_seconds_of_one_worker).sum();
+        let work: f64 = tables
+            .iter()
+            .map(|table| table.estimated_seconds_of_one_worker)
+            .sum();
         let (out, out_holds) = out(&job.destination, plan.id())?;
         Ok(Self {
             dataset: job.selection.dataset.info().name,
@@ -126,7 +133,10 @@ impl Planned {
             ]);
         }
         let mut text = grid.text("");
-        let (worker, program) = (Bytes::new(self.bytes_per_worker), Bytes::new(self.program_bytes));
+        let (worker, program) = (
+            Bytes::new(self.bytes_per_worker),
+            Bytes::new(self.program_bytes),
+        );
         let sum = program + self.workers.max(1) as u64 * worker;
         let limit = self.memory_bytes.map_or_else(String::new, |limit| {
             format!(" of {} ({})", Bytes::new(limit), self.memory_by)
@@ -162,7 +172,11 @@ impl TablePlanned {
             rows: planned.rows(),
             estimated_bytes: planned.estimated_bytes(),
             files: planned.parts().len(),
-            chunks: planned.parts().iter().map(lakeseed_sink::Part::chunks).sum(),
+            chunks: planned
+                .parts()
+                .iter()
+                .map(lakeseed_sink::Part::chunks)
+                .sum(),
             estimated_seconds_of_one_worker: seconds_a_row * planned.rows() as f64,
             partition_by: planned.partition_columns().to_vec(),
         }

@@ -32,7 +32,12 @@ const MORE_MEMORY: &str = "give more --memory, or smaller row groups with --row-
 fn of_request(error: &gen_core::Error) -> Failure {
     use gen_core::Error as E;
     match error {
-        E::Unknown { kind, within, found, known } => {
+        E::Unknown {
+            kind,
+            within,
+            found,
+            known,
+        } => {
             let expected = match within {
                 Some(within) => format!("a {kind} of {within}"),
                 None => format!("a {kind}"),
@@ -40,15 +45,37 @@ fn of_request(error: &gen_core::Error) -> Failure {
             let known = known.iter().map(String::as_str);
             Failure::usage(expected, format!("'{found}'"), &advice(found, known))
         }
-        E::BadValue { setting, expected, found } => {
+        E::BadValue {
+            setting,
+            expected,
+            found,
+        } => {
             let advice = format!("change {setting}");
-            Failure::usage(format!("{expected} for {setting}"), format!("'{found}'"), &advice)
+            Failure::usage(
+                format!("{expected} for {setting}"),
+                format!("'{found}'"),
+                &advice,
+            )
         }
-        E::RowsOutOfRange { table, first, end, found_first, .. } => {
+        E::RowsOutOfRange {
+            table,
+            first,
+            end,
+            found_first,
+            ..
+        } => {
             let expected = format!("a row of {table} from {first} to {}", end.saturating_sub(1));
-            Failure::usage(expected, found_first, "choose one of these, or ask for more rows")
+            Failure::usage(
+                expected,
+                found_first,
+                "choose one of these, or ask for more rows",
+            )
         }
-        E::BadPartition { table, found, reason } => {
+        E::BadPartition {
+            table,
+            found,
+            reason,
+        } => {
             let expected = format!("columns that {table} is in the order of");
             Failure::usage(expected, format!("--partition-by {found}"), reason)
         }
@@ -63,11 +90,17 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
         _ if error.is_broken_pipe() => Failure::closed_pipe(),
         E::Exists { path, found } => {
             let expected = format!("a new or empty folder at {}", path.display());
-            Failure::refused(expected, found, "choose another --out, or empty it yourself")
+            Failure::refused(
+                expected,
+                found,
+                "choose another --out, or empty it yourself",
+            )
         }
-        E::Invalid { what, expected, found } => {
-            Failure::usage(format!("{expected} for the {what}"), found, "change it")
-        }
+        E::Invalid {
+            what,
+            expected,
+            found,
+        } => Failure::usage(format!("{expected} for the {what}"), found, "change it"),
         E::Memory { needed, granted } => {
             let (needed, granted) = (Bytes::new(*needed), Bytes::new(*granted));
             Failure::refused(format!("{needed} for one worker"), granted, MORE_MEMORY)
@@ -95,16 +128,20 @@ pub(super) fn of_writing(error: sink::Error, is_before_the_start: bool) -> Failu
             | io::ErrorKind::NotFound
     );
     match (is_full, lost, is_before_the_start) {
-        (true, _, true) => {
-            Failure::refused(format!("room at {place}"), reason, "make room, or choose another --out")
-        }
+        (true, _, true) => Failure::refused(
+            format!("room at {place}"),
+            reason,
+            "make room, or choose another --out",
+        ),
         (true, _, false) => Failure::incomplete(format!(
             "expected room at {place}, got {reason}; nothing was published: make room and repeat \
              the command"
         )),
-        (false, true, true) => {
-            Failure::refused(format!("a folder that can be written at {place}"), reason, "choose another --out")
-        }
+        (false, true, true) => Failure::refused(
+            format!("a folder that can be written at {place}"),
+            reason,
+            "choose another --out",
+        ),
         (false, true, false) => Failure::incomplete(format!(
             "expected {place} to stay writable, got {reason}; nothing was published: restore it \
              and repeat the command"

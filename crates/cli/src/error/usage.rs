@@ -11,7 +11,11 @@ const SEE_LIST: &str = "see lakeseed list for the names";
 pub(super) fn explain(error: &clap::Error) -> Option<Failure> {
     let flag = context(error, ContextKind::InvalidArg).unwrap_or_else(|| "an argument".to_owned());
     let found = context(error, ContextKind::InvalidValue).unwrap_or_default();
-    let got = if found.is_empty() { "nothing".to_owned() } else { format!("'{found}'") };
+    let got = if found.is_empty() {
+        "nothing".to_owned()
+    } else {
+        format!("'{found}'")
+    };
     let failure = match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
@@ -38,7 +42,10 @@ pub(super) fn explain(error: &clap::Error) -> Option<Failure> {
         ErrorKind::InvalidSubcommand => {
             let found = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
             let command = crate::args::command();
-            let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+            let names: Vec<&str> = command
+                .get_subcommands()
+                .map(clap::Command::get_name)
+                .collect();
             Failure::usage("a command", format!("'{found}'"), &advice(&found, names))
         }
         ErrorKind::MissingRequiredArgument => {
@@ -49,8 +56,13 @@ pub(super) fn explain(error: &clap::Error) -> Option<Failure> {
         _ => {
             let rendered = error.render().to_string();
             let first = rendered.lines().next().unwrap_or_default();
-            let line = first.trim_start_matches("error: ").replace("the argument ", "");
-            Failure { kind: Kind::Usage, line: format!("{line}; {SEE_HELP}") }
+            let line = first
+                .trim_start_matches("error: ")
+                .replace("the argument ", "");
+            Failure {
+                kind: Kind::Usage,
+                line: format!("{line}; {SEE_HELP}"),
+            }
         }
     };
     Some(failure)
@@ -82,7 +94,11 @@ fn advice_on(found: &str, names: &[&str]) -> String {
     }
     let advice = advice(found, names.iter().copied());
     // The names stand in the line already.
-    if advice.starts_with("choose") { "choose one of them".to_owned() } else { advice }
+    if advice.starts_with("choose") {
+        "choose one of them".to_owned()
+    } else {
+        advice
+    }
 }
 
 fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {

@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 
 use anyhow::Result;
 use lakeseed_gen_core::Table;
-use lakeseed_sink::{Compression, FileFormat, FormatKind, Layout, Plan, TableSpec};
+use lakeseed_sink::{Compression, FileFormat, FormatKind, Layout, Plan, PlanBuilder, TableSpec};
 
 use super::memory::Memory;
 use super::selection::{Selection, select};
@@ -66,9 +66,11 @@ impl Job {
     /// The same with other sizes.
     pub(crate) fn plan_with(&self, layout: Layout) -> Result<Plan<'static>> {
         let builder = Plan::builder(self.format).data_id(self.selection.dataset.id());
-        let builder = self.specs.iter().cloned().fold(builder.layout(layout), |plan, table| {
-            plan.table(table)
-        });
+        let builder = self
+            .specs
+            .iter()
+            .cloned()
+            .fold(builder.layout(layout), PlanBuilder::table);
         Ok(builder.build()?)
     }
 
@@ -78,14 +80,22 @@ impl Job {
         let taken = (rows.end - rows.start).min(most_rows);
         let start = rows.start + (rows.end - rows.start - taken) / 2;
         let spec = tables::unpartitioned(table, start..start + taken);
-        let layout = Layout { files: Some(1), ..self.layout };
-        Ok(Plan::builder(self.format).layout(layout).table(spec).build()?)
+        let layout = Layout {
+            files: Some(1),
+            ..self.layout
+        };
+        Ok(Plan::builder(self.format)
+            .layout(layout)
+            .table(spec)
+            .build()?)
     }
 }
 
 fn destination(selection: &Selection, output: &args::Layout) -> Result<Destination> {
     let Some(out) = &output.out else {
-        return Ok(Destination::Folder(PathBuf::from(selection.dataset.info().name)));
+        return Ok(Destination::Folder(PathBuf::from(
+            selection.dataset.info().name,
+        )));
     };
     if out.as_os_str() != "-" {
         let is_address = out.to_string_lossy().contains("://");

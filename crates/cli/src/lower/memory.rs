@@ -31,7 +31,11 @@ impl Memory {
             (None, None) => (None, "no known limit".to_owned()),
         };
         let held = resident_anonymous().unwrap_or(16 * MIB);
-        Self { total, by, program: held + OWN }
+        Self {
+            total,
+            by,
+            program: held + OWN,
+        }
     }
 
     /// What is left for all workers together.

@@ -48,20 +48,28 @@ pub(crate) fn columns_only(target: &Target, given: &Parameters) -> Result<Select
 }
 
 fn choose(info: &'static DatasetInfo, settings: &Settings, target: &Target) -> Result<Selection> {
-    let dataset = info.dataset(settings).map_err(|error| of_counts(info, error))?;
+    let dataset = info
+        .dataset(settings)
+        .map_err(|error| of_counts(info, error))?;
     let tables = match &target.table {
         Some(table) => vec![dataset.table(table)?.clone()],
         None => dataset.tables().to_vec(),
     };
-    Ok(Selection { dataset, tables, target: target.clone() })
+    Ok(Selection {
+        dataset,
+        tables,
+        target: target.clone(),
+    })
 }
 
 /// A count that is out of range names its table; here it becomes the flag that sets it.
 fn of_counts(info: &DatasetInfo, error: lakeseed_gen_core::Error) -> anyhow::Error {
     match error {
-        lakeseed_gen_core::Error::BadValue { setting, expected, found }
-            if info.roots.iter().any(|root| root.table == setting) =>
-        {
+        lakeseed_gen_core::Error::BadValue {
+            setting,
+            expected,
+            found,
+        } if info.roots.iter().any(|root| root.table == setting) => {
             let advice = format!("change --scale or --rows {setting}=N");
             let expected = format!("{expected} for {setting}");
             Failure::usage(expected, found, &advice).into()
@@ -90,8 +98,16 @@ fn set_rows(info: &DatasetInfo, settings: Settings, rows: &Rows) -> Result<Setti
 
 fn parameters(info: &DatasetInfo, given: &Parameters) -> Result<Settings> {
     let mut settings = Settings::new();
-    for args::Given { name, value, by_environment } in &given.0 {
-        let declared = info.parameters.iter().find(|parameter| parameter.name == *name);
+    for args::Given {
+        name,
+        value,
+        by_environment,
+    } in &given.0
+    {
+        let declared = info
+            .parameters
+            .iter()
+            .find(|parameter| parameter.name == *name);
         match declared {
             Some(parameter) => settings = settings.parameter(name, plain(parameter.kind, value)),
             // A variable is set for a whole shell, and concerns the datasets that know it.
@@ -104,8 +120,10 @@ fn parameters(info: &DatasetInfo, given: &Parameters) -> Result<Settings> {
 
 /// A whole number in plain digits: parameters take `1.5k` as all numbers do.
 fn plain(kind: ParameterKind, value: &str) -> String {
-    let is_whole =
-        matches!(kind, ParameterKind::Integer(..) | ParameterKind::OptionalInteger(..));
+    let is_whole = matches!(
+        kind,
+        ParameterKind::Integer(..) | ParameterKind::OptionalInteger(..)
+    );
     match args::count(value) {
         Ok(number) if is_whole => number.to_string(),
         _ => value.to_owned(),
@@ -114,10 +132,17 @@ fn plain(kind: ParameterKind, value: &str) -> String {
 
 fn foreign(info: &DatasetInfo, name: &str) -> Failure {
     let owners = lakeseed_gen_core::datasets().iter().filter(|other| {
-        other.parameters.iter().any(|parameter| parameter.name == name)
+        other
+            .parameters
+            .iter()
+            .any(|parameter| parameter.name == name)
     });
     let owners: Vec<&str> = owners.map(|owner| owner.name).collect();
-    let own: Vec<String> = info.parameters.iter().map(|own| format!("--{}", own.name)).collect();
+    let own: Vec<String> = info
+        .parameters
+        .iter()
+        .map(|own| format!("--{}", own.name))
+        .collect();
     let expected = match own.as_slice() {
         [] => format!("no parameters for {}, which has none", info.name),
         _ => format!("a parameter of {} ({})", info.name, own.join(", ")),
@@ -133,7 +158,10 @@ pub(crate) fn flags(source: &Source) -> String {
         flags.push(format!("-s {scale}"));
     }
     for Rows { table, rows } in &source.rows {
-        let table = table.as_ref().map(|table| format!("{table}=")).unwrap_or_default();
+        let table = table
+            .as_ref()
+            .map(|table| format!("{table}="))
+            .unwrap_or_default();
         flags.push(format!("--rows {table}{rows}"));
     }
     if source.seed != DEFAULT_SEED {
@@ -142,7 +170,13 @@ pub(crate) fn flags(source: &Source) -> String {
     for (flag, day) in [("--start", source.start), ("--end", source.end)] {
         flags.extend(day.map(|day| format!("{flag} {day}")));
     }
-    let own = source.parameters.0.iter().filter(|given| !given.by_environment);
+    let own = source
+        .parameters
+        .0
+        .iter()
+        .filter(|given| !given.by_environment);
     flags.extend(own.map(|given| format!("--{} {}", given.name, given.value)));
-    flags.iter().map(|flag| format!(" {flag}")).collect()
+    // Each flag behind a space, to be hung on to a command.
+    flags.insert(0, String::new());
+    flags.join(" ")
 }

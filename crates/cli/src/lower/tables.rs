@@ -34,7 +34,9 @@ pub(super) fn specs(
     let mut partitioned = 0;
     let mut specs = Vec::with_capacity(selection.tables.len());
     for table in &selection.tables {
-        let has_all = partition_by.iter().all(|name| table.column_index(name).is_ok());
+        let has_all = partition_by
+            .iter()
+            .all(|name| table.column_index(name).is_ok());
         let applies = !partition_by.is_empty() && has_all;
         partitioned += usize::from(applies);
         let by = if applies { partition_by } else { &[] };
@@ -48,7 +50,11 @@ pub(super) fn specs(
 
 /// All columns of some rows of a table.
 pub(super) fn unpartitioned(table: &Table, rows: Range<u64>) -> TableSpec<'static> {
-    let source = Rows { table: table.clone(), schema: table.schema().clone(), columns: None };
+    let source = Rows {
+        table: table.clone(),
+        schema: table.schema().clone(),
+        columns: None,
+    };
     TableSpec::new(table.name(), source, rows)
 }
 
@@ -67,10 +73,17 @@ fn spec(table: &Table, columns: &[String], by: &[String]) -> Result<TableSpec<'s
         return Ok(spec);
     }
     let by: Vec<&str> = by.iter().map(String::as_str).collect();
-    let partitions = table.partitions(&by)?.into_iter().map(|partition| Partition {
-        values: partition.values.iter().map(|(_, value)| Some(value.to_string())).collect(),
-        rows: partition.rows,
-    });
+    let partitions = table
+        .partitions(&by)?
+        .into_iter()
+        .map(|partition| Partition {
+            values: partition
+                .values
+                .iter()
+                .map(|(_, value)| Some(value.to_string()))
+                .collect(),
+            rows: partition.rows,
+        });
     Ok(spec.partitioned_by(by, partitions.collect()))
 }
 
@@ -83,18 +96,16 @@ fn no_such_columns(selection: &Selection, partition_by: &[String]) -> Failure {
             }
         }
     }
-    let wrong = partition_by.iter().find(|name| !known.contains(&name.as_str()));
+    let wrong = partition_by
+        .iter()
+        .find(|name| !known.contains(&name.as_str()));
     let expected = format!("columns of {} for --partition-by", selection.target);
-    match wrong {
-        Some(wrong) => {
-            let advice = error::advice(wrong, known.iter().copied());
-            Failure::usage(expected, format!("'{wrong}'"), &advice)
-        }
-        None => {
-            let got = format!("'{}', which no table has together", partition_by.join(","));
-            Failure::usage(expected, got, "choose year, month or day of an event table")
-        }
+    if let Some(wrong) = wrong {
+        let advice = error::advice(wrong, known.iter().copied());
+        return Failure::usage(expected, format!("'{wrong}'"), &advice);
     }
+    let got = format!("'{}', which no table has together", partition_by.join(","));
+    Failure::usage(expected, got, "choose year, month or day of an event table")
 }
 
 /// Rows of a generated table, all columns or some.
@@ -116,7 +127,11 @@ impl Rows {
             let schema: Schema = table.schema().project(&positions)?;
             (Arc::new(schema), Some(names.to_vec()))
         };
-        Ok(Self { table: table.clone(), schema, columns })
+        Ok(Self {
+            table: table.clone(),
+            schema,
+            columns,
+        })
     }
 }
 
@@ -129,7 +144,9 @@ impl Source for Rows {
         let refused = |error| ArrowError::ExternalError(Box::new(error));
         let mut scan = self.table.rows(rows).batch_rows(batch_rows);
         if let Some(columns) = &self.columns {
-            scan = scan.columns(columns.iter().map(String::as_str)).map_err(refused)?;
+            scan = scan
+                .columns(columns.iter().map(String::as_str))
+                .map_err(refused)?;
         }
         Ok(Box::new(scan.reader().map_err(refused)?))
     }

@@ -20,12 +20,15 @@ impl Grid {
     /// No rows yet.
     pub(crate) fn new<const N: usize>(head: [(&str, Align); N]) -> Self {
         let head = head.map(|(name, align)| (name.to_owned(), align)).to_vec();
-        Self { head, rows: Vec::new() }
+        Self {
+            head,
+            rows: Vec::new(),
+        }
     }
 
     /// One row more.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.to_vec());
+        self.rows.push(cells.into());
     }
 
     /// Aligned by spaces, each line after `indent`, with the head.
@@ -58,7 +61,11 @@ impl Grid {
     fn width(&self, column: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(column));
         let names = self.head.get(column).map(|(name, _)| name);
-        cells.chain(names).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        cells
+            .chain(names)
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
     }
 
     /// As a Markdown table.
@@ -69,7 +76,11 @@ impl Grid {
         }
         out.push_str("|\n");
         for (_, align) in &self.head {
-            out.push_str(if *align == Align::Right { "|---:" } else { "|---" });
+            out.push_str(if *align == Align::Right {
+                "|---:"
+            } else {
+                "|---"
+            });
         }
         out.push_str("|\n");
         for row in &self.rows {
@@ -91,7 +102,10 @@ mod tests {
         let mut grid = Grid::new([("table", Align::Left), ("rows", Align::Right)]);
         grid.row(["a".to_owned(), "12".to_owned()]);
         grid.row(["endereço".to_owned(), "1,234".to_owned()]);
-        assert_eq!(grid.text("  "), "  table      rows\n  a            12\n  endereço  1,234\n");
+        assert_eq!(
+            grid.text("  "),
+            "  table      rows\n  a            12\n  endereço  1,234\n"
+        );
         assert_eq!(
             grid.markdown(),
             "| table | rows |\n|---|---:|\n| a | 12 |\n| endereço | 1,234 |\n"

@@ -2,14 +2,14 @@
 
 use std::io::{IsTerminal, stderr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use lakeseed_budget::Bytes;
 use lakeseed_sink::{ManifestPart, Observer, Plan};
 
 use super::{tell, units};
-use crate::args;
+use crate::args::{self, Voice};
 use crate::lower::Destination;
 
 /// Plain lines come this often, in milliseconds.
@@ -30,22 +30,19 @@ enum Form {
 }
 
 impl Style {
-    pub(crate) fn choose(
-        asked: args::Progress,
-        is_quiet: bool,
-        is_verbose: bool,
-        destination: &Destination,
-    ) -> Self {
+    pub(crate) fn choose(asked: args::Progress, voice: Voice, destination: &Destination) -> Self {
         let form = match asked {
-            _ if is_quiet => Form::Nothing,
+            _ if voice.quiet => Form::Nothing,
             args::Progress::None => Form::Nothing,
-            args::Progress::Plain => Form::Lines,
             // Whoever reads the data may print to the same terminal.
             args::Progress::Auto if *destination == Destination::Stdout => Form::Nothing,
             args::Progress::Auto if stderr().is_terminal() => Form::Bars,
-            args::Progress::Auto => Form::Lines,
+            args::Progress::Auto | args::Progress::Plain => Form::Lines,
         };
-        Self { form, is_verbose }
+        Self {
+            form,
+            is_verbose: voice.verbose,
+        }
     }
 }
 
@@ -75,7 +72,12 @@ struct Table {
 impl Progress {
     pub(crate) fn start(style: Style, plan: &Plan<'_>) -> Self {
         let bars = MultiProgress::new();
-        let width = plan.tables().iter().map(|table| table.name().len()).max().unwrap_or(0);
+        let width = plan
+            .tables()
+            .iter()
+            .map(|table| table.name().len())
+            .max()
+            .unwrap_or(0);
         let tables = plan.tables().iter().map(|table| Table {
             name: table.name().to_owned(),
             bar: match style.form {
@@ -156,7 +158,14 @@ impl Observer for Progress {
     fn rows(&self, table: usize, rows: u64) {
         self.rows.fetch_add(rows, Ordering::Relaxed);
         match self.style.form {
-            Form::Bars => self.tables[table].bar.inc(rows),
+            Form::Bars => {
+                let bar = &self.tables[table].bar;
+                if bar.position() == 0 {
+                    // Time spent waiting for other tables is none of this one's.
+                    bar.reset_elapsed();
+                }
+                bar.inc(rows);
+            }
             Form::Lines => self.line_when_due(),
             Form::Nothing => {}
         }
@@ -174,7 +183,10 @@ impl Observer for Progress {
 
     fn part_finished(&self, table: usize, part: &ManifestPart) {
         let table = &self.tables[table];
-        let bytes = table.finished_bytes.fetch_add(part.bytes, Ordering::Relaxed) + part.bytes;
+        let bytes = table
+            .finished_bytes
+            .fetch_add(part.bytes, Ordering::Relaxed)
+            + part.bytes;
         let files = table.finished_files.fetch_add(1, Ordering::Relaxed) + 1;
         if self.style.is_verbose {
             let (rows, size) = (units::grouped(part.rows), Bytes::new(part.bytes));
@@ -183,24 +195,34 @@ impl Observer for Progress {
         if files == table.files && self.style.form == Form::Lines {
             let (rows, size) = (units::grouped(table.rows), Bytes::new(bytes));
             let file = if files == 1 { "file" } else { "files" };
-            tell(&format!("{}: {rows} rows in {files} {file}, {size}", table.name));
+            tell(&format!(
+                "{}: {rows} rows in {files} {file}, {size}",
+                table.name
+            ));
         }
     }
 }
 
 fn bar(name: &str, width: usize, rows: u64) -> ProgressBar {
     const TEMPLATE: &str =
-        "{prefix}  {wide_bar} {percent:>3} %  {rate:>8} rows/s  {msg:>9}  {left} left";
+        "{prefix}  {wide_bar} {percent:>3} %  {rate:>8} rows/s  {msg:>9}  {left}";
     let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
         // What cannot be drawn is left out.
         let _ = out.write_str(&units::short(state.per_sec()));
     };
     let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-        let _ = out.write_str(&units::time(Duration::from_secs(state.eta().as_secs())));
+        let left = match state.pos() {
+            0 => "waiting".to_owned(),
+            rows if Some(rows) == state.len() => "done".to_owned(),
+            _ => format!("{} s left", state.eta().as_secs()),
+        };
+        let _ = out.write_str(&left);
     };
     let style = ProgressStyle::with_template(TEMPLATE)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key("rate", rate)
         .with_key("left", left);
-    ProgressBar::new(rows).with_style(style).with_prefix(format!("{name:width$}"))
+    ProgressBar::new(rows)
+        .with_style(style)
+        .with_prefix(format!("{name:width$}"))
 }

@@ -7,13 +7,19 @@ use crate::lower::Job;
 /// For the last table, which is the largest in most datasets: `DuckDB`, or `PyArrow` for Arrow
 /// files, which `DuckDB` does not read without an extension.
 pub(super) fn line(out: &str, job: &Job, plan: &Plan<'_>) -> String {
-    let Some(table) = plan.tables().last() else { return String::new() };
+    let Some(table) = plan.tables().last() else {
+        return String::new();
+    };
     let is_partitioned = !table.partition_columns().is_empty();
     let folder = format!("{out}/{}", table.name());
     let depth = if is_partitioned { "**/*" } else { "*" };
     let files = format!("{folder}/{depth}.{}", job.format.extension());
     let files = shell(&files.replace('\'', "''"));
-    let hive = if is_partitioned { ", hive_partitioning = true" } else { "" };
+    let hive = if is_partitioned {
+        ", hive_partitioning = true"
+    } else {
+        ""
+    };
     let query = match job.format.kind() {
         FormatKind::Parquet if !is_partitioned => format!("FROM '{files}' LIMIT 10"),
         FormatKind::Parquet => format!("FROM read_parquet('{files}'{hive}) LIMIT 10"),
@@ -26,7 +32,11 @@ pub(super) fn line(out: &str, job: &Job, plan: &Plan<'_>) -> String {
 
 fn pyarrow(folder: &str, is_partitioned: bool) -> String {
     let folder = shell(&folder.replace('\\', "\\\\").replace('\'', "\\'"));
-    let hive = if is_partitioned { ", partitioning='hive'" } else { "" };
+    let hive = if is_partitioned {
+        ", partitioning='hive'"
+    } else {
+        ""
+    };
     format!(
         "python3 -c \"import pyarrow.dataset as ds; \
          print(ds.dataset('{folder}', format='arrow'{hive}).head(10))\""

@@ -60,7 +60,12 @@ impl Outcome {
         };
         let tables = manifest.tables.iter().map(table).collect();
         let plan_id = manifest.plan_id.clone();
-        let report = Report { plan_id, tables, workers: 0, seconds: 0.0 };
+        let report = Report {
+            plan_id,
+            tables,
+            workers: 0,
+            seconds: 0.0,
+        };
         Self::new(job, plan, &report, false)
     }
 
@@ -93,7 +98,10 @@ impl Outcome {
             peak_memory_bytes: peak_resident().map(Bytes::get),
             example: job.selection.tables.last().map(|table| {
                 let rows = table.row_range();
-                (table.name().to_owned(), rows.start + (rows.end - rows.start) / 2)
+                (
+                    table.name().to_owned(),
+                    rows.start + (rows.end - rows.start) / 2,
+                )
             }),
             read: super::read::line(&out, job, plan),
             out,
@@ -107,24 +115,32 @@ impl Outcome {
             format!(", peak memory {}", Bytes::new(peak))
         });
         let plan = &self.plan_id;
-        let _ = match self.written {
-            true => writeln!(
+        let _ = if self.written {
+            let threads = if self.threads == 1 {
+                "thread"
+            } else {
+                "threads"
+            };
+            let time = units::time(Duration::from_secs_f64(self.seconds));
+            let (out, workers) = (&self.out, self.threads);
+            writeln!(
                 text,
-                "\nwritten to {} in {} on {} {}{peak} (plan {plan})",
-                self.out,
-                units::time(Duration::from_secs_f64(self.seconds)),
-                self.threads,
-                if self.threads == 1 { "thread" } else { "threads" },
-            ),
-            false => writeln!(
+                "\nwritten to {out} in {time} on {workers} {threads}{peak} (plan {plan})"
+            )
+        } else {
+            let out = &self.out;
+            writeln!(
                 text,
-                "\n{} holds exactly this already: nothing was written (plan {plan})",
-                self.out
-            ),
+                "\n{out} holds exactly this already: nothing was written (plan {plan})"
+            )
         };
         let _ = writeln!(text, "read: {}", self.read);
         if let Some((table, row)) = &self.example {
-            let _ = writeln!(text, "next: lakeseed peek {}.{table} {row}{flags}", self.dataset);
+            let _ = writeln!(
+                text,
+                "next: lakeseed peek {}.{table} {row}{flags}",
+                self.dataset
+            );
         }
         text
     }
@@ -140,11 +156,24 @@ impl Outcome {
             ("MB/s", Align::Right),
         ]);
         for table in &self.tables {
-            let TableOutcome { table, rows, files, bytes, seconds, .. } = table;
+            let TableOutcome {
+                table,
+                rows,
+                files,
+                bytes,
+                seconds,
+                ..
+            } = table;
             grid.row(cells(table, *rows, *files, *bytes, *seconds));
         }
         if self.tables.len() > 1 {
-            grid.row(cells("all", self.rows, self.files, self.bytes, self.seconds));
+            grid.row(cells(
+                "all",
+                self.rows,
+                self.files,
+                self.bytes,
+                self.seconds,
+            ));
         }
         grid.text("")
     }

@@ -46,7 +46,11 @@ pub(crate) fn time(duration: Duration) -> String {
 /// A quotient for a rate; 0 where no time has passed.
 pub(crate) fn per_second(amount: u64, elapsed: Duration) -> f64 {
     let seconds = elapsed.as_secs_f64();
-    if seconds > 0.0 { amount as f64 / seconds } else { 0.0 }
+    if seconds > 0.0 {
+        amount as f64 / seconds
+    } else {
+        0.0
+    }
 }
 
 #[cfg(test)]
@@ -63,7 +67,7 @@ mod tests {
         assert_eq!(short(999.4), "999");
         assert_eq!(time(Duration::from_millis(4_210)), "4.21 s");
         assert_eq!(time(Duration::from_secs(200)), "3 min 20 s");
-        assert_eq!(time(Duration::from_secs(7_500)), "2 h 5 min");
+        assert_eq!(time(Duration::from_mins(125)), "2 h 5 min");
         assert!(per_second(5, Duration::ZERO).abs() < f64::EPSILON);
     }
 }

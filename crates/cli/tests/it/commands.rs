@@ -6,15 +6,25 @@ use crate::support::{files, json, run, succeed};
 fn list_shows_every_dataset_with_tables_and_parameters() {
     let folder = tempfile::tempdir().unwrap();
     let listed = json(folder.path(), "list");
-    let names: Vec<&str> =
-        listed.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["name"].as_str().unwrap())
+        .collect();
     assert_eq!(names, ["retail", "predictions"]);
     let predictions = &listed[1];
     assert_eq!(predictions["tables"][0]["rows"], 1_500_000);
     assert_eq!(predictions["tables"][0]["columns"], 31);
     assert_eq!(predictions["parameters"][0]["name"], "classes");
     let text = succeed(folder.path(), "list");
-    for name in ["retail: ", "predictions: ", "1,500,000", "--classes", "try: lakeseed generate"] {
+    for name in [
+        "retail: ",
+        "predictions: ",
+        "1,500,000",
+        "--classes",
+        "try: lakeseed generate",
+    ] {
         assert!(text.contains(name), "{name} is missing in {text}");
     }
 }
@@ -27,16 +37,29 @@ fn plan_foretells_what_generate_does() {
     assert!(files(folder.path()).is_empty(), "a plan writes nothing");
     assert_eq!(plan["out_holds"], "nothing there yet");
     let result = json(folder.path(), &format!("generate {flags}"));
-    for key in ["rows", "files", "plan_id", "data_id", "format", "compression"] {
+    for key in [
+        "rows",
+        "files",
+        "plan_id",
+        "data_id",
+        "format",
+        "compression",
+    ] {
         assert_eq!(plan[key], result[key], "{key}");
     }
     let estimated = plan["estimated_bytes"].as_f64().unwrap();
     let bytes = result["bytes"].as_f64().unwrap();
-    assert!((estimated / bytes - 1.0).abs() < 0.05, "{estimated} estimated, {bytes} written");
+    assert!(
+        (estimated / bytes - 1.0).abs() < 0.05,
+        "{estimated} estimated, {bytes} written"
+    );
     assert!(plan["estimated_seconds"].as_f64().unwrap() > 0.0);
     assert!(plan["chunks"].as_u64().unwrap() >= 100_000 / 9_000);
     let again = json(folder.path(), &format!("plan {flags}"));
-    assert_eq!(again["out_holds"], "finished already, generate would write nothing");
+    assert_eq!(
+        again["out_holds"],
+        "finished already, generate would write nothing"
+    );
 }
 
 #[test]
@@ -45,7 +68,10 @@ fn plan_says_when_memory_is_too_small() {
     let flags = "plan predictions --mode uniform --memory 30MiB";
     assert_eq!(json(folder.path(), flags)["workers"], 0);
     let text = succeed(folder.path(), flags);
-    assert!(text.contains(" for one worker is too much of 30 MiB (--memory 30 MiB)"), "{text}");
+    assert!(
+        text.contains(" for one worker is too much of 30 MiB (--memory 30 MiB)"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -64,7 +90,10 @@ fn schema_as_text() {
 #[test]
 fn schema_as_markdown() {
     let folder = tempfile::tempdir().unwrap();
-    let text = succeed(folder.path(), "schema predictions --classes 1 --as markdown");
+    let text = succeed(
+        folder.path(),
+        "schema predictions --classes 1 --as markdown",
+    );
     assert_eq!(
         text,
         "# predictions\n\n## predictions\n\na client and the probability of each class\n\n\
@@ -97,7 +126,10 @@ fn schema_as_arrow() {
     assert_eq!(schema[0]["table"], "predictions");
     let fields = &schema[0]["fields"];
     assert_eq!(fields[0]["metadata"]["lakeseed:key"], "primary");
-    assert_eq!((&fields[1]["name"], &fields[1]["type"]), (&"class_0".into(), &"Float64".into()));
+    assert_eq!(
+        (&fields[1]["name"], &fields[1]["type"]),
+        (&"class_0".into(), &"Float64".into())
+    );
 }
 
 #[test]
@@ -167,7 +199,10 @@ fn ddl_has_types_and_keys_of_the_relations() {
 fn peek_shows_the_row_that_generate_writes() {
     let folder = tempfile::tempdir().unwrap();
     let flags = "--rows 50 --classes 3 --seed 9";
-    let csv = succeed(folder.path(), &format!("generate predictions {flags} -f csv -o -"));
+    let csv = succeed(
+        folder.path(),
+        &format!("generate predictions {flags} -f csv -o -"),
+    );
     let line = csv.lines().nth(1 + 31).unwrap();
     let peeked = json(folder.path(), &format!("peek predictions 31 {flags}"));
     let row = &peeked["row"];
@@ -177,11 +212,23 @@ fn peek_shows_the_row_that_generate_writes() {
         let expected: f64 = cells[class + 1].parse().unwrap();
         assert_eq!(row[format!("class_{class}")].as_f64(), Some(expected));
     }
-    assert_eq!(peeked["origin"]["streams"][2], "predictions/predictions/class_1");
+    assert_eq!(
+        peeked["origin"]["streams"][2],
+        "predictions/predictions/class_1"
+    );
     let text = succeed(folder.path(), &format!("peek predictions 31 {flags}"));
-    assert!(text.starts_with("predictions.predictions, row 31\n  id_client  "), "{text}");
-    assert!(text.contains(&format!("  id_client  {}\n", cells[0])), "{text}");
-    assert!(text.contains("where the values come from\n  data id  predictions/1?seed=9&"), "{text}");
+    assert!(
+        text.starts_with("predictions.predictions, row 31\n  id_client  "),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("  id_client  {}\n", cells[0])),
+        "{text}"
+    );
+    assert!(
+        text.contains("where the values come from\n  data id  predictions/1?seed=9&"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -189,11 +236,25 @@ fn peek_follows_the_keys_to_the_parents() {
     let folder = tempfile::tempdir().unwrap();
     let peeked = json(folder.path(), "peek retail.invoice_items 12345 -s 0.01");
     let parents = peeked["parents"].as_array().unwrap();
-    let of = |table: &str| parents.iter().find(|parent| parent["table"] == table).unwrap();
-    assert_eq!(of("invoices")["row"]["invoice_id"], peeked["row"]["invoice_id"]);
-    assert_eq!(of("products")["row"]["product_id"], peeked["row"]["product_id"]);
+    let of = |table: &str| {
+        parents
+            .iter()
+            .find(|parent| parent["table"] == table)
+            .unwrap()
+    };
+    assert_eq!(
+        of("invoices")["row"]["invoice_id"],
+        peeked["row"]["invoice_id"]
+    );
+    assert_eq!(
+        of("products")["row"]["product_id"],
+        peeked["row"]["product_id"]
+    );
     let invoice = &of("invoices")["row"];
-    assert_eq!(of("customers")["row"]["customer_id"], invoice["customer_id"]);
+    assert_eq!(
+        of("customers")["row"]["customer_id"],
+        invoice["customer_id"]
+    );
     assert_eq!(of("customers")["row"]["state"], invoice["state"]);
     assert_eq!(of("customers")["by"], "invoices.customer_id");
     assert_eq!(of("sellers")["row"]["seller_id"], invoice["seller_id"]);

@@ -7,9 +7,15 @@ use crate::support::binary;
 fn planned(variables: &[(&str, &str)], args: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let mut command = binary(folder.path());
-    command.envs(variables.iter().copied()).args(args.split_whitespace());
+    command
+        .envs(variables.iter().copied())
+        .args(args.split_whitespace());
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -29,13 +35,19 @@ fn variables_stand_for_flags() {
         plan["data_id"],
         "predictions/1?seed=7&predictions=2000&classes=3&mode=simplex&precision=none"
     );
-    assert_eq!((&plan["format"], &plan["files"]), (&"csv".into(), &4.into()));
+    assert_eq!(
+        (&plan["format"], &plan["files"]),
+        (&"csv".into(), &4.into())
+    );
     assert_eq!(plan["out"], "elsewhere");
 }
 
 #[test]
 fn flags_win() {
-    let plan = planned(&[("LAKESEED_ROWS", "2k")], "plan predictions --rows 10 --json");
+    let plan = planned(
+        &[("LAKESEED_ROWS", "2k")],
+        "plan predictions --rows 10 --json",
+    );
     assert_eq!(plan["rows"], 10);
 }
 
@@ -43,7 +55,9 @@ fn flags_win() {
 fn a_switch_can_be_off() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = binary(folder.path());
-    command.env("LAKESEED_JSON", "0").args(["list", "predictions"]);
+    command
+        .env("LAKESEED_JSON", "0")
+        .args(["list", "predictions"]);
     let out = String::from_utf8(command.output().unwrap().stdout).unwrap();
     assert!(out.starts_with("predictions: "), "{out}");
 }

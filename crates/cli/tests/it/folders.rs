@@ -18,16 +18,27 @@ fn the_same_command_again_says_so_and_changes_nothing() {
     let before = files(folder.path());
     let ran = run(folder.path(), SMALL);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    assert!(ran.out.contains("out holds exactly this already: nothing was written"), "{}", ran.out);
+    assert!(
+        ran.out
+            .contains("out holds exactly this already: nothing was written"),
+        "{}",
+        ran.out
+    );
     assert!(files(folder.path()) == before);
     let result = json(folder.path(), SMALL);
-    assert_eq!((&result["written"], &result["rows"]), (&false.into(), &1000.into()));
+    assert_eq!(
+        (&result["written"], &result["rows"]),
+        (&false.into(), &1000.into())
+    );
 }
 
 #[test]
 fn another_plan_is_refused_until_it_may_start_over() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = json(folder.path(), SMALL)["plan_id"].as_str().unwrap().to_owned();
+    let plan = json(folder.path(), SMALL)["plan_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let before = files(folder.path());
     let other = format!("{SMALL} --seed 7");
     let line = format!(
@@ -53,10 +64,10 @@ fn what_others_put_there_is_never_touched() {
         assert_refused(&run(folder.path(), &format!("{SMALL}{flags}")), 3, line);
     }
     let left = files(folder.path());
-    assert_eq!(left.into_iter().collect::<Vec<_>>(), [(
-        "out/thesis.txt".to_owned(),
-        b"years of work".to_vec()
-    )]);
+    assert_eq!(
+        left.into_iter().collect::<Vec<_>>(),
+        [("out/thesis.txt".to_owned(), b"years of work".to_vec())]
+    );
 }
 
 #[test]
@@ -85,7 +96,10 @@ fn a_folder_that_cannot_be_written_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let line = "expected a folder that can be written at /proc/lakeseed, got no such file or \
                 directory (os error 2); choose another --out";
-    let ran = run(folder.path(), "generate predictions --rows 1k -o /proc/lakeseed");
+    let ran = run(
+        folder.path(),
+        "generate predictions --rows 1k -o /proc/lakeseed",
+    );
     assert_refused(&ran, 3, line);
 }
 
@@ -96,14 +110,26 @@ fn a_disk_that_fills_up_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let args = "generate predictions --rows 50k -f csv -o out -q --files 1";
     let ran = binary_after(folder.path(), "trap '' XFSZ; ulimit -f 64", args);
-    let name = ran.err.split(' ').find(|word| word.starts_with("out/")).unwrap_or_default();
+    let name = ran
+        .err
+        .split(' ')
+        .find(|word| word.starts_with("out/"))
+        .unwrap_or_default();
     let line = format!(
         "expected room at {name} got file too large (os error 27); nothing was published: make \
          room and repeat the command"
     );
-    assert!(name.starts_with("out/predictions/.part-00000-"), "{}", ran.err);
+    assert!(
+        name.starts_with("out/predictions/.part-00000-"),
+        "{}",
+        ran.err
+    );
     assert_refused(&ran, 4, &line);
-    assert!(files(folder.path()).is_empty(), "{:?}", files(folder.path()).keys());
+    assert!(
+        files(folder.path()).is_empty(),
+        "{:?}",
+        files(folder.path()).keys()
+    );
     assert!(!folder.path().join("out").exists());
     // The same command with room finishes.
     succeed(folder.path(), args);
@@ -116,9 +142,23 @@ fn memory_that_carries_no_worker_is_refused_with_the_sum() {
     let args = "generate predictions --rows 500k --mode uniform -o out --memory 40MiB";
     let ran = run(folder.path(), args);
     assert_eq!((ran.code, ran.out.as_str()), (Some(3), ""), "{}", ran.err);
-    assert!(ran.err.starts_with("error: expected memory for one worker, "), "{}", ran.err);
-    assert!(ran.err.contains(" (program ") && ran.err.contains(" + worker "), "{}", ran.err);
-    assert!(ran.err.contains(", got 40 MiB by --memory 40 MiB; give --memory "), "{}", ran.err);
+    assert!(
+        ran.err
+            .starts_with("error: expected memory for one worker, "),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains(" (program ") && ran.err.contains(" + worker "),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err
+            .contains(", got 40 MiB by --memory 40 MiB; give --memory "),
+        "{}",
+        ran.err
+    );
     assert!(files(folder.path()).is_empty());
     // What the line proposes works.
     let (_, proposed) = ran.err.trim_end().rsplit_once(", or ").unwrap();
@@ -129,7 +169,10 @@ fn memory_that_carries_no_worker_is_refused_with_the_sum() {
 #[test]
 fn leftovers_of_a_killed_run_are_swept() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = json(folder.path(), SMALL)["plan_id"].as_str().unwrap().to_owned();
+    let plan = json(folder.path(), SMALL)["plan_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let finished = files(folder.path());
     // As a kill between the last part and the commit leaves it.
     let out = folder.path().join("out");

@@ -27,7 +27,10 @@ fn rows_of(batch: &RecordBatch) -> Vec<Row> {
     let ids = batch.column(0).as_string::<i32>();
     let class = |class: usize| batch.column(class + 1).as_primitive::<Float64Type>();
     let row = |at: usize| {
-        (ids.value(at).to_owned(), [0, 1, 2].map(|number| class(number).value(at).to_bits()))
+        (
+            ids.value(at).to_owned(),
+            [0, 1, 2].map(|number| class(number).value(at).to_bits()),
+        )
     };
     (0..batch.num_rows()).map(row).collect()
 }
@@ -38,14 +41,26 @@ fn rows_of_all(batches: impl RecordBatchReader) -> Vec<Row> {
 
 /// Writes with these flags and gives all files, in row order.
 fn written(folder: &Path, flags: &str) -> Vec<PathBuf> {
-    succeed(folder, &format!("generate predictions --rows 5k --classes 3 -o out {flags}"));
+    succeed(
+        folder,
+        &format!("generate predictions --rows 5k --classes 3 -o out {flags}"),
+    );
     let out = folder.join("out");
-    parts(&out).into_iter().map(|(name, _)| out.join(name)).collect()
+    parts(&out)
+        .into_iter()
+        .map(|(name, _)| out.join(name))
+        .collect()
 }
 
 #[test]
 fn parquet() {
-    for flags in ["", "-c none", "-c snappy", "-c gzip:3", "--files 3 --row-group-rows 700"] {
+    for flags in [
+        "",
+        "-c none",
+        "-c snappy",
+        "-c gzip:3",
+        "--files 3 --row-group-rows 700",
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let mut rows = Vec::new();
         for file in written(folder.path(), flags) {
@@ -81,8 +96,7 @@ fn json() {
         for file in written(folder.path(), &format!("-f json {flags}")) {
             for line in unpacked(&file, flags).lines() {
                 let object: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
-                let class =
-                    |at: usize| object[format!("class_{at}")].as_f64().unwrap().to_bits();
+                let class = |at: usize| object[format!("class_{at}")].as_f64().unwrap().to_bits();
                 let id = object["id_client"].as_str().unwrap().to_owned();
                 rows.push((id, [0, 1, 2].map(class)));
             }
@@ -106,7 +120,9 @@ fn unpacked(file: &Path, flags: &str) -> Vec<u8> {
     let mut file = File::open(file).unwrap();
     let mut text = Vec::new();
     if flags.contains("gzip") {
-        flate2::read::MultiGzDecoder::new(file).read_to_end(&mut text).unwrap();
+        flate2::read::MultiGzDecoder::new(file)
+            .read_to_end(&mut text)
+            .unwrap();
     } else if flags.contains("zstd") {
         text = zstd::decode_all(file).unwrap();
     } else {

@@ -24,7 +24,10 @@ fn another_seed_gives_other_values_in_files_of_another_name() {
     let flags = "generate predictions --rows 1k --classes 2";
     succeed(folder.path(), &format!("{flags} -o a"));
     succeed(folder.path(), &format!("{flags} -o b --seed 43"));
-    let (a, b) = (parts(&folder.path().join("a")), parts(&folder.path().join("b")));
+    let (a, b) = (
+        parts(&folder.path().join("a")),
+        parts(&folder.path().join("b")),
+    );
     assert_ne!(a[0].0, b[0].0);
     assert_ne!(a[0].1, b[0].1);
 }
@@ -32,7 +35,10 @@ fn another_seed_gives_other_values_in_files_of_another_name() {
 #[test]
 fn a_projection_keeps_values_and_takes_the_order_that_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    let all = succeed(folder.path(), "generate predictions --rows 100 --classes 4 -f csv -o -");
+    let all = succeed(
+        folder.path(),
+        "generate predictions --rows 100 --classes 4 -f csv -o -",
+    );
     let some = succeed(
         folder.path(),
         "generate predictions --rows 100 --classes 4 -f csv -o - --columns class_2,id_client",
@@ -56,14 +62,23 @@ fn file_size_and_files_decide_how_many_there_are() {
     let cut = json(folder.path(), &format!("{flags} -o cut --file-size 5MB"));
     let files = cut["files"].as_u64().unwrap();
     let expected = whole["bytes"].as_u64().unwrap() / 5_000_000;
-    assert!(files.abs_diff(expected) <= 1, "{files} files, about {expected} expected");
-    assert_eq!(json(folder.path(), &format!("{flags} -o seven --files 7"))["files"], 7);
+    assert!(
+        files.abs_diff(expected) <= 1,
+        "{files} files, about {expected} expected"
+    );
+    assert_eq!(
+        json(folder.path(), &format!("{flags} -o seven --files 7"))["files"],
+        7
+    );
 }
 
 #[test]
 fn the_result_tells_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
-    let result = json(folder.path(), "generate predictions --rows 30k --classes 2 --files 2 -j 2");
+    let result = json(
+        folder.path(),
+        "generate predictions --rows 30k --classes 2 --files 2 -j 2",
+    );
     let parts = parts(&folder.path().join("predictions"));
     let bytes: usize = parts.iter().map(|(_, bytes)| bytes.len()).sum();
     assert_eq!(result["bytes"], bytes);
@@ -78,20 +93,41 @@ fn the_result_tells_what_is_there() {
         "predictions/1?seed=42&predictions=30000&classes=2&mode=simplex&precision=none"
     );
     let plan = result["plan_id"].as_str().unwrap();
-    assert!(parts.iter().all(|(name, _)| name.contains(plan)), "{plan} in {parts:?}");
-    assert!(result["peak_memory_bytes"].as_u64().is_some_and(|bytes| bytes > 1 << 20));
-    assert!(result["tables"][0]["rows_per_s"].as_f64().is_some_and(|rate| rate > 0.0));
+    assert!(
+        parts.iter().all(|(name, _)| name.contains(plan)),
+        "{plan} in {parts:?}"
+    );
+    assert!(
+        result["peak_memory_bytes"]
+            .as_u64()
+            .is_some_and(|bytes| bytes > 1 << 20)
+    );
+    assert!(
+        result["tables"][0]["rows_per_s"]
+            .as_f64()
+            .is_some_and(|rate| rate > 0.0)
+    );
 }
 
 #[test]
 fn without_a_terminal_there_are_plain_lines_and_a_table() {
     let folder = tempfile::tempdir().unwrap();
-    let ran = run(folder.path(), "generate predictions --rows 2k --classes 2 -c none");
+    let ran = run(
+        folder.path(),
+        "generate predictions --rows 2k --classes 2 -c none",
+    );
     assert_eq!(ran.code, Some(0));
     let line = ran.err.strip_suffix('\n').unwrap();
-    assert!(line.starts_with("predictions: 2,000 rows in 1 file, "), "{line}");
+    assert!(
+        line.starts_with("predictions: 2,000 rows in 1 file, "),
+        "{line}"
+    );
     assert!(!line.contains('\n') && !line.contains('\u{1b}'), "{line}");
-    assert!(ran.out.starts_with("table         rows  files "), "{}", ran.out);
+    assert!(
+        ran.out.starts_with("table         rows  files "),
+        "{}",
+        ran.out
+    );
     let read = "read: duckdb -c \"FROM 'predictions/predictions/*.parquet' LIMIT 10\"\n";
     assert!(ran.out.contains(read), "{}", ran.out);
     let next = "next: lakeseed peek predictions.predictions 1000 --rows 2000 --classes 2\n";
@@ -103,9 +139,18 @@ fn quiet_is_quiet_and_verbose_names_each_file() {
     let folder = tempfile::tempdir().unwrap();
     let flags = "generate predictions --rows 2k --classes 2 --files 2";
     let ran = run(folder.path(), &format!("{flags} -q -o quiet"));
-    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), "", ""));
-    let ran = run(folder.path(), &format!("{flags} -v -o loud --progress none"));
-    let finished = ran.err.lines().filter(|line| line.starts_with("finished predictions/part-"));
+    assert_eq!(
+        (ran.code, ran.out.as_str(), ran.err.as_str()),
+        (Some(0), "", "")
+    );
+    let ran = run(
+        folder.path(),
+        &format!("{flags} -v -o loud --progress none"),
+    );
+    let finished = ran
+        .err
+        .lines()
+        .filter(|line| line.starts_with("finished predictions/part-"));
     assert_eq!(finished.count(), 2, "{}", ran.err);
     assert!(ran.err.starts_with("plan "), "{}", ran.err);
 }
@@ -113,7 +158,10 @@ fn quiet_is_quiet_and_verbose_names_each_file() {
 #[test]
 fn data_lies_where_readers_look_for_it() {
     let folder = tempfile::tempdir().unwrap();
-    succeed(folder.path(), "generate predictions --rows 10 --classes 1 -q -o x");
+    succeed(
+        folder.path(),
+        "generate predictions --rows 10 --classes 1 -q -o x",
+    );
     let names = |path: &str| {
         let mut names: Vec<String> = fs::read_dir(folder.path().join(path))
             .unwrap()
@@ -125,6 +173,9 @@ fn data_lies_where_readers_look_for_it() {
     assert_eq!(names("x"), ["_lakeseed", "predictions"]);
     let table = names("x/predictions");
     assert_eq!(table[0], "_SUCCESS");
-    assert!(table[1].starts_with("part-00000-") && table[1].ends_with(".parquet"), "{table:?}");
+    assert!(
+        table[1].starts_with("part-00000-") && table[1].ends_with(".parquet"),
+        "{table:?}"
+    );
     assert_eq!(table.len(), 2);
 }

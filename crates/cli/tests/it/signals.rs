@@ -12,12 +12,22 @@ use crate::support::{Ran, binary, files};
 fn begun(folder: &Path) -> Child {
     let args = "generate predictions --rows 200M -f csv --file-size 64MiB -o out -j 2";
     let mut command = binary(folder);
-    let piped = command.args(args.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let piped = command
+        .args(args.split_whitespace())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let child = piped.spawn().unwrap();
     let begun = Instant::now();
-    let is_begun = || files(folder).keys().any(|name| name.ends_with(".csv.inprogress"));
+    let is_begun = || {
+        files(folder)
+            .keys()
+            .any(|name| name.ends_with(".csv.inprogress"))
+    };
     while !is_begun() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "no part was begun");
+        assert!(
+            begun.elapsed() < Duration::from_mins(1),
+            "no part was begun"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
     child
@@ -26,7 +36,10 @@ fn begun(folder: &Path) -> Child {
 fn stop(signal: &str, code: i32, name: &str) {
     let folder = tempfile::tempdir().unwrap();
     let child = begun(folder.path());
-    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    let sent = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(sent.success());
     let output = child.wait_with_output().unwrap();
     let ran = Ran {
@@ -34,12 +47,27 @@ fn stop(signal: &str, code: i32, name: &str) {
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
     };
-    assert_eq!((ran.code, ran.out.as_str()), (Some(code), ""), "{}", ran.err);
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (Some(code), ""),
+        "{}",
+        ran.err
+    );
     let last = ran.err.lines().last().unwrap();
     let (before, after) = last.split_once(" rows; ").unwrap();
-    assert!(before.starts_with(&format!("error: stopped by {name} after ")), "{last}");
-    assert_eq!(after, "nothing of it is in out; repeat the command to start again");
-    assert!(files(folder.path()).is_empty(), "{:?}", files(folder.path()).keys());
+    assert!(
+        before.starts_with(&format!("error: stopped by {name} after ")),
+        "{last}"
+    );
+    assert_eq!(
+        after,
+        "nothing of it is in out; repeat the command to start again"
+    );
+    assert!(
+        files(folder.path()).is_empty(),
+        "{:?}",
+        files(folder.path()).keys()
+    );
 }
 
 #[test]

@@ -9,13 +9,23 @@ use crate::support::{binary, json, parts, run, succeed};
 fn first_line(args: &str) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let mut command = binary(folder.path());
-    let piped = command.args(args.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let piped = command
+        .args(args.split_whitespace())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = piped.spawn().unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     let code = child.wait().unwrap().code();
     let mut err = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut err)
+        .unwrap();
     (code, line, err)
 }
 
@@ -49,7 +59,10 @@ fn stdout_and_a_folder_hold_the_same_bytes() {
             .unwrap();
         assert_eq!(piped.status.code(), Some(0), "{flags}");
         assert_eq!(String::from_utf8_lossy(&piped.stderr), "", "{flags}");
-        assert!(parts(&folder.path().join(out))[0].1 == piped.stdout, "{flags}");
+        assert!(
+            parts(&folder.path().join(out))[0].1 == piped.stdout,
+            "{flags}"
+        );
     }
 }
 
@@ -57,7 +70,10 @@ fn stdout_and_a_folder_hold_the_same_bytes() {
 fn arrow_on_stdout_is_a_stream() {
     let folder = tempfile::tempdir().unwrap();
     let args = "generate predictions --rows 3k --classes 3 -f arrow -o -";
-    let piped = binary(folder.path()).args(args.split_whitespace()).output().unwrap();
+    let piped = binary(folder.path())
+        .args(args.split_whitespace())
+        .output()
+        .unwrap();
     assert_eq!(piped.status.code(), Some(0));
     let stream = arrow_ipc::reader::StreamReader::try_new(piped.stdout.as_slice(), None).unwrap();
     let rows: usize = stream.map(|batch| batch.unwrap().num_rows()).sum();
@@ -70,6 +86,13 @@ fn nothing_but_data_goes_to_stdout() {
     let args = "generate predictions --rows 10 --classes 1 -f csv -o - -v --progress plain";
     let ran = run(folder.path(), args);
     assert_eq!(ran.out.lines().count(), 11, "{}", ran.out);
-    assert!(ran.err.contains("predictions: 10 rows in 1 file"), "{}", ran.err);
-    assert_eq!(json(folder.path(), "plan predictions --rows 10 -o -")["out"], "-");
+    assert!(
+        ran.err.contains("predictions: 10 rows in 1 file"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(
+        json(folder.path(), "plan predictions --rows 10 -o -")["out"],
+        "-"
+    );
 }

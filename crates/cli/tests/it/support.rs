@@ -27,8 +27,13 @@ pub(crate) fn binary(folder: &Path) -> Command {
 pub(crate) fn binary_after(folder: &Path, shell: &str, args: &str) -> Ran {
     let mut command = Command::new("sh");
     clean(&mut command);
-    command.current_dir(folder).arg("-c").arg(format!("{shell}; exec \"$0\" \"$@\""));
-    command.arg(env!("CARGO_BIN_EXE_lakeseed")).args(args.split_whitespace());
+    command
+        .current_dir(folder)
+        .arg("-c")
+        .arg(format!("{shell}; exec \"$0\" \"$@\""));
+    command
+        .arg(env!("CARGO_BIN_EXE_lakeseed"))
+        .args(args.split_whitespace());
     Ran::of(&command.output().unwrap())
 }
 
@@ -42,7 +47,12 @@ fn clean(command: &mut Command) {
 
 /// Runs with these arguments, cut at spaces.
 pub(crate) fn run(folder: &Path, args: &str) -> Ran {
-    Ran::of(&binary(folder).args(args.split_whitespace()).output().unwrap())
+    Ran::of(
+        &binary(folder)
+            .args(args.split_whitespace())
+            .output()
+            .unwrap(),
+    )
 }
 
 /// The same, where nothing but success will do; its stdout.
@@ -63,7 +73,11 @@ pub(crate) fn refused(args: &str, code: i32, line: &str) {
     let ran = run(folder.path(), args);
     assert_eq!(ran.err, format!("error: {line}\n"), "{args}");
     assert_eq!((ran.code, ran.out.as_str()), (Some(code), ""), "{args}");
-    assert!(files(folder.path()).is_empty(), "{args} left {:?}", files(folder.path()).keys());
+    assert!(
+        files(folder.path()).is_empty(),
+        "{args} left {:?}",
+        files(folder.path()).keys()
+    );
 }
 
 impl Ran {
@@ -89,7 +103,11 @@ fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
         if path.is_dir() {
             collect(root, &path, found);
         } else {
-            let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+            let name = path
+                .strip_prefix(root)
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
             found.insert(name, fs::read(&path).unwrap());
         }
     }
@@ -97,6 +115,13 @@ fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
 
 /// The finished data files below a folder, in order of their names.
 pub(crate) fn parts(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let is_part = |name: &str| name.rsplit('/').next().is_some_and(|name| name.starts_with("part-"));
-    files(folder).into_iter().filter(|(name, _)| is_part(name)).collect()
+    let is_part = |name: &str| {
+        name.rsplit('/')
+            .next()
+            .is_some_and(|name| name.starts_with("part-"))
+    };
+    files(folder)
+        .into_iter()
+        .filter(|(name, _)| is_part(name))
+        .collect()
 }

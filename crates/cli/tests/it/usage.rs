@@ -6,7 +6,11 @@ const USAGE: i32 = 2;
 
 #[test]
 fn unknown_command() {
-    refused("genrate", USAGE, "expected a command, got 'genrate'; did you mean 'generate'?");
+    refused(
+        "genrate",
+        USAGE,
+        "expected a command, got 'genrate'; did you mean 'generate'?",
+    );
 }
 
 #[test]
@@ -355,7 +359,10 @@ fn help_is_help_and_nothing_else() {
     assert!(ran.err.contains("Usage: lakeseed"), "{}", ran.err);
     // A variable that is wrong is refused as the flag would be.
     let mut command = binary(folder.path());
-    let output = command.env("LAKESEED_SCALE", "much").args(["plan", "predictions"]).output();
+    let output = command
+        .env("LAKESEED_SCALE", "much")
+        .args(["plan", "predictions"])
+        .output();
     let err = String::from_utf8(output.unwrap().stderr).unwrap();
     assert_eq!(
         err,

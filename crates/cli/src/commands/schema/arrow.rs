@@ -24,14 +24,22 @@ struct FieldSchema {
 pub(super) fn schemas(tables: &[Table]) -> Vec<TableSchema> {
     let of_table = |table: &Table| TableSchema {
         table: table.name().to_owned(),
-        fields: table.schema().fields().iter().map(|field| of_field(field)).collect(),
+        fields: table
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| of_field(field))
+            .collect(),
     };
     tables.iter().map(of_table).collect()
 }
 
 fn of_field(field: &Field) -> FieldSchema {
     // Sorted: the same text every time.
-    let metadata = field.metadata().iter().map(|(key, value)| (key.clone(), value.clone()));
+    let metadata = field
+        .metadata()
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()));
     FieldSchema {
         name: field.name().clone(),
         data_type: field.data_type().to_string(),

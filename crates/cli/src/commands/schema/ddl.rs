@@ -34,7 +34,7 @@ fn create(out: &mut String, table: &Table, all: &[Table], dialect: Dialect) -> R
     let _ = write!(out, "CREATE TABLE {name} (\n{}\n)", body.join(",\n"));
     if dialect.comments_inline() && !table.about().is_empty() {
         let equals = if dialect == Dialect::Mysql { "=" } else { " " };
-        let _ = write!(out, "{}COMMENT{equals}{}", " ", dialect.text(table.about()));
+        let _ = write!(out, " COMMENT{equals}{}", dialect.text(table.about()));
     }
     out.push_str(";\n");
     if !dialect.has_constraints() {
@@ -52,7 +52,11 @@ fn column(table: &Table, field: &Field, dialect: Dialect) -> Result<String> {
     let sql_type = dialect.sql_type(field.data_type()).ok_or_else(|| {
         let what = type_name(field.data_type());
         let got = format!("{what} in {}.{}", table.name(), field.name());
-        Failure::usage("types that this dialect has", got, "choose another --dialect")
+        Failure::usage(
+            "types that this dialect has",
+            got,
+            "choose another --dialect",
+        )
     })?;
     let mut line = format!("{} {sql_type}", dialect.quote(field.name()));
     if !field.is_nullable() {
@@ -76,7 +80,9 @@ fn constraints(table: &Table, all: &[Table], dialect: Dialect) -> Vec<String> {
         lines.push(format!("PRIMARY KEY ({})", keys.join(", ")));
     }
     for field in fields {
-        let Some((parent, column)) = parent(field) else { continue };
+        let Some((parent, column)) = parent(field) else {
+            continue;
+        };
         // A reference needs its table, which is absent when one table alone was asked for.
         if all.iter().any(|table| table.name() == parent) {
             lines.push(format!(
@@ -93,7 +99,11 @@ fn constraints(table: &Table, all: &[Table], dialect: Dialect) -> Vec<String> {
 fn comments(out: &mut String, table: &Table, dialect: Dialect) {
     let name = dialect.quote(table.name());
     if !table.about().is_empty() {
-        let _ = writeln!(out, "COMMENT ON TABLE {name} IS {};", dialect.text(table.about()));
+        let _ = writeln!(
+            out,
+            "COMMENT ON TABLE {name} IS {};",
+            dialect.text(table.about())
+        );
     }
     for field in table.schema().fields() {
         if !doc(field).is_empty() {

@@ -44,7 +44,9 @@ fn attribute(field: &Field) -> String {
 
 /// The grammar takes letters, digits and `_` for a type: `decimal(12,2)` is `decimal_12_2`.
 fn word(name: &str) -> String {
-    let plain: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let plain: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
     plain.trim_end_matches('_').to_owned()
 }

@@ -51,5 +51,9 @@ fn grid(table: &Table) -> Grid {
 fn key(field: &Field) -> String {
     let primary = is_key(field).then(|| "primary".to_owned());
     let foreign = parent(field).map(|(table, column)| format!("-> {table}.{column}"));
-    [primary, foreign].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    [primary, foreign]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
