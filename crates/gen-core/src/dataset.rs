@@ -99,7 +99,8 @@ impl Parameter {
                 let parsed = value.parse::<f64>().ok();
                 parsed
                     .filter(|x| (low..=high).contains(x))
-                    .map(|x| x.to_string())
+                    // Plus zero: -0 is 0.
+                    .map(|x| (x + 0.0).to_string())
             }
             ParameterKind::Choice(words) => words.contains(&value).then(|| value.to_owned()),
         };

@@ -51,6 +51,16 @@ pub trait Values: Send + Sync {
     fn parent_rows(&self, _rows: &Rows<'_>) -> Option<(&Table, Vec<u64>)> {
         None
     }
+
+    /// Whether the values themselves can be null.
+    fn nullable(&self) -> bool {
+        false
+    }
+
+    /// For a foreign key: which of these rows have a parent, where not all do.
+    fn with_parent(&self, _rows: &Rows<'_>) -> Option<NullBuffer> {
+        None
+    }
 }
 
 /// What a column knows of the table that it is built into.
@@ -146,7 +156,7 @@ impl Column {
 
     pub(crate) fn build(self, context: &Context<'_>) -> Result<Built> {
         let (data_type, values) = (self.build)(context)?;
-        let nullable = self.nulls.is_some();
+        let nullable = self.nulls.is_some() || values.nullable();
         let values = match self.nulls {
             None => values,
             Some(null) => Arc::new(Nullable {
@@ -171,19 +181,36 @@ struct Nullable {
     stream: Stream,
 }
 
+impl Nullable {
+    fn valid(&self, rows: &Rows<'_>) -> NullBuffer {
+        let valid: Vec<bool> = rows.map(|row| !(self.null)(self.stream, row));
+        NullBuffer::from(valid)
+    }
+}
+
 impl Values for Nullable {
     fn take(&self, rows: &Rows<'_>) -> ArrayRef {
-        let valid: Vec<bool> = rows.map(|row| !(self.null)(self.stream, row));
-        let array = self.values.take(rows);
-        let nulls = NullBuffer::union(array.nulls(), Some(&NullBuffer::from(valid)));
-        let data = array.to_data().into_builder().nulls(nulls).build();
-        match data {
-            Ok(data) => make_array(data),
-            Err(error) => unreachable!("a null buffer of the array's own length: {error}"),
-        }
+        with_nulls(&self.values.take(rows), &self.valid(rows))
     }
 
     fn parent_rows(&self, rows: &Rows<'_>) -> Option<(&Table, Vec<u64>)> {
         self.values.parent_rows(rows)
+    }
+
+    fn nullable(&self) -> bool {
+        true
+    }
+
+    fn with_parent(&self, rows: &Rows<'_>) -> Option<NullBuffer> {
+        Some(self.valid(rows))
+    }
+}
+
+/// The array with more nulls laid over it.
+fn with_nulls(array: &ArrayRef, valid: &NullBuffer) -> ArrayRef {
+    let nulls = NullBuffer::union(array.nulls(), Some(valid));
+    match array.to_data().into_builder().nulls(nulls).build() {
+        Ok(data) => make_array(data),
+        Err(error) => unreachable!("a null buffer of the array's own length: {error}"),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 
-use super::{Column, Context, Values};
+use super::{Column, Context, Values, with_nulls};
 use crate::dist::Zipf;
 use crate::error::Result;
 use crate::hints;
@@ -171,11 +171,15 @@ impl Values for ParentKeys {
     fn parent_rows(&self, rows: &Rows<'_>) -> Option<(&Table, Vec<u64>)> {
         Some((&self.parent, rows.map(|row| self.parent_row(row))))
     }
+
+    fn nullable(&self) -> bool {
+        self.parent.schema().field(self.key_column).is_nullable()
+    }
 }
 
 /// A column of the row that the foreign key `key` of the same table points to.
 ///
-/// Computed from the parent's row number: nothing is looked up.
+/// Computed from the parent's row number: nothing is looked up. Null where the key is.
 pub fn parent(key: &str, column: &str) -> Column {
     let (key, column) = (key.to_owned(), column.to_owned());
     Column::new(move |context| {
@@ -195,6 +199,7 @@ pub fn parent(key: &str, column: &str) -> Column {
         let values = ParentAttribute {
             key: foreign.values.clone(),
             column: index,
+            nullable: foreign.field.is_nullable() || table.schema().field(index).is_nullable(),
         };
         Ok((data_type, Arc::new(values)))
     })
@@ -203,15 +208,24 @@ pub fn parent(key: &str, column: &str) -> Column {
 struct ParentAttribute {
     key: Arc<dyn Values>,
     column: usize,
+    nullable: bool,
 }
 
 impl Values for ParentAttribute {
     fn take(&self, rows: &Rows<'_>) -> ArrayRef {
-        match self.key.parent_rows(rows) {
-            Some((table, parents)) => table
-                .make(&Rows::List(&parents), &[self.column])
-                .swap_remove(0),
-            None => unreachable!("checked when the table was built"),
+        let Some((table, parents)) = self.key.parent_rows(rows) else {
+            unreachable!("checked when the table was built");
+        };
+        let array = table
+            .make(&Rows::List(&parents), &[self.column])
+            .swap_remove(0);
+        match self.key.with_parent(rows) {
+            Some(valid) => with_nulls(&array, &valid),
+            None => array,
         }
+    }
+
+    fn nullable(&self) -> bool {
+        self.nullable
     }
 }

@@ -69,7 +69,7 @@ impl Zipf {
         while share(high) > cap {
             high *= 2.0;
         }
-        for _ in 0..60 {
+        for _ in 0..48 {
             let middle = f64::midpoint(low, high);
             if share(middle) > cap {
                 low = middle;
@@ -115,7 +115,7 @@ fn intervals(first: u64, end: u64, count: u64) -> Vec<u64> {
 
 /// The sum of `(k + q)^-s` for k in `1..=n`: exact for the first ranks, the midpoint integral after.
 fn weight_sum(n: u64, s: f64, q: f64) -> f64 {
-    const EXACT: u64 = 4096;
+    const EXACT: u64 = 256;
     let exact = n.min(EXACT);
     let head: f64 = (1..=exact).map(|rank| libm::pow(rank as f64 + q, -s)).sum();
     if n <= EXACT {
