@@ -14,7 +14,12 @@ pub(crate) fn check(data: &Data) {
     check_cpfs(&data.customers.texts("cpf"), &data.customers.texts("state"));
     check_codes(&data.sellers.texts("registration"), "", data.sellers.len());
     check_codes(&data.products.texts("code"), "P", 1_000_000_000);
-    assert!(data.products.texts("code").iter().all(|code| code.len() == 10));
+    assert!(
+        data.products
+            .texts("code")
+            .iter()
+            .all(|code| code.len() == 10)
+    );
 }
 
 /// Unique, of one length, digits after the prefix, and enough of them.
@@ -24,18 +29,28 @@ fn check_codes(codes: &[&str], prefix: &str, needed: usize) {
     for code in codes {
         let digits = code.strip_prefix(prefix).unwrap();
         assert!(digits.bytes().all(|byte| byte.is_ascii_digit()), "{code}");
-        assert!(digits.len() >= 5 && 10usize.pow(digits.len() as u32) >= needed, "{code}");
+        assert!(
+            digits.len() >= 5 && 10usize.pow(digits.len() as u32) >= needed,
+            "{code}"
+        );
         assert_eq!(code.len(), codes[0].len());
     }
 }
 
 fn check_cpfs(cpfs: &[&str], states: &[&str]) {
     let distinct: HashSet<_> = cpfs.iter().map(|cpf| &cpf[..8]).collect();
-    assert_eq!(distinct.len(), cpfs.len(), "the eight free digits are unique already");
+    assert_eq!(
+        distinct.len(),
+        cpfs.len(),
+        "the eight free digits are unique already"
+    );
     for (cpf, state) in cpfs.iter().zip(states) {
         assert!(is_cpf(cpf), "{cpf}");
         assert_eq!(&cpf[8..9], fiscal_region(state), "{cpf} of {state}");
-        assert!(cpf[..8].bytes().any(|digit| digit != cpf.as_bytes()[0]), "{cpf} is a repdigit");
+        assert!(
+            cpf[..8].bytes().any(|digit| digit != cpf.as_bytes()[0]),
+            "{cpf} is a repdigit"
+        );
     }
 }
 
@@ -44,7 +59,10 @@ fn check_cpfs(cpfs: &[&str], states: &[&str]) {
 fn is_cpf(cpf: &str) -> bool {
     let digits: Vec<u32> = cpf.chars().filter_map(|digit| digit.to_digit(10)).collect();
     let check = |first_weight: u32, count: usize| {
-        let sum: u32 = (first_weight..).zip(&digits[..count]).map(|(weight, digit)| weight * digit).sum();
+        let sum: u32 = (first_weight..)
+            .zip(&digits[..count])
+            .map(|(weight, digit)| weight * digit)
+            .sum();
         sum % 11 % 10
     };
     digits.len() == 11 && cpf.len() == 11 && check(1, 9) == digits[9] && check(0, 10) == digits[10]
@@ -98,10 +116,17 @@ fn codes_depend_on_the_seed_and_on_nothing_else() {
     let codes = |settings: Settings| {
         let retail = Retail::new(&settings).unwrap();
         let frame = Frame::rows(retail.customers(), 0..100, &["cpf"]);
-        frame.texts("cpf").into_iter().map(|cpf| cpf[..8].to_owned()).collect::<Vec<_>>()
+        frame
+            .texts("cpf")
+            .into_iter()
+            .map(|cpf| cpf[..8].to_owned())
+            .collect::<Vec<_>>()
     };
     let usual = codes(Settings::new());
-    assert_eq!(usual, codes(Settings::new().parameter("skew", "0").rows("invoices", 5)));
+    assert_eq!(
+        usual,
+        codes(Settings::new().parameter("skew", "0").rows("invoices", 5))
+    );
     assert_ne!(usual, codes(Settings::new().seed(43)));
 }
 
@@ -109,16 +134,25 @@ fn codes_depend_on_the_seed_and_on_nothing_else() {
 fn the_last_customer_has_a_cpf_and_one_more_is_refused() {
     let settings = |customers| Settings::new().rows("customers", customers);
     let retail = Retail::new(&settings(99_999_990)).unwrap();
-    let last = Frame::rows(retail.customers(), 99_999_900..99_999_990, &["cpf", "state"]);
+    let last = Frame::rows(
+        retail.customers(),
+        99_999_900..99_999_990,
+        &["cpf", "state"],
+    );
     check_cpfs(&last.texts("cpf"), &last.texts("state"));
     let error = Retail::new(&settings(99_999_991)).unwrap_err();
-    assert!(matches!(&error, Error::BadValue { setting, expected, found }
-        if setting == "customers" && expected.contains("CPF") && found == "99999991"), "{error}");
+    assert!(
+        matches!(&error, Error::BadValue { setting, expected, found }
+        if setting == "customers" && expected.contains("CPF") && found == "99999991"),
+        "{error}"
+    );
 }
 
 #[test]
 fn uuids_have_the_form_of_version_4_and_are_unique() {
-    let settings = Settings::new().only_rows(3_000_000_000).parameter("classes", "1");
+    let settings = Settings::new()
+        .only_rows(3_000_000_000)
+        .parameter("classes", "1");
     let table = Predictions::new(&settings).unwrap().predictions().clone();
     let mut seen = HashSet::new();
     let mut ones = [0u32; 128];
@@ -126,10 +160,17 @@ fn uuids_have_the_form_of_version_4_and_are_unique() {
     for rows in [0..1_000_000, 2_999_900_000..3_000_000_000] {
         let frame = Frame::rows(&table, rows, &["id_client"]);
         for uuid in frame.texts("id_client") {
-            let dashes = uuid.char_indices().filter(|(_, c)| *c == '-').map(|(at, _)| at);
+            let dashes = uuid
+                .char_indices()
+                .filter(|(_, c)| *c == '-')
+                .map(|(at, _)| at);
             assert!(dashes.eq([8, 13, 18, 23]) && uuid.len() == 36, "{uuid}");
             let hex: String = uuid.chars().filter(|&c| c != '-').collect();
-            assert!(hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)), "{uuid}");
+            assert!(
+                hex.bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)),
+                "{uuid}"
+            );
             let value = u128::from_str_radix(&hex, 16).unwrap();
             assert_eq!((value >> 76) & 0xF, 4, "version of {uuid}");
             assert_eq!((value >> 62) & 0b11, 0b10, "variant of {uuid}");

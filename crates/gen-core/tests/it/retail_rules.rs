@@ -64,12 +64,23 @@ impl Data {
         }
         let first = self.first_invoice;
         let expected: Vec<i64> = (first..first + self.invoices.len() as i64).collect();
-        assert_eq!(self.invoices.ints("invoice_id"), expected, "invoice_id continues");
+        assert_eq!(
+            self.invoices.ints("invoice_id"),
+            expected,
+            "invoice_id continues"
+        );
 
         let stock = pairs(&self.stock, "product_id", "warehouse_id");
-        assert_eq!(stock.iter().collect::<HashSet<_>>().len(), self.products.len() * 10);
+        assert_eq!(
+            stock.iter().collect::<HashSet<_>>().len(),
+            self.products.len() * 10
+        );
         assert_eq!(stock.len(), self.products.len() * 10);
-        assert!(stock.iter().all(|(_, warehouse)| (1..=10).contains(warehouse)));
+        assert!(
+            stock
+                .iter()
+                .all(|(_, warehouse)| (1..=10).contains(warehouse))
+        );
 
         // In order of invoice, then line, lines counted from 1 without a gap.
         let mut last = (first - 1, 0);
@@ -80,24 +91,40 @@ impl Data {
         }
         let products = pairs(&self.items, "invoice_id", "product_id");
         let distinct: HashSet<_> = products.iter().collect();
-        assert_eq!(distinct.len(), products.len(), "a product twice in one invoice");
+        assert_eq!(
+            distinct.len(),
+            products.len(),
+            "a product twice in one invoice"
+        );
     }
 
     fn no_child_is_an_orphan(&self) {
         for (child, key, parent, parent_key) in [
-            (&self.invoices, "customer_id", &self.customers, "customer_id"),
+            (
+                &self.invoices,
+                "customer_id",
+                &self.customers,
+                "customer_id",
+            ),
             (&self.invoices, "seller_id", &self.sellers, "seller_id"),
             (&self.items, "invoice_id", &self.invoices, "invoice_id"),
             (&self.items, "product_id", &self.products, "product_id"),
             (&self.stock, "product_id", &self.products, "product_id"),
         ] {
             let parents: HashSet<i64> = parent.ints(parent_key).into_iter().collect();
-            let orphan = child.ints(key).into_iter().find(|key| !parents.contains(key));
+            let orphan = child
+                .ints(key)
+                .into_iter()
+                .find(|key| !parents.contains(key));
             assert_eq!(orphan, None, "{key} without a parent");
         }
         // And no invoice is without an item.
         let with_items: HashSet<i64> = self.items.ints("invoice_id").into_iter().collect();
-        assert_eq!(with_items.len(), self.invoices.len(), "an invoice without items");
+        assert_eq!(
+            with_items.len(),
+            self.invoices.len(),
+            "an invoice without items"
+        );
     }
 
     fn money_adds_up(&self) {
@@ -107,8 +134,15 @@ impl Data {
         let invoice = items.ints("invoice_id");
         let (mut sums, mut counts) = (HashMap::new(), HashMap::new());
         for at in 0..items.len() {
-            assert_eq!(total[at], quantity[at] * price[at] - discount[at], "item {at}");
-            assert!(quantity[at] >= 1 && price[at] > 0 && total[at] > 0, "item {at}");
+            assert_eq!(
+                total[at],
+                quantity[at] * price[at] - discount[at],
+                "item {at}"
+            );
+            assert!(
+                quantity[at] >= 1 && price[at] > 0 && total[at] > 0,
+                "item {at}"
+            );
             assert!((0..total[at]).contains(&discount[at]), "item {at}");
             *sums.entry(invoice[at]).or_insert(0) += total[at];
             *counts.entry(invoice[at]).or_insert(0) += 1;
@@ -124,38 +158,67 @@ impl Data {
             assert!((0..gross[at]).contains(&discount[at]), "invoice {}", id[at]);
             let expected = half_to_even(gross[at] - discount[at], rate[at]);
             assert_eq!(tax[at], expected, "tax of invoice {}", id[at]);
-            assert_eq!(net[at], gross[at] - discount[at] + tax[at], "invoice {}", id[at]);
+            assert_eq!(
+                net[at],
+                gross[at] - discount[at] + tax[at],
+                "invoice {}",
+                id[at]
+            );
         }
     }
 
     fn time_is_in_order(&self) {
         let issued = self.invoices.ints("issued_at");
-        assert!(issued.windows(2).all(|pair| pair[0] <= pair[1]), "invoices out of order");
+        assert!(
+            issued.windows(2).all(|pair| pair[0] <= pair[1]),
+            "invoices out of order"
+        );
         assert!(issued.iter().all(|&moment| moment >= EPOCH_MICROS));
         for frame in [&self.invoices, &self.items] {
             let issued = frame.ints("issued_at");
             let (year, month, day) = (frame.ints("year"), frame.ints("month"), frame.ints("day"));
             for at in 0..frame.len() {
                 let date = Date::from_days(issued[at].div_euclid(DAY_MICROS) as i32);
-                let parts = (i64::from(date.ymd().0), i64::from(date.ymd().1), i64::from(date.ymd().2));
+                let parts = (
+                    i64::from(date.ymd().0),
+                    i64::from(date.ymd().1),
+                    i64::from(date.ymd().2),
+                );
                 assert_eq!((year[at], month[at], day[at]), parts, "row {at}");
             }
         }
         for (frame, column) in [(&self.customers, "created_at"), (&self.stock, "updated_at")] {
-            assert!(frame.ints(column).iter().all(|&moment| moment < EPOCH_MICROS), "{column}");
+            assert!(
+                frame
+                    .ints(column)
+                    .iter()
+                    .all(|&moment| moment < EPOCH_MICROS),
+                "{column}"
+            );
         }
         for (frame, column) in [(&self.customers, "birth_date"), (&self.sellers, "hired_on")] {
             let epoch_day = EPOCH_MICROS / DAY_MICROS;
-            assert!(frame.ints(column).iter().all(|&day| day < epoch_day), "{column}");
+            assert!(
+                frame.ints(column).iter().all(|&day| day < epoch_day),
+                "{column}"
+            );
         }
     }
 
     fn children_agree_with_their_parents(&self) {
         let first = self.first_invoice;
         let issued = self.invoices.ints("issued_at");
-        let pairs = self.items.ints("invoice_id").into_iter().zip(self.items.ints("issued_at"));
+        let pairs = self
+            .items
+            .ints("invoice_id")
+            .into_iter()
+            .zip(self.items.ints("issued_at"));
         for (invoice, item_issued) in pairs {
-            assert_eq!(item_issued, issued[(invoice - first) as usize], "items of {invoice}");
+            assert_eq!(
+                item_issued,
+                issued[(invoice - first) as usize],
+                "items of {invoice}"
+            );
         }
 
         let states = self.customers.texts("state");
@@ -165,7 +228,11 @@ impl Data {
         let rates = self.invoices.ints("tax_rate");
         let mut rate_of: HashMap<(&str, &str), i64> = HashMap::new();
         for (at, &state) in self.invoices.texts("state").iter().enumerate() {
-            assert_eq!(state, states[customers[at] as usize - 1], "state of invoice {at}");
+            assert_eq!(
+                state,
+                states[customers[at] as usize - 1],
+                "state of invoice {at}"
+            );
             let region = regions[sellers[at] as usize - 1];
             let known = *rate_of.entry((region, state)).or_insert(rates[at]);
             assert_eq!(known, rates[at], "two rates from {region} to {state}");
@@ -179,15 +246,28 @@ impl Data {
         let products = self.items.ints("product_id").into_iter();
         for (at, (product, price)) in products.zip(self.items.ints("unit_price")).enumerate() {
             let list = list[product as usize - 1];
-            assert!((price - list).abs() * 200 <= list * 10 + 100, "{price} for {list}");
-            let usual = *monthly.entry((product, year[at], month[at])).or_insert(price);
+            assert!(
+                (price - list).abs() * 200 <= list * 10 + 100,
+                "{price} for {list}"
+            );
+            let usual = *monthly
+                .entry((product, year[at], month[at]))
+                .or_insert(price);
             assert_eq!(usual, price, "product {product} at two prices in a month");
         }
 
         let cost = self.products.ints("unit_cost");
-        let stock = self.stock.ints("product_id").into_iter().zip(self.stock.ints("unit_cost"));
+        let stock = self
+            .stock
+            .ints("product_id")
+            .into_iter()
+            .zip(self.stock.ints("unit_cost"));
         for (product, stock_cost) in stock {
-            assert_eq!(stock_cost, cost[product as usize - 1], "cost of product {product}");
+            assert_eq!(
+                stock_cost,
+                cost[product as usize - 1],
+                "cost of product {product}"
+            );
         }
     }
 
@@ -199,7 +279,10 @@ impl Data {
         let packagings = products.texts("packaging");
         let (list, cost) = (products.ints("list_price"), products.ints("unit_cost"));
         for (at, name) in products.texts("name").into_iter().enumerate() {
-            assert_eq!(name, format!("{} - {} - {}", line[at], size[at], flavour[at]));
+            assert_eq!(
+                name,
+                format!("{} - {} - {}", line[at], size[at], flavour[at])
+            );
             let known = *category_of.entry(line[at]).or_insert(category[at]);
             assert_eq!(known, category[at], "{} in two categories", line[at]);
             // Cans are small and PET bottles are large.
@@ -211,7 +294,12 @@ impl Data {
             };
             assert!(fits, "{} in {}", size[at], packagings[at]);
             assert!((281..=3801).contains(&list[at]), "list price {}", list[at]);
-            assert!((1..list[at]).contains(&cost[at]), "cost {} of {}", cost[at], list[at]);
+            assert!(
+                (1..list[at]).contains(&cost[at]),
+                "cost {} of {}",
+                cost[at],
+                list[at]
+            );
         }
     }
 
@@ -225,14 +313,22 @@ impl Data {
             assert_eq!(known, state, "{city} lies in two states");
             let code: u32 = codes[at].parse().unwrap();
             assert_eq!(codes[at].len(), 8, "{}", codes[at]);
-            assert!(in_state(code / 1000, state), "postal code {} in {state}", codes[at]);
+            assert!(
+                in_state(code / 1000, state),
+                "postal code {} in {state}",
+                codes[at]
+            );
         }
         // A first name belongs to one gender.
         let mut gender_of: HashMap<&str, &str> = HashMap::new();
         let genders = customers.texts("gender");
         for (at, name) in customers.texts("name").into_iter().enumerate() {
             let first = name.split(' ').next().unwrap();
-            assert_eq!(*gender_of.entry(first).or_insert(genders[at]), genders[at], "{name}");
+            assert_eq!(
+                *gender_of.entry(first).or_insert(genders[at]),
+                genders[at],
+                "{name}"
+            );
             assert!(["F", "M"].contains(&genders[at]));
         }
         for region in self.sellers.texts("region") {
@@ -245,7 +341,10 @@ impl Data {
 
     fn values_stay_in_their_ranges(&self) {
         let all = |frame: &Frame, column: &str, range: std::ops::RangeInclusive<i64>| {
-            let outside = frame.ints(column).into_iter().find(|value| !range.contains(value));
+            let outside = frame
+                .ints(column)
+                .into_iter()
+                .find(|value| !range.contains(value));
             assert_eq!(outside, None, "{column}");
         };
         all(&self.sellers, "commission_rate", 600..=1200);
@@ -253,14 +352,25 @@ impl Data {
         all(&self.customers, "purchase_volume", 0..=999_999_999_999);
         all(&self.stock, "quantity", 0..=1_000_000);
         all(&self.stock, "reorder_point", 1..=1_000_000);
-        all(&self.invoices, "item_count", 1..=self.products.len().min(10) as i64);
+        all(
+            &self.invoices,
+            "item_count",
+            1..=self.products.len().min(10) as i64,
+        );
         for method in self.invoices.texts("payment_method") {
             assert!(["PIX", "credit card", "debit card", "boleto", "cash"].contains(&method));
         }
         for status in self.invoices.texts("status") {
             assert!(["issued", "cancelled", "returned"].contains(&status));
         }
-        for frame in [&self.customers, &self.sellers, &self.products, &self.stock, &self.invoices, &self.items] {
+        for frame in [
+            &self.customers,
+            &self.sellers,
+            &self.products,
+            &self.stock,
+            &self.invoices,
+            &self.items,
+        ] {
             for (field, column) in frame.0.schema().fields().iter().zip(frame.0.columns()) {
                 assert_eq!(column.null_count(), 0, "{}", field.name());
                 assert!(!field.is_nullable(), "{}", field.name());
@@ -270,7 +380,11 @@ impl Data {
 }
 
 fn pairs(frame: &Frame, first: &str, second: &str) -> Vec<(i64, i64)> {
-    frame.ints(first).into_iter().zip(frame.ints(second)).collect()
+    frame
+        .ints(first)
+        .into_iter()
+        .zip(frame.ints(second))
+        .collect()
 }
 
 /// Cents of tax on cents at ten-thousandths, as a rational rounded once: half to even.
@@ -322,7 +436,9 @@ fn in_state(thousands: u32, state: &str) -> bool {
         other => panic!("state {other}"),
     };
     // The ranges are of five digits; the last three of a code are free.
-    ranges.iter().any(|&(first, last)| (first..=last).contains(&thousands))
+    ranges
+        .iter()
+        .any(|&(first, last)| (first..=last).contains(&thousands))
 }
 
 #[test]
@@ -330,13 +446,20 @@ fn every_rule_holds_at_scale_one_hundredth() {
     let data = Data::of(&Settings::new().scale(0.01));
     assert_eq!(data.invoices.len(), 30_000);
     assert_eq!(data.customers.len(), 1000);
-    assert!((74_900..=75_100).contains(&data.items.len()), "{}", data.items.len());
+    assert!(
+        (74_900..=75_100).contains(&data.items.len()),
+        "{}",
+        data.items.len()
+    );
     data.check();
 }
 
 #[test]
 fn every_rule_holds_in_a_later_window() {
-    let window = Settings::new().scale(0.01).start(Date::new(2024, 2, 28)).end(Date::new(2024, 4, 2));
+    let window = Settings::new()
+        .scale(0.01)
+        .start(Date::new(2024, 2, 28))
+        .end(Date::new(2024, 4, 2));
     let data = Data::of(&window);
     assert!(data.first_invoice > 30_001 && data.invoices.len() > 2000);
     data.check();
@@ -344,8 +467,20 @@ fn every_rule_holds_in_a_later_window() {
 
 #[test]
 fn rounding_to_even_is_right_itself() {
-    let cents = [(50, 0), (150, 2), (250, 2), (149, 1), (151, 2), (350, 4), (0, 0)];
-    assert!(cents.iter().all(|&(amount, tax)| half_to_even(amount, 100) == tax));
+    let cents = [
+        (50, 0),
+        (150, 2),
+        (250, 2),
+        (149, 1),
+        (151, 2),
+        (350, 4),
+        (0, 0),
+    ];
+    assert!(
+        cents
+            .iter()
+            .all(|&(amount, tax)| half_to_even(amount, 100) == tax)
+    );
 }
 
 proptest! {

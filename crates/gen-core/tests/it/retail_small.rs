@@ -30,7 +30,10 @@ fn counts(keys: &[i64], n: usize) -> Vec<u64> {
 #[test]
 fn one_of_each() {
     let data = Data::of(&shop(1, 1, 1, 1));
-    assert_eq!((data.invoices.len(), data.items.len(), data.stock.len()), (1, 1, 10));
+    assert_eq!(
+        (data.invoices.len(), data.items.len(), data.stock.len()),
+        (1, 1, 10)
+    );
     data.check();
     // The one invoice of the base year falls on its last day; before it there are none.
     let january = shop(1, 1, 1, 1).end(Date::new(2023, 1, 31));
@@ -64,9 +67,21 @@ fn the_classic_shop_sells_all_31_products() {
     let products = counts(&items.ints("product_id"), 31);
     // The least of them too is no accident: a thousand sales.
     assert!(products.iter().all(|&sold| sold > 1000), "{products:?}");
-    let parties = Frame::rows(retail.invoices(), 0..500_000, &["customer_id", "seller_id", "item_count"]);
-    assert!(counts(&parties.ints("customer_id"), 15).iter().all(|&bought| bought > 100));
-    assert!(counts(&parties.ints("seller_id"), 4).iter().all(|&sold| sold > 100));
+    let parties = Frame::rows(
+        retail.invoices(),
+        0..500_000,
+        &["customer_id", "seller_id", "item_count"],
+    );
+    assert!(
+        counts(&parties.ints("customer_id"), 15)
+            .iter()
+            .all(|&bought| bought > 100)
+    );
+    assert!(
+        counts(&parties.ints("seller_id"), 4)
+            .iter()
+            .all(|&sold| sold > 100)
+    );
     assert!(parties.ints("item_count").iter().all(|&count| count == 1));
     // A round of 100,000 has neither one date nor one tax.
     let round = 2_000_000..2_100_000;
@@ -84,7 +99,11 @@ fn the_classic_shop_keeps_every_rule() {
 #[test]
 fn items_per_invoice_at_its_ends() {
     for (mean, total) in [("1", 30_000), ("10", 300_000)] {
-        let data = Data::of(&Settings::new().scale(0.01).parameter("items-per-invoice", mean));
+        let data = Data::of(
+            &Settings::new()
+                .scale(0.01)
+                .parameter("items-per-invoice", mean),
+        );
         assert_eq!(data.items.len(), total);
         data.check();
     }
@@ -101,8 +120,15 @@ fn whole_blocks_of_invoices_have_the_mean_exactly() {
         let retail = Retail::new(&settings).unwrap();
         assert_eq!(retail.invoice_items().row_count(), 100 * items);
         let frame = Frame::rows(retail.invoices(), 0..10_240, &["item_count"]);
-        let blocks: Vec<i64> = frame.ints("item_count").chunks(1024).map(|block| block.iter().sum()).collect();
-        assert!(blocks.iter().all(|&block| block as u64 == items), "{blocks:?}");
+        let blocks: Vec<i64> = frame
+            .ints("item_count")
+            .chunks(1024)
+            .map(|block| block.iter().sum())
+            .collect();
+        assert!(
+            blocks.iter().all(|&block| block as u64 == items),
+            "{blocks:?}"
+        );
         // The same counts in another order each time.
         let first: Vec<i64> = frame.ints("item_count");
         assert_ne!(first[..1024], first[1024..2048]);
@@ -111,7 +137,10 @@ fn whole_blocks_of_invoices_have_the_mean_exactly() {
 
 #[test]
 fn without_skew_all_customers_and_products_of_a_group_are_alike() {
-    let settings = Settings::new().scale(0.01).rows("invoices", 2_000_000).parameter("skew", "0");
+    let settings = Settings::new()
+        .scale(0.01)
+        .rows("invoices", 2_000_000)
+        .parameter("skew", "0");
     let retail = Retail::new(&settings).unwrap();
     let segments = Frame::rows(retail.customers(), 0..1000, &["segment"]);
     let buyers = Frame::rows(retail.invoices(), 0..2_000_000, &["customer_id"]);
@@ -136,5 +165,8 @@ fn more_skew_gives_fewer_customers_more() {
         bought[..1000].iter().sum::<u64>() as f64 / 300_000.0
     };
     let shares = ["0", "0.5", "1", "2"].map(share_of_top_tenth);
-    assert!(shares.windows(2).all(|pair| pair[0] + 0.02 < pair[1]), "{shares:?}");
+    assert!(
+        shares.windows(2).all(|pair| pair[0] + 0.02 < pair[1]),
+        "{shares:?}"
+    );
 }

@@ -97,7 +97,10 @@ pub(crate) fn assert_fits(what: &str, counts: &[u64], shares: &[f64]) {
         let (found, expected) = (count as f64 / draws, share / total);
         if expected > 0.01 {
             let error = (found / expected - 1.0).abs();
-            assert!(error < 0.01, "{what}: share {at} is {found}, should be {expected}");
+            assert!(
+                error < 0.01,
+                "{what}: share {at} is {found}, should be {expected}"
+            );
         }
     }
 }
@@ -119,7 +122,10 @@ fn tails_are_those_of_the_printed_tables() {
         (100, 149.449, 0.001),
     ] {
         let found = chi_square_tail(chi, degrees);
-        assert!((found / tail - 1.0).abs() < 2e-3, "{degrees} {chi}: {found}");
+        assert!(
+            (found / tail - 1.0).abs() < 2e-3,
+            "{degrees} {chi}: {found}"
+        );
     }
     assert!((normal_below(1.959_964) - 0.975).abs() < 1e-6);
 }

@@ -28,7 +28,9 @@ pub(crate) fn cells(array: &dyn Array) -> Vec<Cell<'_>> {
         i128: From<T::Native>,
     {
         let values = array.as_primitive::<T>().iter();
-        values.map(|value| value.map_or(Cell::Null, |v| Cell::Whole(i128::from(v)))).collect()
+        values
+            .map(|value| value.map_or(Cell::Null, |v| Cell::Whole(i128::from(v))))
+            .collect()
     }
     match array.data_type() {
         DataType::Int64 => whole::<Int64Type>(array),
@@ -38,15 +40,21 @@ pub(crate) fn cells(array: &dyn Array) -> Vec<Cell<'_>> {
         DataType::Timestamp(..) => whole::<TimestampMicrosecondType>(array),
         DataType::Boolean => {
             let values = array.as_boolean().iter();
-            values.map(|value| value.map_or(Cell::Null, |v| Cell::Whole(i128::from(v)))).collect()
+            values
+                .map(|value| value.map_or(Cell::Null, |v| Cell::Whole(i128::from(v))))
+                .collect()
         }
         DataType::Float64 => {
             let values = array.as_primitive::<Float64Type>().iter();
-            values.map(|value| value.map_or(Cell::Null, Cell::Float)).collect()
+            values
+                .map(|value| value.map_or(Cell::Null, Cell::Float))
+                .collect()
         }
-        DataType::Utf8 => {
-            array.as_string::<i32>().iter().map(|v| v.map_or(Cell::Null, Cell::Text)).collect()
-        }
+        DataType::Utf8 => array
+            .as_string::<i32>()
+            .iter()
+            .map(|v| v.map_or(Cell::Null, Cell::Text))
+            .collect(),
         DataType::Dictionary(..) => {
             let dictionary = array.as_dictionary::<Int32Type>();
             let texts = dictionary.values().as_string::<i32>();
@@ -64,7 +72,12 @@ pub(crate) fn text(cell: Cell<'_>, data_type: &DataType) -> String {
         (Cell::Null, _) => "null".to_owned(),
         (Cell::Whole(units), DataType::Decimal128(_, scale)) => {
             let one = 10i128.pow(u32::try_from(*scale).unwrap());
-            format!("{}.{:0width$}", units / one, units % one, width = *scale as usize)
+            format!(
+                "{}.{:0width$}",
+                units / one,
+                units % one,
+                width = *scale as usize
+            )
         }
         (Cell::Whole(days), DataType::Date32) => Date::from_days(days as i32).to_string(),
         (Cell::Whole(number), _) => number.to_string(),
@@ -134,7 +147,9 @@ impl Frame {
     }
 
     fn column(&self, name: &str) -> &ArrayRef {
-        self.0.column_by_name(name).unwrap_or_else(|| panic!("no column {name}"))
+        self.0
+            .column_by_name(name)
+            .unwrap_or_else(|| panic!("no column {name}"))
     }
 
     /// Whole numbers, see [`Cell::Whole`]; no null may be among them.
@@ -154,8 +169,28 @@ impl Frame {
         cells(self.column(name)).into_iter().map(text).collect()
     }
 
+    /// How often each of these words comes in a column of categories; no other may.
+    pub(crate) fn tally(&self, name: &str, words: &[&str]) -> Vec<u64> {
+        let dictionary = self.column(name).as_dictionary::<Int32Type>();
+        let texts = dictionary.values().as_string::<i32>();
+        let mut by_key = vec![0; texts.len()];
+        for &key in dictionary.keys().values() {
+            by_key[key as usize] += 1;
+        }
+        let mut counts = vec![0; words.len()];
+        for (key, count) in by_key.into_iter().enumerate().filter(|pair| pair.1 > 0) {
+            let word = texts.value(key);
+            let place = words.iter().position(|&known| known == word);
+            counts[place.unwrap_or_else(|| panic!("{name}: {word}"))] += count;
+        }
+        counts
+    }
+
     pub(crate) fn floats(&self, name: &str) -> Vec<f64> {
-        self.column(name).as_primitive::<Float64Type>().values().to_vec()
+        self.column(name)
+            .as_primitive::<Float64Type>()
+            .values()
+            .to_vec()
     }
 }
 

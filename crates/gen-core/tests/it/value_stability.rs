@@ -30,7 +30,11 @@ fn check(name: &str, found: &str) {
     if let Some((found, known)) = pairs.find(|(found, known)| found != known) {
         panic!("{name} changed: a new data version is needed\n known {known}\n found {found}");
     }
-    assert_eq!(found.lines().count(), known.lines().count(), "{name} has other rows");
+    assert_eq!(
+        found.lines().count(),
+        known.lines().count(),
+        "{name} has other rows"
+    );
 }
 
 /// Checksums of each column over these rows, and the first rows in full.
@@ -87,8 +91,14 @@ fn check_dataset(file: &str, dataset: &str, settings: &[Settings], tables: &[&st
     check(file, &out);
 }
 
-const RETAIL: [&str; 6] =
-    ["customers", "sellers", "products", "stock", "invoices", "invoice_items"];
+const RETAIL: [&str; 6] = [
+    "customers",
+    "sellers",
+    "products",
+    "stock",
+    "invoices",
+    "invoice_items",
+];
 
 #[test]
 fn value_stability_of_retail() {
@@ -98,11 +108,21 @@ fn value_stability_of_retail() {
 
 #[test]
 fn value_stability_of_retail_at_other_settings() {
-    let later = Settings::new().start(Date::new(2024, 2, 1)).end(Date::new(2025, 3, 31));
-    let other = Settings::new().seed(7).parameter("skew", "2").parameter("items-per-invoice", "4");
+    let later = Settings::new()
+        .start(Date::new(2024, 2, 1))
+        .end(Date::new(2025, 3, 31));
+    let other = Settings::new()
+        .seed(7)
+        .parameter("skew", "2")
+        .parameter("items-per-invoice", "4");
     // Past the alias tables: customers and products are drawn by rejection.
     let large = Settings::new().scale(100.0);
-    check_dataset("retail_settings", "retail", &[later, other, large], &RETAIL[4..]);
+    check_dataset(
+        "retail_settings",
+        "retail",
+        &[later, other, large],
+        &RETAIL[4..],
+    );
 }
 
 #[test]
@@ -112,7 +132,9 @@ fn value_stability_of_predictions() {
         rows(),
         rows().parameter("precision", "6"),
         rows().parameter("mode", "uniform"),
-        rows().parameter("mode", "uniform").parameter("precision", "6"),
+        rows()
+            .parameter("mode", "uniform")
+            .parameter("precision", "6"),
         rows().parameter("classes", "3").seed(7),
     ];
     check_dataset("predictions", "predictions", &settings, &["predictions"]);
@@ -125,17 +147,38 @@ fn own_table() -> Table {
         .seed(42)
         .column("id", sequence(1))
         .column("name", weighted([("Rex", 5), ("Mia", 3), ("Bidu", 0)]))
-        .column("owner", foreign_key(retail.customers()).zipf(1.1).nulls(0.1))
+        .column(
+            "owner",
+            foreign_key(retail.customers()).zipf(1.1).nulls(0.1),
+        )
         .column("owner_state", parent("owner", "state"))
         .column("vet", foreign_key(retail.sellers()))
-        .column("age", int32(|stream, row| stream.between(row, 0, 20) as i32))
+        .column(
+            "age",
+            int32(|stream, row| stream.between(row, 0, 20) as i32),
+        )
         .column("chip", uniform(-5, i64::MAX))
-        .column("weight_kg", float(|stream, row| LogNormal::new(2.3, 0.4).draw(stream.at(row))))
-        .column("price", decimal(10, 2, |stream, row| stream.between(row, 100, 99_999)))
-        .column("born", date(|stream, row| Date::new(2020, 1, 1).plus(stream.below(row, 900) as i32)))
-        .column("seen", timestamp(|stream, row| stream.between(row, 0, 1 << 50)).nulls(0.5))
+        .column(
+            "weight_kg",
+            float(|stream, row| LogNormal::new(2.3, 0.4).draw(stream.at(row))),
+        )
+        .column(
+            "price",
+            decimal(10, 2, |stream, row| stream.between(row, 100, 99_999)),
+        )
+        .column(
+            "born",
+            date(|stream, row| Date::new(2020, 1, 1).plus(stream.below(row, 900) as i32)),
+        )
+        .column(
+            "seen",
+            timestamp(|stream, row| stream.between(row, 0, 1 << 50)).nulls(0.5),
+        )
         .column("good", boolean(|stream, row| stream.happens(row, 999)))
-        .column("note", text(|stream, row, out| out.push_str(&format!("n{}", stream.below(row, 100)))))
+        .column(
+            "note",
+            text(|stream, row, out| out.push_str(&format!("n{}", stream.below(row, 100)))),
+        )
         .build()
         .unwrap()
 }
@@ -163,30 +206,52 @@ fn value_stability_of_streams_and_distributions() {
     let stream = Stream::root("test", 1, 42).named("column");
     let bits = |row| stream.at(row);
     line("bits", &|row| format!("{:016x}", bits(row)));
-    line("bits from the end", &|row| format!("{:016x}", bits(u64::MAX - row)));
+    line("bits from the end", &|row| {
+        format!("{:016x}", bits(u64::MAX - row))
+    });
     line("fork", &|row| format!("{:016x}", stream.fork(row).at(3)));
     line("unit", &|row| format!("{:?}", stream.unit(row)));
     line("below 1000", &|row| stream.below(row, 1000).to_string());
-    line("between -9 and 9", &|row| stream.between(row, -9, 9).to_string());
+    line("between -9 and 9", &|row| {
+        stream.between(row, -9, 9).to_string()
+    });
     for n in [1000, CPFS, (1 << 62) + 1] {
         let permutation = Permutation::new(stream, n);
-        line(&format!("permutation of {n}"), &|row| permutation.forward(row % n).to_string());
+        line(&format!("permutation of {n}"), &|row| {
+            permutation.forward(row % n).to_string()
+        });
     }
     let weighted = Weighted::new(&[42, 25, 13, 12, 8]);
     line("weighted", &|row| weighted.draw(bits(row)).to_string());
-    for (n, s, q) in [(1000, 1.1, 0.0), (65_536, 1.05, 20.0), (65_537, 1.05, 20.0), (1 << 40, 1.0, 0.0), (1 << 40, 2.2, 0.5)] {
+    for (n, s, q) in [
+        (1000, 1.1, 0.0),
+        (65_536, 1.05, 20.0),
+        (65_537, 1.05, 20.0),
+        (1 << 40, 1.0, 0.0),
+        (1 << 40, 2.2, 0.5),
+    ] {
         let zipf = Zipf::new(n, s, q);
-        line(&format!("zipf {n} {s} {q}"), &|row| zipf.draw(bits(row)).to_string());
+        line(&format!("zipf {n} {s} {q}"), &|row| {
+            zipf.draw(bits(row)).to_string()
+        });
     }
     for (n, cap) in [(80_000, 0.001), (1_000, 0.005), (1 << 40, 0.001)] {
         let zipf = Zipf::with_first_at_most(n, 1.1, cap);
-        line(&format!("zipf {n} with at most {cap}"), &|row| zipf.draw(bits(row)).to_string());
+        line(&format!("zipf {n} with at most {cap}"), &|row| {
+            zipf.draw(bits(row)).to_string()
+        });
     }
-    line("normal", &|row| format!("{:?}", Normal::new(10.0, 2.0).draw(bits(row))));
-    line("log-normal", &|row| format!("{:?}", LogNormal::new(2.3, 0.4).draw(bits(row))));
+    line("normal", &|row| {
+        format!("{:?}", Normal::new(10.0, 2.0).draw(bits(row)))
+    });
+    line("log-normal", &|row| {
+        format!("{:?}", LogNormal::new(2.3, 0.4).draw(bits(row)))
+    });
     for (mean, cap) in [(2.5, 10), (1.3, 31), (9.0, 10)] {
         let counts = Geometric::multiset(1024, mean, cap).counts().to_vec();
-        line(&format!("geometric {mean} {cap}"), &|row| counts[row as usize % 1024].to_string());
+        line(&format!("geometric {mean} {cap}"), &|row| {
+            counts[row as usize % 1024].to_string()
+        });
     }
     let softmax = Softmax::new(5);
     line("softmax", &|row| {
@@ -194,7 +259,9 @@ fn value_stability_of_streams_and_distributions() {
         softmax.fill(stream.fork(row), &mut values);
         format!("{values:?}")
     });
-    line("weight of a day", &|day| calendar::weight(Date::new(2023, 1, 1).plus(day as i32)).to_string());
+    line("weight of a day", &|day| {
+        calendar::weight(Date::new(2023, 1, 1).plus(day as i32)).to_string()
+    });
     check("distributions", &out);
 }
 
