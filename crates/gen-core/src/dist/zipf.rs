@@ -34,20 +34,28 @@ impl Zipf {
     /// Over `n` ranks (at least one), with exponent `s >= 0` and shift `q >= 0`.
     pub fn new(n: u64, s: f64, q: f64) -> Self {
         let n = n.max(1);
-        // 2^40 for the first rank: the lightest of 65,536 cells still weighs enough to be exact.
-        let scale = (1u64 << 40) as f64 / libm::pow(1.0 + q, -s);
         let exact = if n <= CELLS { n } else { HEAD };
-        let weight_of = |rank: u64| scale * libm::pow(rank as f64 + q, -s);
-        let mut weights: Vec<u64> = (1..=exact).map(|rank| weight_of(rank) as u64).collect();
+        let weight_of = |rank: u64| libm::pow(rank as f64 + q, -s);
+        let mut weights: Vec<f64> = (1..=exact).map(weight_of).collect();
         let intervals = if n <= CELLS {
             Vec::new()
         } else {
             intervals(HEAD, n, CELLS - HEAD)
         };
-        weights.extend(intervals.windows(2).map(|ends| {
-            let sum = integral(ends[1] as f64 + 0.5 + q, s) - integral(ends[0] as f64 + 0.5 + q, s);
-            (scale * sum) as u64
-        }));
+        let integral_to = |end: u64| integral(end as f64 + 0.5 + q, s);
+        weights.extend(
+            intervals
+                .windows(2)
+                .map(|ends| integral_to(ends[1]) - integral_to(ends[0])),
+        );
+        // 2^62 for the heaviest cell, which is an interval where many ranks weigh nearly the same:
+        // the lightest of 65,536 still weighs enough to be exact.
+        let heaviest = weights.iter().copied().fold(0.0, f64::max);
+        let scale = (1u64 << 62) as f64 / heaviest;
+        let weights: Vec<u64> = weights
+            .into_iter()
+            .map(|weight| (scale * weight) as u64)
+            .collect();
         Self {
             ranks: n,
             cells: Weighted::new(&weights),
