@@ -258,7 +258,7 @@ fn nulls_come_in_their_share_and_change_no_value() {
         let lay = |column: Column| if nulls { column.nulls(0.3) } else { column };
         Table::builder("t", 1_000_000)
             .column("a", lay(uniform(0, 1_000_000)))
-            .column("b", lay(float(|stream, row| stream.unit(row))))
+            .column("b", lay(float(lakeseed_gen_core::seed::Stream::unit)))
             .column("c", lay(weighted([("x", 1), ("y", 2)])))
             .column("d", lay(boolean(|stream, row| stream.happens(row, 500))))
             .column(

@@ -4,8 +4,15 @@
 //! and a line in CHANGELOG), write them again and read the difference:
 //! `LAKESEED_BLESS=1 cargo test --profile ci -p lakeseed-gen-core value_stability`.
 
-// Tests and their helpers may fail loudly.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// Tests and their helpers may fail loudly; settings are built where they are passed; floats that
+// have to be the same bits are compared as such.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    clippy::float_cmp
+)]
 
 mod builder;
 mod codes;

@@ -239,7 +239,7 @@ fn cold_drinks_sell_in_summer() {
             for product in Frame::rows(items, rows, &["product_id"]).ints("product_id") {
                 match categories[product as usize - 1] {
                     "Refrigerante" | "Suco" | "Água" | "Cerveja" | "Chá gelado" => {
-                        cold_and_hot[0] += 2e-5
+                        cold_and_hot[0] += 2e-5;
                     }
                     "Chá quente" | "Achocolatado" => cold_and_hot[1] += 2e-5,
                     _ => {}

@@ -1,6 +1,6 @@
 //! What bad settings get, and which settings are the same dataset.
 
-use lakeseed_gen_core::{Dataset, Date, Error, Settings, datasets, find};
+use lakeseed_gen_core::{Dataset, Date, Error, Settings, Table, datasets, find};
 
 fn retail(settings: Settings) -> Result<Dataset, Error> {
     Dataset::new("retail", &settings)
@@ -323,7 +323,7 @@ fn what_is_declared_is_what_is_built() {
     for info in datasets() {
         let dataset = info.dataset(&Settings::new()).unwrap();
         let declared: Vec<&str> = info.tables.iter().map(|table| table.0).collect();
-        let built: Vec<&str> = dataset.tables().iter().map(|table| table.name()).collect();
+        let built: Vec<&str> = dataset.tables().iter().map(Table::name).collect();
         assert_eq!(declared, built);
         for root in info.roots {
             assert_eq!(

@@ -8,36 +8,40 @@ pub(crate) const LEAST_P: f64 = 1e-6;
 ///
 /// Source: "Numerical Recipes", 3rd edition, section 6.2: the series below a + 1, Lentz's
 /// continued fraction above.
-pub(crate) fn gamma_q(a: f64, x: f64) -> f64 {
+pub(crate) fn gamma_q(shape: f64, x: f64) -> f64 {
     if x <= 0.0 {
         return 1.0;
     }
-    let scale = libm::exp(a * libm::log(x) - x - libm::lgamma(a));
-    if x < a + 1.0 {
-        let (mut term, mut sum, mut n) = (1.0 / a, 1.0 / a, a);
+    let scale = libm::exp(shape * libm::log(x) - x - libm::lgamma(shape));
+    if x < shape + 1.0 {
+        let (mut term, mut sum, mut divisor) = (1.0 / shape, 1.0 / shape, shape);
         while term > sum * 1e-16 {
-            n += 1.0;
-            term *= x / n;
+            divisor += 1.0;
+            term *= x / divisor;
             sum += term;
         }
         1.0 - sum * scale
     } else {
-        let mut b = x + 1.0 - a;
-        let (mut c, mut d) = (1e300, 1.0 / b);
-        let mut fraction = d;
-        for i in 1..10_000 {
-            let i = f64::from(i);
-            let numerator = -i * (i - a);
-            b += 2.0;
-            d = 1.0 / (numerator * d + b);
-            c = b + numerator / c;
-            fraction *= d * c;
-            if (d * c - 1.0).abs() < 1e-15 {
+        let mut partial = x + 1.0 - shape;
+        let (mut above, mut below) = (1e300, 1.0 / partial);
+        let mut fraction = below;
+        for step in 1..10_000 {
+            let step = f64::from(step);
+            let numerator = -step * (step - shape);
+            partial += 2.0;
+            below = 1.0 / (numerator * below + partial);
+            above = partial + numerator / above;
+            fraction *= below * above;
+            if (below * above - 1.0).abs() < 1e-15 {
                 break;
             }
         }
         fraction * scale
     }
+}
+
+fn square(x: f64) -> f64 {
+    x * x
 }
 
 /// The chance that a chi-square of that many degrees is as large.
@@ -63,11 +67,11 @@ pub(crate) fn p_of_fit(counts: &[u64], shares: &[f64]) -> f64 {
         expected += share / total * draws;
         // A rest that is too small for a cell of its own joins this one.
         if expected >= 20.0 && left / total * draws >= 20.0 {
-            chi += (count - expected).powi(2) / expected;
+            chi += square(count - expected) / expected;
             (count, expected, cells) = (0.0, 0.0, cells + 1);
         }
     }
-    chi += (count - expected).powi(2) / expected;
+    chi += square(count - expected) / expected;
     chi_square_tail(chi, cells)
 }
 
@@ -78,7 +82,7 @@ pub(crate) fn p_of_equality(a: &[u64], b: &[u64]) -> f64 {
     for (&x, &y) in a.iter().zip(b) {
         pair = (pair.0 + x as f64, pair.1 + y as f64);
         if pair.0 + pair.1 >= 40.0 {
-            chi += (pair.0 - pair.1).powi(2) / (pair.0 + pair.1);
+            chi += square(pair.0 - pair.1) / (pair.0 + pair.1);
             (pair, cells) = ((0.0, 0.0), cells + 1);
         }
     }

@@ -66,12 +66,13 @@ fn checksum(column: &ArrayRef) -> u64 {
 fn near_and_far(table: &Table) -> Vec<Range<u64>> {
     let all = table.row_range();
     let middle = all.start + (all.end - all.start) / 2;
-    let mut ranges = vec![all.start..all.start + 1000];
-    if all.end - all.start > 3000 {
-        ranges.push(middle..middle + 1000);
-        ranges.push(all.end - 1000..all.end);
+    if all.end - all.start <= 3000 {
+        return std::iter::once(all.start..all.end.min(all.start + 1000)).collect();
     }
-    ranges
+    let far = [middle..middle + 1000, all.end - 1000..all.end];
+    std::iter::once(all.start..all.start + 1000)
+        .chain(far)
+        .collect()
 }
 
 fn check_dataset(file: &str, dataset: &str, settings: &[Settings], tables: &[&str]) {
@@ -177,7 +178,7 @@ fn own_table() -> Table {
         .column("good", boolean(|stream, row| stream.happens(row, 999)))
         .column(
             "note",
-            text(|stream, row, out| out.push_str(&format!("n{}", stream.below(row, 100)))),
+            text(|stream, row, out| write!(out, "n{}", stream.below(row, 100)).unwrap()),
         )
         .build()
         .unwrap()
