@@ -53,7 +53,7 @@ pub use self::place::{
 };
 pub use self::plan::{
     DEFAULT_FILE_BYTES, DEFAULT_ROW_GROUP_BYTES, DEFAULT_ROW_GROUP_ROWS, DEFAULT_TEXT_CHUNK_BYTES,
-    Layout, Part, Partition, Plan, PlanBuilder, TablePlan, TableSpec,
+    Layout, MAX_FILES, Part, Partition, Plan, PlanBuilder, TablePlan, TableSpec,
 };
 pub use self::pump::{DEFAULT_THREADS, Observer, Run};
 pub use self::report::{Report, TableReport};

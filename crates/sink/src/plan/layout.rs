@@ -17,6 +17,9 @@ pub const DEFAULT_ROW_GROUP_BYTES: u64 = 64 << 20;
 /// About how much text is encoded, and squeezed, at a time.
 pub const DEFAULT_TEXT_CHUNK_BYTES: u64 = 2 << 20;
 
+/// The most files of a table: a plan holds them all, and so does a folder.
+pub const MAX_FILES: u64 = 1_000_000;
+
 /// Rows are cut at multiples of this where that many are at hand.
 const ROW_STEP: u64 = 1024;
 /// About how large a batch is: it should stay in a core's own cache.
@@ -99,20 +102,24 @@ impl Layout {
     }
 
     /// Cuts rows into files of even size, and each file into chunks of even size.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for more than [`MAX_FILES`].
     pub(super) fn files(
         &self,
         partition: Option<usize>,
         rows: &Range<u64>,
         max_chunk_rows: u64,
         sample: &Sample,
-    ) -> Vec<FileRange> {
+    ) -> Result<Vec<FileRange>> {
         let count = rows.end - rows.start;
         let bytes = count as f64 * sample.file_row_bytes;
         let by_bytes = (bytes / self.file_bytes as f64).round() as u64;
         let files = self.files.unwrap_or(by_bytes).clamp(1, count.max(1));
+        check_files(files)?;
         let cut =
             |at: u64| rows.start + (u128::from(count) * u128::from(at) / u128::from(files)) as u64;
-        (0..files)
+        Ok((0..files)
             .map(|number| {
                 let rows = cut(number)..cut(number + 1);
                 let count = rows.end - rows.start;
@@ -129,8 +136,20 @@ impl Layout {
                     chunk_rows,
                 }
             })
-            .collect()
+            .collect())
     }
+}
+
+/// Refuses a plan that would hold more files than anybody wants.
+pub(super) fn check_files(files: u64) -> Result<()> {
+    if files <= MAX_FILES {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        what: "number of files",
+        expected: format!("at most {MAX_FILES}"),
+        found: files.to_string(),
+    })
 }
 
 /// Rows of a batch, from the width of the columns.

@@ -18,7 +18,7 @@ use arrow_schema::{Schema, SchemaRef};
 
 pub use self::layout::{
     DEFAULT_FILE_BYTES, DEFAULT_ROW_GROUP_BYTES, DEFAULT_ROW_GROUP_ROWS, DEFAULT_TEXT_CHUNK_BYTES,
-    Layout,
+    Layout, MAX_FILES,
 };
 use self::sample::Sample;
 use crate::error::{Error, Result};
@@ -289,8 +289,8 @@ impl<'a> PlanBuilder<'a> {
     ///
     /// # Errors
     /// [`Error::Name`] for names that are none of a file, [`Error::Unsupported`] for columns that
-    /// the format cannot hold, [`Error::Invalid`] for sizes of zero, doubled tables or partitions
-    /// that do not follow one another, and what the sources fail with.
+    /// the format cannot hold, [`Error::Invalid`] for sizes of zero, more than [`MAX_FILES`] files,
+    /// doubled tables or partitions that do not follow one another, and what the sources fail with.
     pub fn build(self) -> Result<Plan<'a>> {
         self.layout.check()?;
         let mut names: Vec<String> = self
@@ -355,11 +355,12 @@ impl<'a> Draft<'a> {
         let chunk_rows = layout.chunk_rows(file_format.kind(), &sample);
         let mut files = Vec::new();
         if spec.partition_columns.is_empty() {
-            files.extend(layout.files(None, &spec.rows, chunk_rows, &sample));
+            files.extend(layout.files(None, &spec.rows, chunk_rows, &sample)?);
         } else {
             for (at, partition) in spec.partitions.iter().enumerate() {
                 if !partition.rows.is_empty() {
-                    files.extend(layout.files(Some(at), &partition.rows, chunk_rows, &sample));
+                    files.extend(layout.files(Some(at), &partition.rows, chunk_rows, &sample)?);
+                    layout::check_files(files.len() as u64)?;
                 }
             }
         }
