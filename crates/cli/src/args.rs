@@ -135,6 +135,7 @@ pub(crate) struct Completions {
 
 /// Which rows: a dataset or one of its tables, with everything that its values depend on.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Which rows")]
 pub(crate) struct Source {
     /// What to make, as `lakeseed list` names it.
     #[arg(value_name = "DATASET[.TABLE]", value_parser = Target::parse)]
@@ -166,6 +167,7 @@ pub(crate) struct Source {
 
 /// How the rows become files, and with what means.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "How they are written")]
 pub(crate) struct Layout {
     /// Folder to write into; ./DATASET by default; - is stdout.
     #[arg(short, long, value_name = "FOLDER")]
@@ -182,22 +184,22 @@ pub(crate) struct Layout {
     /// One folder a day, month or year: year,month,day. For event tables.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) partition_by: Vec<String>,
-    /// About how large a file becomes.
+    /// About how large a file becomes; 128MiB by default.
     #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "files", allow_negative_numbers = true)]
     pub(crate) file_size: Option<Bytes>,
     /// Exactly so many files a table (in each partition).
     #[arg(long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
     pub(crate) files: Option<u64>,
-    /// At most so many rows in a row group, or a block of lines.
+    /// At most so many rows in a row group of Parquet; 1,048,576 by default.
     #[arg(long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
     pub(crate) row_group_rows: Option<u64>,
-    /// At most about so many bytes in a row group, or a block of lines.
+    /// At most about so many bytes in a row group of Parquet; 64MiB by default.
     #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
     pub(crate) row_group_size: Option<Bytes>,
     /// Worker threads; as many as there are cores by default.
     #[arg(short = 'j', long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
     pub(crate) threads: Option<u64>,
-    /// Memory of the whole process; the limit of the cgroup or host by default.
+    /// Memory of the whole process; four fifths of the cgroup's or host's by default.
     #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
     pub(crate) memory: Option<Bytes>,
 }

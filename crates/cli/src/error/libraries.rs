@@ -97,6 +97,14 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
             )
         }
         E::Invalid {
+            what: what @ "number of files",
+            expected,
+            found,
+        } => {
+            let expected = format!("{expected} for the {what} of a table");
+            Failure::usage(expected, found, "raise --file-size, or set --files")
+        }
+        E::Invalid {
             what,
             expected,
             found,

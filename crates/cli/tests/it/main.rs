@@ -14,3 +14,4 @@ mod signals;
 mod streams;
 mod support;
 mod usage;
+mod windows;

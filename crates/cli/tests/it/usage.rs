@@ -370,3 +370,25 @@ fn help_is_help_and_nothing_else() {
          number\n"
     );
 }
+
+#[test]
+fn more_files_than_anybody_wants() {
+    refused(
+        "generate predictions --mode uniform --files 1_000_001 --rows 2M",
+        USAGE,
+        "expected at most 1000000 for the number of files of a table, got 1000001; raise \
+         --file-size, or set --files",
+    );
+    let line = "expected at most 1000000 for the number of files of a table, got ";
+    let folder = tempfile::tempdir().unwrap();
+    let ran = run(
+        folder.path(),
+        "generate predictions --rows 4611686018427387904",
+    );
+    assert_eq!(ran.code, Some(USAGE));
+    assert!(
+        ran.err.starts_with(&format!("error: {line}")),
+        "{}",
+        ran.err
+    );
+}
