@@ -87,8 +87,10 @@ impl FileAssembler {
                         .map(|index| shifted(index, self.at as i64)),
                 );
             }
-            self.out.write(&column.bytes)?;
-            self.at += column.bytes.len() as u64;
+            for bytes in [&column.head, &column.bytes] {
+                self.out.write(bytes)?;
+                self.at += bytes.len() as u64;
+            }
         }
         let metadata = metadata
             .set_total_byte_size(total)

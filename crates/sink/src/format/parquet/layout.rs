@@ -10,16 +10,15 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::SchemaDescPtr;
 
 use super::NAME;
+use super::pages::PAGE_ROWS;
 use crate::error::{Error, Result};
 use crate::format::Compression;
 use crate::hints::{self, Encoding, Hints};
 
 /// Who made the file, as its footer says.
 pub(super) const CREATED_BY: &str = concat!("lakeseed ", env!("CARGO_PKG_VERSION"));
-/// Rows a page: one page is what a reader with a page index can skip.
-pub(super) const PAGE_ROWS: usize = 65_536;
-/// Bytes a page, before compression.
-pub(super) const PAGE_BYTES: usize = 1024 * 1024;
+/// Bytes of a page of the parquet crate's writer, before compression.
+const PAGE_BYTES: usize = 1024 * 1024;
 
 /// The key under which Arrow readers look for the Arrow schema.
 const ARROW_SCHEMA_KEY: &str = "ARROW:schema";
@@ -27,8 +26,8 @@ const ARROW_SCHEMA_KEY: &str = "ARROW:schema";
 /// How files of one table are laid out.
 #[derive(Debug)]
 pub(super) struct FileLayout {
-    /// The schema that files carry, without hints.
-    pub(super) schema: SchemaRef,
+    /// The codec of all columns that are not stored as they are.
+    pub(super) codec: Codec,
     pub(super) parquet_schema: SchemaDescPtr,
     pub(super) key_values: Vec<KeyValue>,
     pub(super) sorting: Option<Vec<SortingColumn>>,
@@ -39,6 +38,8 @@ pub(super) struct FileLayout {
 #[derive(Debug)]
 pub(super) struct ColumnLayout {
     pub(super) field: FieldRef,
+    /// The position of the field's first leaf among all.
+    pub(super) leaf: usize,
     pub(super) encoding: Encoding,
     pub(super) codec: Codec,
 }
@@ -62,9 +63,9 @@ impl FileLayout {
                     nulls_first: false,
                 });
             }
-            leaf += leaves(field);
             columns.push(ColumnLayout {
                 field: field.clone(),
+                leaf: leaf as usize,
                 encoding: encoding(field, hints)?,
                 codec: if hints.uncompressed {
                     Codec::UNCOMPRESSED
@@ -72,13 +73,14 @@ impl FileLayout {
                     table_codec
                 },
             });
+            leaf += leaves(field);
         }
         let key_values = vec![KeyValue {
             key: ARROW_SCHEMA_KEY.to_owned(),
             value: Some(encode_arrow_schema(&readable(&plain))),
         }];
         Ok(Self {
-            schema: plain,
+            codec: table_codec,
             parquet_schema: Arc::new(parquet_schema),
             key_values,
             sorting: (!sorting.is_empty()).then_some(sorting),

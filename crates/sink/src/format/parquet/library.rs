@@ -10,6 +10,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 
+use super::codec::PageCodec;
+use super::flat::ColumnEncoder;
 use super::layout::ColumnLayout;
 use super::{EncodedColumn, Leaf, NAME};
 use crate::error::{Error, Result};
@@ -32,14 +34,16 @@ impl LibraryColumn {
             .map_err(Error::encode(NAME))?;
         Ok(Self { schema, writer })
     }
+}
 
-    pub(super) fn write(&mut self, array: &ArrayRef) -> Result<()> {
+impl ColumnEncoder for LibraryColumn {
+    fn write(&mut self, array: &ArrayRef, _codec: &mut PageCodec) -> Result<()> {
         let batch = RecordBatch::try_new(self.schema.clone(), vec![array.clone()])
             .map_err(Error::encode(NAME))?;
         self.writer.write(&batch).map_err(Error::encode(NAME))
     }
 
-    pub(super) fn finish(mut self) -> Result<EncodedColumn> {
+    fn finish(mut self: Box<Self>, _codec: &mut PageCodec) -> Result<EncodedColumn> {
         let file = self.writer.finish().map_err(Error::encode(NAME))?;
         let bytes = std::mem::take(self.writer.inner_mut());
         let group = file.row_groups().first().ok_or_else(|| {
@@ -55,7 +59,11 @@ impl LibraryColumn {
                 offset_index,
             });
         }
-        Ok(EncodedColumn { bytes, leaves })
+        Ok(EncodedColumn {
+            head: Vec::new(),
+            bytes,
+            leaves,
+        })
     }
 }
 

@@ -5,9 +5,14 @@
 //! nothing is copied on the way to the file.
 
 mod assemble;
+mod bounds;
+mod codec;
 mod encode;
+mod flat;
 mod layout;
 mod library;
+mod packing;
+mod pages;
 
 use std::sync::Arc;
 
@@ -39,7 +44,9 @@ impl ParquetFormat {
 
 impl Format for ParquetFormat {
     fn encoder(&self) -> Result<Box<dyn Encoder>> {
-        Ok(Box::new(encode::RowGroupEncoder::new(self.layout.clone())))
+        Ok(Box::new(encode::RowGroupEncoder::try_new(
+            self.layout.clone(),
+        )?))
     }
 
     fn assemble(&self, out: Box<dyn PartWriter>) -> Result<Box<dyn Assembler>> {
@@ -65,9 +72,11 @@ impl RowGroup {
     }
 }
 
-/// The column chunks of one field, with offsets that count from the first byte of `bytes`.
+/// The column chunks of one field, with offsets that count from the first byte of `head`.
 #[derive(Debug)]
 struct EncodedColumn {
+    /// What was known last and stands first: the dictionary page.
+    head: Vec<u8>,
     bytes: Vec<u8>,
     /// One a leaf: a nested field has several.
     leaves: Vec<Leaf>,

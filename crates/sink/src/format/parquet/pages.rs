@@ -1,0 +1,351 @@
+//! The pages of one column chunk: levels, headers, indexes, statistics.
+
+use arrow_array::Array;
+use arrow_buffer::BooleanBufferBuilder;
+use parquet::basic::{BoundaryOrder, Compression as Codec, Encoding, EncodingMask, PageType};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder, PageEncodingStats,
+};
+use parquet::schema::types::ColumnDescPtr;
+
+use super::bounds::Bound;
+use super::codec::PageCodec;
+use super::packing::{put_run, put_varint, put_zigzag};
+use super::{EncodedColumn, Leaf, NAME};
+use crate::error::{Error, Result};
+
+/// Rows of a page: what a reader with a page index can skip, and what stays in a core's cache
+/// beside the pages of the other columns.
+pub(super) const PAGE_ROWS: usize = 32_768;
+
+/// A column chunk under construction.
+pub(super) struct Pages<B> {
+    descr: ColumnDescPtr,
+    codec: Codec,
+    encoding: Encoding,
+    /// Finished pages, and behind them the page under construction where it can stand at once.
+    bytes: Vec<u8>,
+    /// The values of the page under construction, where it cannot.
+    page: Vec<u8>,
+    /// Levels and values side by side, for a codec.
+    scratch: Vec<u8>,
+    /// Which rows of the page have a value; `None` for a column that is never null.
+    validity: Option<BooleanBufferBuilder>,
+    /// Where the page under construction begins in `bytes`.
+    start: usize,
+    /// Room for its header, as long as the last one was.
+    header_room: usize,
+    page_rows: usize,
+    page_nulls: usize,
+    rows: u64,
+    nulls: u64,
+    plain_bytes: usize,
+    /// Offset and size of each finished page, and its rows.
+    finished: Vec<(usize, usize, usize)>,
+    bounds: Option<(B, B)>,
+    last_bounds: Option<(B, B)>,
+    is_ascending: bool,
+    is_descending: bool,
+    column_index: ColumnIndexBuilder,
+}
+
+impl<B: Bound> Pages<B> {
+    /// An empty column chunk, in the memory of an earlier one.
+    pub(super) fn new(
+        descr: ColumnDescPtr,
+        codec: Codec,
+        encoding: Encoding,
+        mut spare: Vec<u8>,
+    ) -> Self {
+        spare.clear();
+        let is_nullable = descr.max_def_level() > 0;
+        let mut pages = Self {
+            codec,
+            encoding,
+            bytes: spare,
+            page: Vec::new(),
+            scratch: Vec::new(),
+            validity: is_nullable.then(|| BooleanBufferBuilder::new(0)),
+            start: 0,
+            header_room: 0,
+            page_rows: 0,
+            page_nulls: 0,
+            rows: 0,
+            nulls: 0,
+            plain_bytes: 0,
+            finished: Vec::new(),
+            bounds: None,
+            last_bounds: None,
+            is_ascending: true,
+            is_descending: true,
+            column_index: ColumnIndexBuilder::new(descr.physical_type()),
+            descr,
+        };
+        pages.begin();
+        pages
+    }
+
+    /// Whether values can be written where they will stay: nothing comes before or around them.
+    fn is_direct(&self) -> bool {
+        self.codec == Codec::UNCOMPRESSED && self.validity.is_none()
+    }
+
+    fn begin(&mut self) {
+        self.start = self.bytes.len();
+        if self.is_direct() {
+            self.bytes.resize(self.start + self.header_room, 0);
+        }
+    }
+
+    /// Rows that the page under construction still takes.
+    pub(super) fn room(&self) -> usize {
+        PAGE_ROWS - self.page_rows
+    }
+
+    /// Whether the page under construction has no rows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.page_rows == 0
+    }
+
+    /// Where the values of the page go.
+    pub(super) fn values(&mut self) -> &mut Vec<u8> {
+        if self.is_direct() {
+            &mut self.bytes
+        } else {
+            &mut self.page
+        }
+    }
+
+    /// Counts the rows of `array`, whose values are there or about to come.
+    pub(super) fn count(&mut self, array: &dyn Array) {
+        self.page_rows += array.len();
+        if let Some(validity) = &mut self.validity {
+            match array.nulls() {
+                Some(nulls) => {
+                    validity.append_buffer(nulls.inner());
+                    self.page_nulls += nulls.null_count();
+                }
+                None => validity.append_n(array.len(), true),
+            }
+        }
+    }
+
+    /// Closes the page under construction, if it has rows.
+    pub(super) fn end(&mut self, bounds: Option<(B, B)>, codec: &mut PageCodec) -> Result<()> {
+        if self.page_rows == 0 {
+            return Ok(());
+        }
+        let header_bytes = if self.is_direct() {
+            let plain = self.bytes.len() - self.start - self.header_room;
+            let header = data_header(plain, plain, self.page_rows, self.encoding);
+            let room = self.start..self.start + self.header_room;
+            self.header_room = header.len();
+            self.plain_bytes += plain;
+            let header_bytes = header.len();
+            // The same length but for the first page and the last.
+            self.bytes.splice(room, header);
+            header_bytes
+        } else {
+            let payload = if self.validity.is_some() {
+                self.scratch.clear();
+                self.levels();
+                self.scratch.extend_from_slice(&self.page);
+                &self.scratch
+            } else {
+                &self.page
+            };
+            let squeezed = match self.codec {
+                Codec::UNCOMPRESSED => payload.as_slice(),
+                _ => codec.squeeze(payload)?,
+            };
+            let header = data_header(payload.len(), squeezed.len(), self.page_rows, self.encoding);
+            self.plain_bytes += payload.len();
+            self.bytes.extend_from_slice(&header);
+            self.bytes.extend_from_slice(squeezed);
+            self.page.clear();
+            header.len()
+        };
+        self.plain_bytes += header_bytes;
+        self.finished
+            .push((self.start, self.bytes.len() - self.start, self.page_rows));
+        self.note_bounds(bounds);
+        self.rows += self.page_rows as u64;
+        self.nulls += self.page_nulls as u64;
+        self.page_rows = 0;
+        self.page_nulls = 0;
+        if let Some(validity) = &mut self.validity {
+            validity.truncate(0);
+        }
+        self.begin();
+        Ok(())
+    }
+
+    /// Appends the definition levels of the page: a run where all rows are alike, else the bits
+    /// as Arrow has them.
+    fn levels(&mut self) {
+        let Some(validity) = &self.validity else {
+            return;
+        };
+        let out = &mut self.scratch;
+        out.extend_from_slice(&[0; 4]);
+        if self.page_nulls == 0 || self.page_nulls == self.page_rows {
+            put_run(u32::from(self.page_nulls == 0), self.page_rows, 1, out);
+        } else {
+            let groups = self.page_rows.div_ceil(8);
+            put_varint((groups as u64) << 1 | 1, out);
+            out.extend_from_slice(&validity.as_slice()[..groups]);
+        }
+        let levels = (out.len() - 4) as u32;
+        out[..4].copy_from_slice(&levels.to_le_bytes());
+    }
+
+    fn note_bounds(&mut self, bounds: Option<(B, B)>) {
+        let nulls = self.page_nulls as i64;
+        let Some((least, greatest)) = bounds else {
+            let is_null = self.page_nulls == self.page_rows;
+            if is_null {
+                self.column_index
+                    .append(true, Vec::new(), Vec::new(), nulls);
+            } else {
+                // Values without an order: the index would have to lie about this page.
+                self.column_index.to_invalid();
+            }
+            return;
+        };
+        self.column_index
+            .append(false, least.to_bytes(), greatest.to_bytes(), nulls);
+        if let Some((last_least, last_greatest)) = &self.last_bounds {
+            self.is_ascending &= *last_least <= least && *last_greatest <= greatest;
+            self.is_descending &= *last_least >= least && *last_greatest >= greatest;
+        }
+        self.bounds = Some(match self.bounds.take() {
+            Some((all_least, all_greatest)) => (
+                if least < all_least {
+                    least.clone()
+                } else {
+                    all_least
+                },
+                if greatest > all_greatest {
+                    greatest.clone()
+                } else {
+                    all_greatest
+                },
+            ),
+            None => (least.clone(), greatest.clone()),
+        });
+        self.last_bounds = Some((least, greatest));
+    }
+
+    /// The column chunk. `dictionary` is the page of its distinct values, and their number.
+    pub(super) fn finish(
+        mut self,
+        dictionary: Option<(&[u8], usize)>,
+        codec: &mut PageCodec,
+    ) -> Result<EncodedColumn> {
+        // Room for a header of a page that does not come.
+        self.bytes.truncate(self.start);
+        let mut head = Vec::new();
+        let mut encodings = vec![Encoding::RLE, self.encoding];
+        let mut stats = vec![PageEncodingStats {
+            page_type: PageType::DATA_PAGE,
+            encoding: self.encoding,
+            count: self.finished.len() as i32,
+        }];
+        if let Some((values, count)) = dictionary {
+            let squeezed = match self.codec {
+                Codec::UNCOMPRESSED => values,
+                _ => codec.squeeze(values)?,
+            };
+            head = dictionary_header(values.len(), squeezed.len(), count);
+            self.plain_bytes += head.len() + values.len();
+            head.extend_from_slice(squeezed);
+            encodings.push(Encoding::PLAIN);
+            stats.insert(
+                0,
+                PageEncodingStats {
+                    page_type: PageType::DICTIONARY_PAGE,
+                    encoding: Encoding::PLAIN,
+                    count: 1,
+                },
+            );
+        }
+        let mut offset_index = OffsetIndexBuilder::new();
+        for (offset, size, rows) in &self.finished {
+            offset_index.append_offset_and_size((head.len() + offset) as i64, *size as i32);
+            offset_index.append_row_count(*rows as i64);
+        }
+        self.column_index
+            .set_boundary_order(match (self.is_ascending, self.is_descending) {
+                (true, _) => BoundaryOrder::ASCENDING,
+                (false, true) => BoundaryOrder::DESCENDING,
+                (false, false) => BoundaryOrder::UNORDERED,
+            });
+        let column_index = match self.column_index.valid() {
+            true => Some(self.column_index.build().map_err(Error::encode(NAME))?),
+            false => None,
+        };
+        let metadata = ColumnChunkMetaData::builder(self.descr)
+            .set_compression(self.codec)
+            .set_encodings_mask(EncodingMask::new_from_encodings(encodings.iter()))
+            .set_page_encoding_stats(stats)
+            .set_total_compressed_size((head.len() + self.bytes.len()) as i64)
+            .set_total_uncompressed_size(self.plain_bytes as i64)
+            .set_num_values(self.rows as i64)
+            .set_data_page_offset(head.len() as i64)
+            .set_dictionary_page_offset(dictionary.map(|_| 0))
+            .set_statistics(B::statistics(self.bounds, self.nulls))
+            .build()
+            .map_err(Error::encode(NAME))?;
+        let leaf = Leaf {
+            metadata,
+            column_index,
+            offset_index: Some(offset_index.build()),
+        };
+        Ok(EncodedColumn {
+            head,
+            bytes: self.bytes,
+            leaves: vec![leaf],
+        })
+    }
+}
+
+// Page headers in Thrift's compact protocol: a byte for a field (distance from the last one, type),
+// then its value.
+const INTEGER_NEXT: u8 = 0x15;
+const STRUCT_AFTER_TWO: u8 = 0x2c;
+const STRUCT_AFTER_FOUR: u8 = 0x4c;
+const STOP: u8 = 0;
+const DATA_PAGE: i64 = 0;
+const DICTIONARY_PAGE: i64 = 2;
+
+fn put_integer(number: i64, out: &mut Vec<u8>) {
+    out.push(INTEGER_NEXT);
+    put_zigzag(number, out);
+}
+
+fn data_header(plain: usize, squeezed: usize, rows: usize, encoding: Encoding) -> Vec<u8> {
+    let mut out = Vec::with_capacity(40);
+    put_integer(DATA_PAGE, &mut out);
+    put_integer(plain as i64, &mut out);
+    put_integer(squeezed as i64, &mut out);
+    out.push(STRUCT_AFTER_TWO);
+    put_integer(rows as i64, &mut out);
+    put_integer(encoding as i64, &mut out);
+    // Definition and repetition levels.
+    put_integer(Encoding::RLE as i64, &mut out);
+    put_integer(Encoding::RLE as i64, &mut out);
+    out.extend_from_slice(&[STOP, STOP]);
+    out
+}
+
+fn dictionary_header(plain: usize, squeezed: usize, values: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(32);
+    put_integer(DICTIONARY_PAGE, &mut out);
+    put_integer(plain as i64, &mut out);
+    put_integer(squeezed as i64, &mut out);
+    out.push(STRUCT_AFTER_FOUR);
+    put_integer(values as i64, &mut out);
+    put_integer(Encoding::PLAIN as i64, &mut out);
+    out.extend_from_slice(&[STOP, STOP]);
+    out
+}
