@@ -35,11 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .format(file_format(format)?)
         .threads(threads)
         .open()?;
-    output.write("invoices", table.row_count(), move |rows| {
-        match table.rows(rows).reader() {
-            Ok(reader) => reader,
-            Err(error) => unreachable!("the output asks for rows of the table: {error}"),
-        }
+    output.write("invoices", table.row_count(), |rows| {
+        table.rows(rows).reader()
     })?;
     let report = output.commit()?;
     let seconds = start.elapsed().as_secs_f64();

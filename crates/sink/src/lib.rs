@@ -1,6 +1,7 @@
 //! Arrow batches to Parquet, CSV, JSON and Arrow files, whole or not at all.
 //!
 //! ```
+//! use std::convert::Infallible;
 //! use std::sync::Arc;
 //! use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchIterator};
 //! use lakeseed_sink::{Output, Parquet};
@@ -8,7 +9,7 @@
 //! let rows = |range: std::ops::Range<u64>| {
 //!     let ids = Int64Array::from_iter_values(range.map(|row| row as i64 + 1));
 //!     let batch = RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef)]).unwrap();
-//!     RecordBatchIterator::new([Ok(batch.clone())], batch.schema())
+//!     Ok::<_, Infallible>(RecordBatchIterator::new([Ok(batch.clone())], batch.schema()))
 //! };
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let path = folder.path().join("demo");

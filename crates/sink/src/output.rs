@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use arrow_array::RecordBatchReader;
+use arrow_schema::ArrowError;
 
 use crate::error::{Error, Result};
 use crate::format::{FileFormat, FormatKind};
@@ -116,6 +117,7 @@ impl OutputBuilder {
 ///
 /// # Example
 /// ```
+/// use std::convert::Infallible;
 /// use std::sync::Arc;
 /// use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchIterator};
 /// use lakeseed_sink::{Output, Parquet};
@@ -123,7 +125,7 @@ impl OutputBuilder {
 /// let rows = |range: std::ops::Range<u64>| {
 ///     let ids = Int64Array::from_iter_values(range.map(|row| row as i64 + 1));
 ///     let batch = RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef)]).unwrap();
-///     RecordBatchIterator::new([Ok(batch.clone())], batch.schema())
+///     Ok::<_, Infallible>(RecordBatchIterator::new([Ok(batch.clone())], batch.schema()))
 /// };
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("demo");
@@ -163,14 +165,22 @@ impl Output {
     ///
     /// # Errors
     /// As [`Self::write_table`].
-    pub fn write<R, F>(&mut self, table: &str, rows: u64, open: F) -> Result<()>
+    pub fn write<R, E, F>(&mut self, table: &str, rows: u64, open: F) -> Result<()>
     where
         R: RecordBatchReader + Send + 'static,
-        F: Fn(Range<u64>) -> R + Send + Sync,
+        E: std::error::Error + Send + Sync + 'static,
+        F: Fn(Range<u64>) -> Result<R, E> + Send + Sync,
     {
-        let schema = open(0..0).schema();
-        let source = FnSource::new(schema, |range, _| Ok(Box::new(open(range)) as BoxedReader));
-        self.write_source(table, rows, source)
+        let open = |range, _| match open(range) {
+            Ok(reader) => Ok(Box::new(reader) as BoxedReader),
+            Err(error) => Err(ArrowError::ExternalError(Box::new(error))),
+        };
+        let schema = open(0..0, 0).map(|reader| reader.schema());
+        let schema = schema.map_err(|source| Error::Source {
+            table: table.to_owned(),
+            source,
+        })?;
+        self.write_source(table, rows, FnSource::new(schema, open))
     }
 
     /// Writes the first `rows` rows of a source.

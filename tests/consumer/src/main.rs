@@ -78,13 +78,9 @@ fn main() -> Result<()> {
 fn write(folder: &Path, owners: &Table, pets: &Table, format: FileFormat) -> Result<()> {
     let mut out = Output::create(folder).format(format).threads(2).open()?;
     for table in [owners, pets] {
-        let read = |rows| {
-            table
-                .rows(rows)
-                .reader()
-                .expect("the rows are inside of the table")
-        };
-        out.write(table.name(), table.row_count(), read)?;
+        out.write(table.name(), table.row_count(), |rows| {
+            table.rows(rows).reader()
+        })?;
     }
     let report = out.commit()?;
     assert_eq!(report.rows(), owners.row_count() + pets.row_count());
