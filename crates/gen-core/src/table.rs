@@ -157,14 +157,24 @@ impl Table {
         self.rows(self.row_range())
     }
 
-    /// Columns at scattered rows, in the order given.
+    /// Columns, by their positions, at scattered rows, in the order given.
     ///
     /// # Errors
-    /// When a row is outside [`row_range`](Self::row_range).
+    /// When a row is outside [`row_range`](Self::row_range), or a column outside the schema.
     pub fn gather(&self, rows: &[u64], columns: &[usize]) -> Result<Vec<ArrayRef>> {
         let range = self.row_range();
         if let Some(&outside) = rows.iter().find(|row| !range.contains(row)) {
-            return Err(self.out_of_range(outside..outside + 1));
+            return Err(self.out_of_range(outside..outside.saturating_add(1)));
+        }
+        let fields = self.schema().fields();
+        if let Some(position) = columns.iter().find(|&&at| at >= fields.len()) {
+            let known = fields.iter().map(|field| field.name().as_str());
+            return Err(Error::unknown(
+                "column",
+                Some(self.name()),
+                &position.to_string(),
+                known,
+            ));
         }
         Ok(self.0.make(&Rows::List(rows), columns))
     }
