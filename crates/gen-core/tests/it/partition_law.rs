@@ -267,6 +267,13 @@ fn rows_outside_are_refused() {
             );
         }
         assert!(table.table.gather(&[all.start, all.end], &[0]).is_err());
+        assert!(table.table.gather(&[u64::MAX], &[0]).is_err());
+        let past = table.columns.len();
+        let error = table.table.gather(&[all.start], &[0, past]).unwrap_err();
+        assert!(
+            matches!(&error, lakeseed_gen_core::Error::Unknown { kind: "column", known, .. } if known.len() == past),
+            "{error}"
+        );
         assert!(all.start == 0 || table.table.rows(all.start - 1..all.end).reader().is_err());
         // None at all is no mistake.
         assert_eq!(
