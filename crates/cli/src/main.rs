@@ -7,6 +7,7 @@
 
 mod args;
 mod commands;
+mod disk;
 mod error;
 mod lower;
 mod report;

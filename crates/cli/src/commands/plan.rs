@@ -10,6 +10,7 @@ use lakeseed_sink::{FolderState, Run, StreamPlace, TablePlan, inspect};
 use serde::Serialize;
 
 use crate::args;
+use crate::disk;
 use crate::lower::{self, Destination, Job};
 use crate::report::{self, Align, Grid, units};
 
@@ -34,6 +35,8 @@ struct Planned {
     out: String,
     /// What stands there now, in words.
     out_holds: String,
+    /// Bytes that can still be written there.
+    free_bytes: Option<u64>,
     format: String,
     compression: String,
     tables: Vec<TablePlanned>,
@@ -87,6 +90,10 @@ impl Planned {
             plan_id: plan.id().to_owned(),
             out,
             out_holds,
+            free_bytes: match &job.destination {
+                Destination::Folder(folder) => disk::free(folder).map(Bytes::get),
+                Destination::Stdout => None,
+            },
             format: job.format.kind().to_string(),
             compression: job.format.compression().to_string(),
             rows: plan.rows(),
@@ -144,6 +151,10 @@ impl Planned {
         let time = units::time(Duration::from_secs_f64(self.estimated_seconds));
         let _ = writeln!(text, "\nformat  {} {}", self.format, self.compression);
         let _ = writeln!(text, "out     {}: {}", self.out, self.out_holds);
+        if let Some(free) = self.free_bytes {
+            let (needed, free) = (Bytes::new(self.estimated_bytes), Bytes::new(free));
+            let _ = writeln!(text, "disk    about {needed} of {free} free");
+        }
         let _ = match self.workers {
             0 => writeln!(text, "memory  {sum} for one worker is too much{limit}"),
             workers => writeln!(

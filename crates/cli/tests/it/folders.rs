@@ -184,3 +184,26 @@ fn leftovers_of_a_killed_run_are_swept() {
     succeed(folder.path(), SMALL);
     assert!(files(folder.path()) == finished);
 }
+
+#[test]
+#[cfg(unix)]
+fn what_the_disk_cannot_hold_is_refused_before_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    // About 5 PB.
+    let args = "generate predictions --rows 20T --mode uniform --file-size 64GiB -o out";
+    let ran = run(folder.path(), args);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(3), ""), "{}", ran.err);
+    let (expected, got) = ran.err.split_once(", got ").unwrap();
+    assert!(
+        expected.starts_with("error: expected room for about "),
+        "{}",
+        ran.err
+    );
+    assert!(expected.ends_with(" at out"), "{}", ran.err);
+    assert!(
+        got.ends_with(" free; make room, choose another --out, or fewer rows\n"),
+        "{}",
+        ran.err
+    );
+    assert!(files(folder.path()).is_empty());
+}

@@ -8,29 +8,34 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Ran, binary, files};
 
-/// A run that takes minutes, with its first file begun.
+/// A run of a gigabyte, with its first file begun.
 fn begun(folder: &Path) -> Child {
-    let args = "generate predictions --rows 200M -f csv --file-size 64MiB -o out -j 2";
+    let args = "generate predictions --rows 4M --row-group-rows 20k -o out -j 1";
     let mut command = binary(folder);
     let piped = command
         .args(args.split_whitespace())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let child = piped.spawn().unwrap();
-    let begun = Instant::now();
-    let is_begun = || {
-        files(folder)
-            .keys()
-            .any(|name| name.ends_with(".csv.inprogress"))
-    };
-    while !is_begun() {
-        assert!(
-            begun.elapsed() < Duration::from_mins(1),
-            "no part was begun"
-        );
+    let mut child = piped.spawn().unwrap();
+    let started = Instant::now();
+    while !has_begun(&folder.join("out/predictions")) {
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "ended before it was stopped: {ended:?}");
+        let waited = started.elapsed();
+        assert!(waited < Duration::from_mins(1), "no part was begun");
         std::thread::sleep(Duration::from_millis(20));
     }
     child
+}
+
+fn has_begun(table: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(table) else {
+        return false;
+    };
+    let names = entries.map(|entry| entry.unwrap().file_name());
+    names
+        .into_iter()
+        .any(|name| name.to_string_lossy().ends_with(".inprogress"))
 }
 
 fn stop(signal: &str, code: i32, name: &str) {
