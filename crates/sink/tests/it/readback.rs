@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_select::concat::concat_batches;
-use lakeseed_sink::{Compression, Csv, FileFormat, FormatKind, Json, Parquet};
+use lakeseed_sink::{Compression, Csv, FileFormat, FormatKind, Json, Layout, Parquet};
 use serde_json::Value;
 
 use crate::support::{
-    as_file, flat_batch, nested_batch, unpacked, with_hints, with_short_texts,
-    without_dictionaries, write_one,
+    as_file, flat_batch, nested_batch, ragged, unpacked, with_hints, with_short_texts,
+    without_dictionaries, write, write_one,
 };
 
 const TEXT_CODECS: [Compression; 3] = [
@@ -333,6 +333,95 @@ fn an_empty_table_is_a_file_that_readers_take() {
             assert_eq!(read_parquet(&bytes).num_rows(), 0);
         } else if format.kind() == FormatKind::Csv {
             assert_eq!(csv_fields(&bytes).len(), 1);
+        }
+    }
+}
+
+#[test]
+fn columns_of_many_pages_read_back_the_same() {
+    let rows = 100_000;
+    for nulls in [0, 30] {
+        let batch = flat_batch(31, rows, nulls);
+        let hinted = with_hints(
+            &batch,
+            &[
+                ("i8", "encoding", "delta"),
+                ("i32", "encoding", "delta"),
+                ("i64", "encoding", "delta"),
+                ("u16", "encoding", "byte_stream_split"),
+                ("date", "encoding", "delta"),
+                ("timestamp", "encoding", "byte_stream_split"),
+                ("seconds", "encoding", "delta"),
+                ("money", "encoding", "delta"),
+                ("f64", "compress", "none"),
+                ("i16", "compress", "none"),
+                ("large_text", "encoding", "dictionary"),
+                ("text", "encoding", "delta_length"),
+            ],
+        );
+        for format in [Parquet::zstd(1), Parquet::snappy(), Parquet::plain()] {
+            let source = ragged(&hinted, 5);
+            let layout = Layout {
+                files: Some(1),
+                ..Layout::default()
+            };
+            let files = write(format, layout, 1, source, rows as u64);
+            let bytes = files.into_values().next().unwrap();
+            assert_eq!(
+                read_parquet(&bytes),
+                without_dictionaries(&batch),
+                "{format}"
+            );
+        }
+    }
+}
+
+#[test]
+fn dictionaries_may_change_from_batch_to_batch() {
+    use arrow_array::types::Int32Type;
+    use arrow_array::{DictionaryArray, Int32Array, RecordBatchIterator};
+    use lakeseed_sink::{BoxedReader, FnSource};
+
+    let piece = |values: Vec<&str>, keys: Vec<i32>| {
+        let values = Arc::new(StringArray::from(values));
+        let array = DictionaryArray::<Int32Type>::new(Int32Array::from(keys), values);
+        RecordBatch::try_from_iter([("state", Arc::new(array) as ArrayRef)]).unwrap()
+    };
+    let pieces = [
+        piece(vec!["SP", "RJ"], vec![1, 1, 0]),
+        piece(vec!["MG", "RJ", "SP", "unused"], vec![0, 1, 2, 0]),
+        piece(vec!["RJ", "RJ"], vec![0, 1]),
+    ];
+    let schema = pieces[0].schema();
+    let source = || {
+        let (pieces, schema) = (pieces.clone(), schema.clone());
+        FnSource::new(schema.clone(), move |rows, _| {
+            let batches = if rows == (0..9) {
+                pieces.to_vec()
+            } else {
+                Vec::new()
+            };
+            let batches = batches.into_iter().map(Ok);
+            Ok(Box::new(RecordBatchIterator::new(batches, schema.clone())) as BoxedReader)
+        })
+    };
+    let expected = ["RJ", "RJ", "SP", "MG", "RJ", "SP", "MG", "RJ", "RJ"];
+    for format in [
+        Parquet::zstd(1),
+        Csv::plain(),
+        FormatKind::ArrowStream.into(),
+    ] {
+        let files = write(format, Layout::default(), 1, source(), 9);
+        let bytes = files.into_values().next().unwrap();
+        if format.kind() == FormatKind::Parquet {
+            let read = read_parquet(&bytes);
+            assert_eq!(
+                read.column(0).as_ref(),
+                &StringArray::from(expected.to_vec())
+            );
+        } else if format.kind() == FormatKind::Csv {
+            let text = String::from_utf8(bytes).unwrap();
+            assert_eq!(text.lines().skip(1).collect::<Vec<_>>(), expected);
         }
     }
 }

@@ -15,6 +15,7 @@ use arrow_schema::{DataType, TimeUnit};
 
 use super::TextStyle;
 use super::escape::{self, Escape};
+use super::floats::{self, not_finite};
 use super::lines::{Lines, SHORT};
 use super::numbers::{FLOAT_BYTES, INTEGER_BYTES};
 use super::times::{DayCache, TIME_BYTES};
@@ -61,7 +62,11 @@ impl Caches {
         ends.push(0);
         for row in 0..values.len() {
             lines.ensure(0);
-            cell.write(row, &mut lines, &mut self.days, style);
+            let mut context = Context {
+                days: &mut self.days,
+                floats: &[],
+            };
+            cell.write(row, &mut lines, &mut context, style);
             ends.push(lines.len() as u32);
         }
         let mut text = lines.into_bytes();
@@ -74,6 +79,13 @@ impl Caches {
             ends: ends.into(),
         }
     }
+}
+
+/// What the cells of a block of rows share.
+pub(super) struct Context<'c> {
+    pub(super) days: &'c mut DayCache,
+    /// The doubles of the block, rendered.
+    pub(super) floats: &'c [&'c [u8]],
 }
 
 /// Whether two arrays share their memory: the same dictionary seen again.
@@ -130,6 +142,8 @@ enum Values<'a> {
     U64(&'a [u64]),
     F32(&'a [f32]),
     F64(&'a [f64]),
+    /// Doubles that are rendered a block at a time, by the column's place among those.
+    RenderedF64(usize),
     Decimal(&'a [i128], u8),
     Date(&'a [i32]),
     /// Ticks, microseconds per tick, whether it is an instant.
@@ -198,6 +212,16 @@ impl<'a> Cell<'a> {
         }
     }
 
+    /// The doubles of the column, which are from now on expected in place `slot` of those that
+    /// are rendered a block at a time.
+    pub(super) fn rendered_apart(&mut self, slot: usize) -> Option<&'a [f64]> {
+        let Values::F64(values) = self.values else {
+            return None;
+        };
+        self.values = Values::RenderedF64(slot);
+        Some(values)
+    }
+
     /// What a cell may take, where that has a limit; text makes its own room.
     pub(super) fn bytes(&self) -> usize {
         self.prefix.bytes() + self.values.bytes()
@@ -209,7 +233,7 @@ impl<'a> Cell<'a> {
         &self,
         row: usize,
         lines: &mut Lines,
-        days: &mut DayCache,
+        context: &mut Context<'_>,
         style: TextStyle,
     ) {
         match &self.prefix {
@@ -224,7 +248,7 @@ impl<'a> Cell<'a> {
             }
             return;
         }
-        self.values.write(row, lines, days, style);
+        self.values.write(row, lines, context, style);
     }
 }
 
@@ -319,7 +343,7 @@ impl<'a> Values<'a> {
     fn bytes(&self) -> usize {
         match self {
             Self::Null | Self::Bool(_) => 5,
-            Self::F32(_) | Self::F64(_) => FLOAT_BYTES,
+            Self::F32(_) | Self::F64(_) | Self::RenderedF64(_) => FLOAT_BYTES,
             Self::Decimal(..) => INTEGER_BYTES + 44,
             Self::Date(_) | Self::Timestamp(..) => TIME_BYTES,
             Self::Dictionary(..) | Self::WideDictionary(..) => SHORT,
@@ -331,35 +355,34 @@ impl<'a> Values<'a> {
     }
 
     #[inline]
-    fn write(&self, row: usize, lines: &mut Lines, days: &mut DayCache, style: TextStyle) {
+    fn write(&self, row: usize, lines: &mut Lines, context: &mut Context<'_>, style: TextStyle) {
         match self {
             Self::I32(values) => lines.signed(i64::from(values[row])),
             Self::I64(values) => lines.signed(values[row]),
-            Self::F64(values) => {
-                let value = values[row];
-                if value.is_finite() {
-                    lines.double(value);
-                } else {
-                    not_finite(value, lines, style);
-                }
-            }
+            Self::RenderedF64(slot) => lines.short(context.floats[floats::place(*slot, row)]),
             Self::Decimal(values, scale) => lines.decimal(values[row], *scale),
             Self::Timestamp(values, micros, is_instant) => {
                 lines.timestamp(
                     values[row].saturating_mul(*micros),
                     *is_instant,
-                    days,
+                    context.days,
                     style,
                 );
             }
             Self::Dictionary(keys, rendered) => rendered.write(keys[row] as usize, lines),
             Self::Text32(strings) => strings.write(row, lines, style),
-            Self::Date(values) => lines.date(i64::from(values[row]), days, style),
-            _ => self.write_seldom(row, lines, days, style),
+            Self::Date(values) => lines.date(i64::from(values[row]), context.days, style),
+            _ => self.write_seldom(row, lines, context, style),
         }
     }
 
-    fn write_seldom(&self, row: usize, lines: &mut Lines, days: &mut DayCache, style: TextStyle) {
+    fn write_seldom(
+        &self,
+        row: usize,
+        lines: &mut Lines,
+        context: &mut Context<'_>,
+        style: TextStyle,
+    ) {
         match self {
             Self::Bool(values) if values.value(row) => lines.slice(b"true"),
             Self::Bool(_) => lines.slice(b"false"),
@@ -369,14 +392,10 @@ impl<'a> Values<'a> {
             Self::U16(values) => lines.unsigned(u64::from(values[row])),
             Self::U32(values) => lines.unsigned(u64::from(values[row])),
             Self::U64(values) => lines.unsigned(values[row]),
-            Self::F32(values) => {
-                let value = values[row];
-                if value.is_finite() {
-                    lines.float(value);
-                } else {
-                    not_finite(f64::from(value), lines, style);
-                }
-            }
+            Self::F64(values) if values[row].is_finite() => lines.double(values[row]),
+            Self::F64(values) => lines.slice(not_finite(values[row], style)),
+            Self::F32(values) if values[row].is_finite() => lines.float(values[row]),
+            Self::F32(values) => lines.slice(not_finite(f64::from(values[row]), style)),
             Self::Text64(strings) => strings.write(row, lines, style),
             Self::View(strings) => {
                 let text = strings.value(row).as_bytes();
@@ -385,7 +404,7 @@ impl<'a> Values<'a> {
             Self::WideDictionary(keys, rendered) => rendered.write(keys[row], lines),
             Self::Struct(children) => {
                 for child in children {
-                    child.write(row, lines, days, style);
+                    child.write(row, lines, context, style);
                 }
                 // A struct without fields has no first name to bring the brace.
                 lines.slice(if children.is_empty() { b"{}" } else { b"}" });
@@ -397,7 +416,7 @@ impl<'a> Values<'a> {
                     if at > offsets[row] {
                         lines.byte(b',');
                     }
-                    child.write(at, lines, days, style);
+                    child.write(at, lines, context, style);
                 }
                 lines.byte(b']');
             }
@@ -441,15 +460,4 @@ impl<'a, O: OffsetSizeTrait> Strings<'a, O> {
         };
         escape::write(&self.bytes[start..end], escape, lines, style);
     }
-}
-
-#[cold]
-fn not_finite(value: f64, lines: &mut Lines, style: TextStyle) {
-    let text: &[u8] = match style {
-        TextStyle::Json => b"null",
-        TextStyle::Csv if value.is_nan() => b"NaN",
-        TextStyle::Csv if value > 0.0 => b"inf",
-        TextStyle::Csv => b"-inf",
-    };
-    lines.slice(text);
 }

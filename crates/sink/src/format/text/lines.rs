@@ -10,7 +10,8 @@ pub(super) const SLACK: usize = 40;
 /// The bytes of a prefix or a rendered value that is copied in one fixed-size move.
 pub(super) const SHORT: usize = 32;
 
-const FIRST_BYTES: usize = 64 * 1024;
+/// How much is made ready at a time.
+const STEP_BYTES: usize = 64 * 1024;
 
 /// A growing block of text.
 #[derive(Debug, Default)]
@@ -60,9 +61,12 @@ impl Lines {
 
     #[cold]
     fn grow(&mut self, more: usize) {
-        let wanted = (self.at + more).max(FIRST_BYTES).max(self.bytes.len() * 2);
-        // Memory that was handed back may be larger than what is needed: take it at once.
-        let wanted = wanted.max(self.bytes.capacity());
+        let wanted = self.at + more + STEP_BYTES;
+        if wanted > self.bytes.capacity() {
+            self.bytes
+                .reserve(wanted.max(self.bytes.len() * 2) - self.bytes.len());
+        }
+        // In steps, so that memory which is not needed is not touched.
         self.bytes.resize(wanted, 0);
     }
 
@@ -87,25 +91,26 @@ impl Lines {
         self.at += bytes.len();
     }
 
-    /// Copies a slice that is mostly shorter than 32 bytes, in two overlapping halves.
+    /// Copies a slice that is mostly of 8 to 32 bytes, in two halves that overlap.
     #[inline]
     pub(super) fn short(&mut self, bytes: &[u8]) {
         let len = bytes.len();
-        if (16..=32).contains(&len) {
-            self.halves::<16>(bytes);
-        } else if (8..16).contains(&len) {
-            self.halves::<8>(bytes);
-        } else {
-            self.slice(bytes);
-        }
-    }
-
-    #[inline]
-    fn halves<const N: usize>(&mut self, bytes: &[u8]) {
-        let len = bytes.len();
         let target = &mut self.bytes[self.at..self.at + len];
-        target[..N].copy_from_slice(&bytes[..N]);
-        target[len - N..].copy_from_slice(&bytes[len - N..]);
+        if let (Some(first), Some(last), true) = (
+            bytes.first_chunk::<16>(),
+            bytes.last_chunk::<16>(),
+            len <= 32,
+        ) {
+            target[..16].copy_from_slice(first);
+            target[len - 16..].copy_from_slice(last);
+        } else if let (Some(first), Some(last), true) =
+            (bytes.first_chunk::<8>(), bytes.last_chunk::<8>(), len <= 16)
+        {
+            target[..8].copy_from_slice(first);
+            target[len - 8..].copy_from_slice(last);
+        } else {
+            target.copy_from_slice(bytes);
+        }
         self.at += len;
     }
 

@@ -18,6 +18,7 @@
 mod codec;
 mod column;
 mod escape;
+mod floats;
 mod lines;
 mod numbers;
 mod times;
@@ -26,7 +27,8 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::SchemaRef;
 
 use self::codec::TextCodec;
-use self::column::{Caches, Cell};
+use self::column::{Caches, Cell, Context};
+use self::floats::{BLOCK, FloatBuffers};
 use self::lines::Lines;
 use super::{Assembler, Chunk, ChunkData, Compression, EncodeError, Encoder, Format};
 use crate::error::{Error, Result};
@@ -98,6 +100,7 @@ impl Format for TextFormat {
             style: self.style,
             prefixes,
             caches: Caches::default(),
+            floats: FloatBuffers::default(),
             codec: TextCodec::try_new(self.compression)?,
             spare: Vec::new(),
         }))
@@ -122,6 +125,7 @@ struct TextEncoder {
     style: TextStyle,
     prefixes: Vec<Vec<u8>>,
     caches: Caches,
+    floats: FloatBuffers,
     codec: TextCodec,
     /// The memory of an earlier chunk.
     spare: Vec<u8>,
@@ -134,10 +138,9 @@ impl Encoder for TextEncoder {
         for batch in rows {
             let batch = batch.map_err(EncodeError::Rows)?;
             count += batch.num_rows() as u64;
-            // The style is a constant inside each loop.
             match self.style {
-                TextStyle::Csv => self.csv_rows(&batch, &mut lines),
-                TextStyle::Json => self.json_rows(&batch, &mut lines),
+                TextStyle::Csv => self.rows::<false>(&batch, &mut lines),
+                TextStyle::Json => self.rows::<true>(&batch, &mut lines),
             }
         }
         let plain_bytes = lines.len() as u64;
@@ -169,35 +172,39 @@ impl TextEncoder {
         cells
     }
 
-    fn csv_rows(&mut self, batch: &RecordBatch, lines: &mut Lines) {
-        let cells = self.cells(batch, lines);
-        let is_single = cells.len() == 1;
-        for row in 0..batch.num_rows() {
-            lines.ensure(0);
-            let start = lines.len();
-            for cell in &cells {
-                cell.write(row, lines, &mut self.caches.days, TextStyle::Csv);
-            }
-            // A line of nothing is skipped by readers: a single null stands as an empty text.
-            if is_single && lines.len() == start {
-                lines.slice(b"\"\"");
-            }
-            lines.byte(b'\n');
+    fn rows<const IS_JSON: bool>(&mut self, batch: &RecordBatch, lines: &mut Lines) {
+        // A constant inside the loops.
+        let style = if IS_JSON {
+            TextStyle::Json
+        } else {
+            TextStyle::Csv
+        };
+        let mut cells = self.cells(batch, lines);
+        let mut floats = Vec::new();
+        for cell in &mut cells {
+            floats.extend(cell.rendered_apart(floats.len()));
         }
-    }
-
-    fn json_rows(&mut self, batch: &RecordBatch, lines: &mut Lines) {
-        let cells = self.cells(batch, lines);
-        let end: &[u8; 2] = b"}\n";
-        for row in 0..batch.num_rows() {
-            lines.ensure(0);
-            if cells.is_empty() {
-                lines.byte(b'{');
+        for start in (0..batch.num_rows()).step_by(BLOCK) {
+            let mut context = Context {
+                days: &mut self.caches.days,
+                floats: &self.floats.render(&floats, start, style),
+            };
+            for row in start..batch.num_rows().min(start + BLOCK) {
+                lines.ensure(0);
+                let line = lines.len();
+                for cell in &cells {
+                    cell.write(row, lines, &mut context, style);
+                }
+                if IS_JSON {
+                    lines.fixed(b"}\n", 2);
+                    continue;
+                }
+                // A line of nothing is skipped by readers: a single null stands as an empty text.
+                if lines.len() == line {
+                    lines.slice(b"\"\"");
+                }
+                lines.byte(b'\n');
             }
-            for cell in &cells {
-                cell.write(row, lines, &mut self.caches.days, TextStyle::Json);
-            }
-            lines.fixed(end, 2);
         }
     }
 }
