@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
+use arrow_array::{Array, RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow_ipc::writer::{FileWriter, StreamWriter};
 use arrow_schema::{ArrowError, SchemaRef};
 
@@ -82,7 +82,10 @@ impl Encoder for BatchCollector {
             let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
                 .map_err(EncodeError::Rows)?;
             count += batch.num_rows() as u64;
-            bytes += batch.get_array_memory_size() as u64;
+            for array in batch.columns() {
+                let size = array.to_data().get_slice_memory_size();
+                bytes += size.map_err(EncodeError::Rows)? as u64;
+            }
             batches.push(batch);
         }
         Ok(Chunk {

@@ -112,10 +112,7 @@ impl Chunk {
         match &self.data {
             ChunkData::Text(text) => text.len() as u64,
             ChunkData::RowGroup(group) => group.bytes(),
-            ChunkData::Batches(batches) => batches
-                .iter()
-                .map(|batch| batch.get_array_memory_size() as u64)
-                .sum(),
+            ChunkData::Batches(_) => self.plain_bytes,
         }
     }
 

@@ -351,8 +351,16 @@ impl<'a> Draft<'a> {
         };
         let format = file_format.bind(&schema)?;
         let batch_rows = layout::batch_rows(&schema);
-        let sample = sample::take(&spec, &projection, &schema, format.as_ref(), batch_rows)?;
-        let chunk_rows = layout.chunk_rows(file_format.kind(), &sample);
+        let kind = file_format.kind();
+        let sample = sample::take(
+            &spec,
+            &projection,
+            &schema,
+            format.as_ref(),
+            batch_rows,
+            kind,
+        )?;
+        let chunk_rows = layout.chunk_rows(kind, &sample);
         let mut files = Vec::new();
         if spec.partition_columns.is_empty() {
             files.extend(layout.files(None, &spec.rows, chunk_rows, &sample)?);

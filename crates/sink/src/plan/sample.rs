@@ -4,11 +4,13 @@ use arrow_schema::SchemaRef;
 
 use super::TableSpec;
 use crate::error::Result;
-use crate::format::Format;
+use crate::format::{Format, FormatKind};
 use crate::rows::{Checked, Watch};
 
-/// Rows that are encoded to learn a table's size.
+/// Rows that are encoded to learn a table's size: enough for dictionaries to show.
 const SAMPLE_ROWS: u64 = 65_536;
+/// The same where rows do not know of one another, and take more room.
+const TEXT_SAMPLE_ROWS: u64 = 8_192;
 /// What a worker holds besides rows: codecs, pages, stacks.
 const FIXED_BYTES: u64 = 8 << 20;
 
@@ -46,9 +48,13 @@ pub(super) fn take(
     schema: &SchemaRef,
     format: &dyn Format,
     batch_rows: usize,
+    kind: FormatKind,
 ) -> Result<Sample> {
     let count = spec.rows.end - spec.rows.start;
-    let taken = count.min(SAMPLE_ROWS);
+    let taken = count.min(match kind {
+        FormatKind::Parquet => SAMPLE_ROWS,
+        _ => TEXT_SAMPLE_ROWS,
+    });
     if taken == 0 {
         return Ok(Sample {
             file_row_bytes: 1.0,

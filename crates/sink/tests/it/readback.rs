@@ -175,14 +175,20 @@ fn json_reads_back_the_same() {
     assert_eq!(read_json(&text, &batch), batch);
 }
 
-/// A timestamp without zeros at the end of its fraction: the one thing that both may write.
+/// A timestamp with a `T` and without zeros at the end of its fraction, as the arrow crate has it.
 fn trimmed(text: &str) -> String {
-    let is_time = text.len() > 19 && text.as_bytes()[10] == b'T' && text.is_ascii();
-    if is_time {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text.to_owned()
+    let bytes = text.as_bytes();
+    let is_time = text.is_ascii() && text.len() > 18 && bytes[4] == b'-' && bytes[13] == b':';
+    if !is_time {
+        return text.to_owned();
     }
+    let (day, time) = text.split_at(10);
+    let time = if time.contains('.') {
+        time.trim_end_matches('0')
+    } else {
+        time
+    };
+    format!("{day}T{}", time[1..].trim_end_matches('.'))
 }
 
 /// Fields as the csv crate reads them; numbers by value, since both may print them differently.

@@ -8,7 +8,7 @@
 //! | null | empty field | `null` |
 //! | floating point | shortest form that reads back the same; `NaN`, `inf`, `-inf` | the same; `null` |
 //! | decimal | full scale: `12.50` | a number of full scale |
-//! | date, timestamp | `2023-01-31`, `2023-01-31T10:11:12.000000` | the same as a string |
+//! | date, timestamp | `2023-01-31`, `2023-01-31 10:11:12.000000` | the same as a string |
 //! | text | quoted where RFC 4180 asks for it; an empty text as `""` | escaped after RFC 8259 |
 //! | struct, list | refused | object, array |
 //!

@@ -1,7 +1,8 @@
-//! Dates and times as text: `2023-01-31` and `2023-01-31T10:11:12.000000`.
+//! Dates and times as text: `2023-01-31` and `2023-01-31 10:11:12.000000`.
 //!
-//! The fraction has always six digits, so that a reader which takes the format of a column from
-//! its first value (pandas does) reads all of it. An instant (a timestamp with a zone) ends in `Z`.
+//! Of all forms this is the one that DuckDB, pandas and Arrow each take for a timestamp unasked, in
+//! CSV and in JSON. The fraction has always six digits, because pandas takes the format of a column
+//! from its first value, and DuckDB one format for all. An instant (a timestamp with a zone) ends in `Z`.
 
 use super::TextStyle;
 use super::lines::Lines;
@@ -132,7 +133,7 @@ impl Lines {
         let (minutes, second) = (seconds / 60, seconds % 60);
         let (hour, minute) = (minutes / 60, minutes % 60);
         let clock = [
-            b'T',
+            b' ',
             b'0' + (hour / 10) as u8,
             b'0' + (hour % 10) as u8,
             b':',
@@ -201,7 +202,7 @@ mod tests {
         lines.timestamp(-1, true, &mut cache, TextStyle::Csv);
         assert_eq!(
             String::from_utf8(lines.into_bytes()).unwrap(),
-            "2023-01-31T10:11:12.000045 1969-12-31T23:59:59.999999Z"
+            "2023-01-31 10:11:12.000045 1969-12-31 23:59:59.999999Z"
         );
     }
 }
