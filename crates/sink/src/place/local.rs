@@ -101,25 +101,6 @@ impl LocalPlace {
         Ok(())
     }
 
-    /// Writes a small file of our own durably, under a name that must be free.
-    fn put_new(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(TEMPORARY_END);
-        let temporary = PathBuf::from(temporary);
-        let written = write_durably(&temporary, bytes);
-        // A link, unlike a rename, never takes the place of something else.
-        let linked = written.and_then(|()| {
-            fs::hard_link(&temporary, path).or_else(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => Err(error),
-                // File systems without hard links.
-                _ => fs::rename(&temporary, path),
-            })
-        });
-        // The temporary name has served, or is a leftover of a failure.
-        let _ = fs::remove_file(&temporary);
-        linked.map_err(Error::io("create", path))
-    }
-
     fn publish_all(&self, manifest: &Manifest) -> Result<()> {
         let finished = std::mem::take(&mut self.lock().finished);
         let mut folders = BTreeSet::new();
@@ -145,7 +126,7 @@ impl LocalPlace {
             sync_folder(folder)?;
         }
         let own = self.root.join(OWN);
-        self.put_new(&own.join(MANIFEST), &manifest.to_json()?)?;
+        put_new(&own.join(MANIFEST), &manifest.to_json()?)?;
         sync_folder(&own)?;
         sync_folder(&self.root)?;
         if let Some(parent) = self
@@ -277,6 +258,25 @@ impl Drop for LocalPart {
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes a small file of our own durably, under a name that must be free.
+fn put_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(TEMPORARY_END);
+    let temporary = PathBuf::from(temporary);
+    let written = write_durably(&temporary, bytes);
+    // A link, unlike a rename, never takes the place of something else.
+    let linked = written.and_then(|()| {
+        fs::hard_link(&temporary, path).or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Err(error),
+            // File systems without hard links.
+            _ => fs::rename(&temporary, path),
+        })
+    });
+    // The temporary name has served, or is a leftover of a failure.
+    let _ = fs::remove_file(&temporary);
+    linked.map_err(Error::io("create", path))
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {

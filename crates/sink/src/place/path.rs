@@ -47,7 +47,8 @@ impl PartPath {
             text.push('=');
             text.push_str(&value);
         }
-        text.push_str(&format!("/part-{number:05}-{plan_id}.{extension}"));
+        let file = format!("part-{number:05}-{plan_id}.{extension}");
+        let text = format!("{text}/{file}");
         Ok(Self {
             table: table.to_owned(),
             text,
@@ -117,12 +118,15 @@ fn escape(value: &str) -> String {
     for character in value.chars() {
         if character.is_control() || ESCAPED.contains(character) {
             let mut bytes = [0; 4];
-            for byte in character.encode_utf8(&mut bytes).bytes() {
-                text.push_str(&format!("%{byte:02X}"));
-            }
+            let escaped = character.encode_utf8(&mut bytes).bytes();
+            text.extend(escaped.flat_map(|byte| ['%', hex(byte >> 4), hex(byte & 15)]));
         } else {
             text.push(character);
         }
     }
     text
+}
+
+fn hex(digit: u8) -> char {
+    char::from(b"0123456789ABCDEF"[usize::from(digit & 15)])
 }

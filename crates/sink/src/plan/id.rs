@@ -1,6 +1,6 @@
 //! The digest that names a plan.
 
-use super::Draft;
+use super::draft::Draft;
 use crate::format::FileFormat;
 
 /// Hexadecimal digits of a plan's id: 64 bits.

@@ -88,10 +88,10 @@ impl Layout {
     pub(super) fn chunk_rows(&self, kind: FormatKind, sample: &Sample) -> u64 {
         let rows = match kind {
             FormatKind::Parquet => {
-                let by_bytes = self.row_group_bytes as f64 / sample.file_row_bytes.max(0.01);
+                let by_bytes = self.row_group_bytes as f64 / sample.in_file.max(0.01);
                 self.row_group_rows.min(by_bytes as u64)
             }
-            _ => (self.text_chunk_bytes as f64 / sample.plain_row_bytes.max(0.01)) as u64,
+            _ => (self.text_chunk_bytes as f64 / sample.plain.max(0.01)) as u64,
         };
         let rows = rows.max(1);
         if rows > ROW_STEP {
@@ -113,7 +113,7 @@ impl Layout {
         sample: &Sample,
     ) -> Result<Vec<FileRange>> {
         let count = rows.end - rows.start;
-        let bytes = count as f64 * sample.file_row_bytes;
+        let bytes = count as f64 * sample.in_file;
         let by_bytes = (bytes / self.file_bytes as f64).round() as u64;
         let files = self.files.unwrap_or(by_bytes).clamp(1, count.max(1));
         check_files(files)?;

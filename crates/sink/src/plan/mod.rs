@@ -6,86 +6,29 @@
 //! The ranges are worked out once, from an encoded sample of each table's middle. Threads and
 //! memory never change them, so the same request gives the same files, byte for byte.
 
+mod draft;
 pub(crate) mod id;
 mod layout;
 mod sample;
+mod spec;
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::SchemaRef;
 
+use self::draft::Draft;
 pub use self::layout::{
     DEFAULT_FILE_BYTES, DEFAULT_ROW_GROUP_BYTES, DEFAULT_ROW_GROUP_ROWS, DEFAULT_TEXT_CHUNK_BYTES,
     Layout, MAX_FILES,
 };
 use self::sample::Sample;
+pub use self::spec::{Partition, TableSpec};
 use crate::error::{Error, Result};
 use crate::format::{FileFormat, Format};
 use crate::place::PartPath;
 use crate::source::Source;
-
-/// A table to be written: its name, its source, the rows.
-#[derive(Clone)]
-pub struct TableSpec<'a> {
-    name: String,
-    source: Arc<dyn Source + 'a>,
-    rows: Range<u64>,
-    partition_columns: Vec<String>,
-    partitions: Vec<Partition>,
-    leave_out: Vec<String>,
-}
-
-/// One value combination of the partition columns, and the contiguous rows that have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Partition {
-    /// A value for each partition column; `None` is null.
-    pub values: Vec<Option<String>>,
-    /// The rows, counted from the table's first.
-    pub rows: Range<u64>,
-}
-
-impl<'a> TableSpec<'a> {
-    /// The rows `rows` of `source`, as a table called `name`.
-    pub fn new(name: impl Into<String>, source: impl Source + 'a, rows: Range<u64>) -> Self {
-        Self {
-            name: name.into(),
-            source: Arc::new(source),
-            rows,
-            partition_columns: Vec::new(),
-            partitions: Vec::new(),
-            leave_out: Vec::new(),
-        }
-    }
-
-    /// Cuts the table into folders by the values of `columns`, which are then not in the files.
-    /// The partitions follow one another in row order; those without rows get no file.
-    pub fn partitioned_by<S: Into<String>>(
-        mut self,
-        columns: impl IntoIterator<Item = S>,
-        partitions: Vec<Partition>,
-    ) -> Self {
-        self.partition_columns = columns.into_iter().map(Into::into).collect();
-        self.partitions = partitions;
-        self
-    }
-
-    /// Leaves columns of the source out of the files.
-    pub fn leave_out<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
-        self.leave_out.extend(columns.into_iter().map(Into::into));
-        self
-    }
-}
-
-impl fmt::Debug for TableSpec<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TableSpec")
-            .field("name", &self.name)
-            .field("rows", &self.rows)
-            .finish_non_exhaustive()
-    }
-}
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +82,7 @@ impl TablePlan<'_> {
 
     /// Its size in files, estimated from the sample.
     pub fn estimated_bytes(&self) -> u64 {
-        (self.rows as f64 * self.sample.file_row_bytes) as u64
+        (self.rows as f64 * self.sample.in_file) as u64
     }
 
     /// Its files, in row order.
@@ -299,11 +242,15 @@ impl<'a> PlanBuilder<'a> {
             .map(|table| table.name.to_lowercase())
             .collect();
         names.sort_unstable();
-        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        if let Some(name) = names
+            .windows(2)
+            .find(|pair| pair[0] == pair[1])
+            .map(|pair| &pair[0])
+        {
             return Err(Error::Invalid {
                 what: "tables",
                 expected: "different names".to_owned(),
-                found: format!("`{}` twice", pair[0]),
+                found: format!("`{name}` twice"),
             });
         }
         let mut drafts = Vec::with_capacity(self.tables.len());
@@ -322,185 +269,4 @@ impl<'a> PlanBuilder<'a> {
             tables,
         })
     }
-}
-
-/// A table whose ranges are fixed, and whose paths wait for the plan's id.
-struct Draft<'a> {
-    spec: TableSpec<'a>,
-    projection: Vec<usize>,
-    schema: SchemaRef,
-    format: Arc<dyn Format>,
-    batch_rows: usize,
-    sample: Sample,
-    files: Vec<layout::FileRange>,
-}
-
-impl<'a> Draft<'a> {
-    fn new(spec: TableSpec<'a>, file_format: FileFormat, layout: &Layout) -> Result<Self> {
-        crate::place::check_name("table", &spec.name)?;
-        check_partitions(&spec)?;
-        let all = spec.source.schema();
-        let projection = projection(&spec, &all)?;
-        let schema: SchemaRef = if projection.len() == all.fields().len() {
-            all
-        } else {
-            Arc::new(all.project(&projection).map_err(|source| Error::Source {
-                table: spec.name.clone(),
-                source,
-            })?)
-        };
-        let format = file_format.bind(&schema)?;
-        let batch_rows = layout::batch_rows(&schema);
-        let kind = file_format.kind();
-        let sample = sample::take(
-            &spec,
-            &projection,
-            &schema,
-            format.as_ref(),
-            batch_rows,
-            kind,
-        )?;
-        let chunk_rows = layout.chunk_rows(kind, &sample);
-        let mut files = Vec::new();
-        if spec.partition_columns.is_empty() {
-            files.extend(layout.files(None, &spec.rows, chunk_rows, &sample)?);
-        } else {
-            for (at, partition) in spec.partitions.iter().enumerate() {
-                if !partition.rows.is_empty() {
-                    files.extend(layout.files(Some(at), &partition.rows, chunk_rows, &sample)?);
-                    layout::check_files(files.len() as u64)?;
-                }
-            }
-        }
-        Ok(Self {
-            spec,
-            projection,
-            schema,
-            format,
-            batch_rows,
-            sample,
-            files,
-        })
-    }
-
-    fn finish(self, plan_id: &str, file_format: FileFormat) -> Result<TablePlan<'a>> {
-        let spec = self.spec;
-        let mut parts = Vec::with_capacity(self.files.len());
-        for file in self.files {
-            let partition: Vec<(String, Option<String>)> = match file.partition {
-                Some(at) => {
-                    let values = spec.partitions[at].values.iter().cloned();
-                    spec.partition_columns.iter().cloned().zip(values).collect()
-                }
-                None => Vec::new(),
-            };
-            let path = PartPath::try_new(
-                &spec.name,
-                &partition,
-                file.number,
-                plan_id,
-                file_format.extension(),
-            )?;
-            parts.push(Part {
-                path,
-                rows: file.rows,
-                chunk_rows: file.chunk_rows,
-            });
-        }
-        Ok(TablePlan {
-            rows: parts
-                .iter()
-                .map(|part| part.rows.end - part.rows.start)
-                .sum(),
-            name: spec.name,
-            source: spec.source,
-            projection: self.projection,
-            schema: self.schema,
-            format: self.format,
-            batch_rows: self.batch_rows,
-            partition_columns: spec.partition_columns,
-            parts,
-            sample: self.sample,
-        })
-    }
-}
-
-fn projection(spec: &TableSpec<'_>, schema: &Schema) -> Result<Vec<usize>> {
-    let out: Vec<&String> = spec
-        .partition_columns
-        .iter()
-        .chain(&spec.leave_out)
-        .collect();
-    for name in &out {
-        if schema.index_of(name).is_err() {
-            let names: Vec<&str> = schema
-                .fields()
-                .iter()
-                .map(|field| field.name().as_str())
-                .collect();
-            return Err(Error::Invalid {
-                what: "column",
-                expected: format!("one of table `{}`: {}", spec.name, names.join(", ")),
-                found: format!("`{name}`"),
-            });
-        }
-    }
-    let kept: Vec<usize> = schema
-        .fields()
-        .iter()
-        .enumerate()
-        .filter(|(_, field)| !out.contains(&field.name()))
-        .map(|(at, _)| at)
-        .collect();
-    if kept.is_empty() {
-        return Err(Error::Invalid {
-            what: "columns",
-            expected: format!("at least one in the files of table `{}`", spec.name),
-            found: "none".to_owned(),
-        });
-    }
-    Ok(kept)
-}
-
-fn check_partitions(spec: &TableSpec<'_>) -> Result<()> {
-    let refused = |expected: String, found: String| {
-        Err(Error::Invalid {
-            what: "partitions",
-            expected,
-            found,
-        })
-    };
-    if spec.rows.start > spec.rows.end {
-        return Err(Error::Invalid {
-            what: "rows",
-            expected: format!("a range for table `{}`", spec.name),
-            found: format!("{}..{}", spec.rows.start, spec.rows.end),
-        });
-    }
-    if spec.partition_columns.is_empty() {
-        return Ok(());
-    }
-    let mut at = spec.rows.start;
-    for partition in &spec.partitions {
-        if partition.values.len() != spec.partition_columns.len() {
-            return refused(
-                format!("{} values", spec.partition_columns.len()),
-                format!("{}", partition.values.len()),
-            );
-        }
-        if partition.rows.start != at || partition.rows.end < at {
-            return refused(
-                format!("rows from {at} on"),
-                format!("rows from {}", partition.rows.start),
-            );
-        }
-        at = partition.rows.end;
-    }
-    if at != spec.rows.end {
-        return refused(
-            format!("rows up to {}", spec.rows.end),
-            format!("rows up to {at}"),
-        );
-    }
-    Ok(())
 }

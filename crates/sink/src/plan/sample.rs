@@ -14,15 +14,15 @@ const TEXT_SAMPLE_ROWS: u64 = 8_192;
 /// What a worker holds besides rows: codecs, pages, stacks.
 const FIXED_BYTES: u64 = 8 << 20;
 
-/// What a sample tells.
+/// What a sample tells: bytes a row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
-    /// Bytes a row in the file.
-    pub(super) file_row_bytes: f64,
-    /// Bytes a row before a text codec.
-    pub(super) plain_row_bytes: f64,
-    /// Bytes a row as Arrow arrays.
-    arrow_row_bytes: f64,
+    /// In the file.
+    pub(super) in_file: f64,
+    /// Before a text codec.
+    pub(super) plain: f64,
+    /// As Arrow arrays.
+    in_memory: f64,
 }
 
 impl Sample {
@@ -31,12 +31,13 @@ impl Sample {
         // A chunk's memory is handed on to the next one: a fifth is kept for rows that are wider
         // than the sample's.
         let rows = chunk_rows as f64;
-        let chunk = 1.2 * rows * self.file_row_bytes;
-        let text = match self.plain_row_bytes > self.file_row_bytes {
-            true => 1.2 * rows * self.plain_row_bytes,
-            false => 0.0,
+        let chunk = 1.2 * rows * self.in_file;
+        let text = if self.plain > self.in_file {
+            1.2 * rows * self.plain
+        } else {
+            0.0
         };
-        let batches = 3.0 * batch_rows as f64 * self.arrow_row_bytes;
+        let batches = 3.0 * batch_rows as f64 * self.in_memory;
         (chunk + text + batches) as u64 + FIXED_BYTES
     }
 }
@@ -57,9 +58,9 @@ pub(super) fn take(
     });
     if taken == 0 {
         return Ok(Sample {
-            file_row_bytes: 1.0,
-            plain_row_bytes: 1.0,
-            arrow_row_bytes: 1.0,
+            in_file: 1.0,
+            plain: 1.0,
+            in_memory: 1.0,
         });
     }
     let start = spec.rows.start + (count - taken) / 2;
@@ -76,8 +77,8 @@ pub(super) fn take(
     let chunk = rows.encode(format.encoder()?.as_mut())?;
     let per_row = |bytes: u64| bytes as f64 / taken as f64;
     Ok(Sample {
-        file_row_bytes: per_row(chunk.bytes()),
-        plain_row_bytes: per_row(chunk.plain_bytes()),
-        arrow_row_bytes: per_row(rows.arrow_bytes()),
+        in_file: per_row(chunk.bytes()),
+        plain: per_row(chunk.plain_bytes()),
+        in_memory: per_row(rows.arrow_bytes()),
     })
 }

@@ -16,8 +16,8 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Fields, Schema};
 use lakeseed_sink::{
-    BatchSource, BoxedReader, FileFormat, FnSource, Layout, MemoryPlace, Plan, Run, Source,
-    TableSpec,
+    BatchSource, BoxedReader, Compression, FileFormat, FnSource, Layout, MemoryPlace, Plan, Run,
+    Source, TableSpec,
 };
 
 /// A small generator, so that one number replays a case.
@@ -343,17 +343,21 @@ pub(crate) fn small_chunks() -> Layout {
 /// The text within a file of a text format, by another crate's decoder.
 pub(crate) fn unpacked(format: FileFormat, bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
-    if format.extension().ends_with(".gz") {
-        flate2::read::MultiGzDecoder::new(bytes)
-            .read_to_end(&mut text)
-            .unwrap();
-    } else if format.extension().ends_with(".zst") {
-        zstd::stream::read::Decoder::new(bytes)
-            .unwrap()
-            .read_to_end(&mut text)
-            .unwrap();
-    } else {
-        text.extend_from_slice(bytes);
+    match format.compression() {
+        Compression::Gzip(_) => {
+            flate2::read::MultiGzDecoder::new(bytes)
+                .read_to_end(&mut text)
+                .unwrap();
+        }
+        Compression::Zstd(_) => {
+            zstd::stream::read::Decoder::new(bytes)
+                .unwrap()
+                .read_to_end(&mut text)
+                .unwrap();
+        }
+        _ => {
+            text.extend_from_slice(bytes);
+        }
     }
     text
 }

@@ -235,7 +235,10 @@ mod tests {
         assert!(least.bytes.as_slice() < long.as_bytes());
         assert!(greatest.bytes.as_slice() > long.as_bytes() && !greatest.is_exact);
         assert!(TextBound::at_least(b"short").is_exact);
-        let last = char::MAX.to_string().repeat(20);
-        assert_eq!(TextBound::at_least(last.as_bytes()).bytes, last.as_bytes());
+        let topmost = char::MAX.to_string().repeat(20);
+        assert_eq!(
+            TextBound::at_least(topmost.as_bytes()).bytes,
+            topmost.as_bytes()
+        );
     }
 }

@@ -175,8 +175,10 @@ pub(super) fn is_integer(data_type: &DataType) -> bool {
 fn leaves(field: &Field) -> i32 {
     match field.data_type() {
         DataType::Struct(children) => children.iter().map(|child| leaves(child)).sum(),
-        DataType::List(child) | DataType::LargeList(child) => leaves(child),
-        DataType::FixedSizeList(child, _) | DataType::Map(child, _) => leaves(child),
+        DataType::List(child)
+        | DataType::LargeList(child)
+        | DataType::FixedSizeList(child, _)
+        | DataType::Map(child, _) => leaves(child),
         _ => 1,
     }
 }

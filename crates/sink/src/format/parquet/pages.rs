@@ -280,9 +280,10 @@ impl<B: Bound> Pages<B> {
                 (false, true) => BoundaryOrder::DESCENDING,
                 (false, false) => BoundaryOrder::UNORDERED,
             });
-        let column_index = match self.column_index.valid() {
-            true => Some(self.column_index.build().map_err(Error::encode(NAME))?),
-            false => None,
+        let column_index = if self.column_index.valid() {
+            Some(self.column_index.build().map_err(Error::encode(NAME))?)
+        } else {
+            None
         };
         let metadata = ColumnChunkMetaData::builder(self.descr)
             .set_compression(self.codec)

@@ -175,9 +175,8 @@ pub(super) fn unsupported(
 ) -> Option<(String, DataType)> {
     use DataType as T;
     match data_type {
-        T::Null | T::Boolean | T::Int8 | T::Int16 | T::Int32 | T::Int64 => None,
-        T::UInt8 | T::UInt16 | T::UInt32 | T::UInt64 | T::Float32 | T::Float64 => None,
-        T::Utf8 | T::LargeUtf8 | T::Utf8View | T::Date32 => None,
+        T::Null | T::Boolean | T::Date32 | T::Utf8 | T::LargeUtf8 | T::Utf8View => None,
+        number if number.is_integer() || number.is_floating() && *number != T::Float16 => None,
         T::Decimal128(_, scale) if *scale >= 0 => None,
         T::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond, _) => None,
         T::Dictionary(_, values) if !values.is_nested() => unsupported(path, values, style),

@@ -1,0 +1,155 @@
+//! From a request to fixed ranges.
+
+use std::sync::Arc;
+
+use arrow_schema::{Schema, SchemaRef};
+
+use super::layout::{self, FileRange, Layout};
+use super::sample::{self, Sample};
+use super::spec::check_partitions;
+use super::{Part, TablePlan, TableSpec};
+use crate::error::{Error, Result};
+use crate::format::{FileFormat, Format};
+use crate::place::{PartPath, check_name};
+
+/// A table whose ranges are fixed, and whose paths wait for the plan's id.
+pub(super) struct Draft<'a> {
+    pub(super) spec: TableSpec<'a>,
+    pub(super) projection: Vec<usize>,
+    pub(super) schema: SchemaRef,
+    pub(super) format: Arc<dyn Format>,
+    pub(super) batch_rows: usize,
+    pub(super) sample: Sample,
+    pub(super) files: Vec<FileRange>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(
+        spec: TableSpec<'a>,
+        file_format: FileFormat,
+        layout: &Layout,
+    ) -> Result<Self> {
+        check_name("table", &spec.name)?;
+        check_partitions(&spec)?;
+        let all = spec.source.schema();
+        let projection = projection(&spec, &all)?;
+        let schema: SchemaRef = if projection.len() == all.fields().len() {
+            all
+        } else {
+            Arc::new(all.project(&projection).map_err(|source| Error::Source {
+                table: spec.name.clone(),
+                source,
+            })?)
+        };
+        let format = file_format.bind(&schema)?;
+        let batch_rows = layout::batch_rows(&schema);
+        let kind = file_format.kind();
+        let sample = sample::take(
+            &spec,
+            &projection,
+            &schema,
+            format.as_ref(),
+            batch_rows,
+            kind,
+        )?;
+        let chunk_rows = layout.chunk_rows(kind, &sample);
+        let mut files = Vec::new();
+        if spec.partition_columns.is_empty() {
+            files.extend(layout.files(None, &spec.rows, chunk_rows, &sample)?);
+        } else {
+            for (at, partition) in spec.partitions.iter().enumerate() {
+                if !partition.rows.is_empty() {
+                    files.extend(layout.files(Some(at), &partition.rows, chunk_rows, &sample)?);
+                    layout::check_files(files.len() as u64)?;
+                }
+            }
+        }
+        Ok(Self {
+            spec,
+            projection,
+            schema,
+            format,
+            batch_rows,
+            sample,
+            files,
+        })
+    }
+
+    pub(super) fn finish(self, plan_id: &str, file_format: FileFormat) -> Result<TablePlan<'a>> {
+        let spec = self.spec;
+        let mut parts = Vec::with_capacity(self.files.len());
+        for file in self.files {
+            let partition: Vec<(String, Option<String>)> = match file.partition {
+                Some(at) => {
+                    let values = spec.partitions[at].values.iter().cloned();
+                    spec.partition_columns.iter().cloned().zip(values).collect()
+                }
+                None => Vec::new(),
+            };
+            let path = PartPath::try_new(
+                &spec.name,
+                &partition,
+                file.number,
+                plan_id,
+                file_format.extension(),
+            )?;
+            parts.push(Part {
+                path,
+                rows: file.rows,
+                chunk_rows: file.chunk_rows,
+            });
+        }
+        Ok(TablePlan {
+            rows: parts
+                .iter()
+                .map(|part| part.rows.end - part.rows.start)
+                .sum(),
+            name: spec.name,
+            source: spec.source,
+            projection: self.projection,
+            schema: self.schema,
+            format: self.format,
+            batch_rows: self.batch_rows,
+            partition_columns: spec.partition_columns,
+            parts,
+            sample: self.sample,
+        })
+    }
+}
+
+fn projection(spec: &TableSpec<'_>, schema: &Schema) -> Result<Vec<usize>> {
+    let out: Vec<&String> = spec
+        .partition_columns
+        .iter()
+        .chain(&spec.leave_out)
+        .collect();
+    for name in &out {
+        if schema.index_of(name).is_err() {
+            let names: Vec<&str> = schema
+                .fields()
+                .iter()
+                .map(|field| field.name().as_str())
+                .collect();
+            return Err(Error::Invalid {
+                what: "column",
+                expected: format!("one of table `{}`: {}", spec.name, names.join(", ")),
+                found: format!("`{name}`"),
+            });
+        }
+    }
+    let kept: Vec<usize> = schema
+        .fields()
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| !out.contains(&field.name()))
+        .map(|(at, _)| at)
+        .collect();
+    if kept.is_empty() {
+        return Err(Error::Invalid {
+            what: "columns",
+            expected: format!("at least one in the files of table `{}`", spec.name),
+            found: "none".to_owned(),
+        });
+    }
+    Ok(kept)
+}
