@@ -265,6 +265,35 @@ fn zipf_reaches_any_number_of_ranks_at_any_exponent() {
 }
 
 #[test]
+fn far_ranks_of_zipf_are_drawn_one_by_one() {
+    // Where a cell of the table stands for thousands of ranks, all of them are drawn, and alike.
+    let n = 1u64 << 30;
+    let zipf = Zipf::new(n, 0.5, 0.0);
+    let stream = stream("far");
+    let mut far: Vec<u64> = (0..2_000_000)
+        .map(|row| zipf.draw(stream.at(row)))
+        .filter(|&rank| rank >= n / 2)
+        .collect();
+    let count = far.len() as f64;
+    assert!(count > 500_000.0, "{count}");
+    let mut low_bits = vec![0; 256];
+    for rank in &far {
+        low_bits[(rank % 256) as usize] += 1;
+    }
+    let p = p_of_fit(&low_bits, &[1.0; 256]);
+    assert!(p > LEAST_P, "{p:e}");
+    far.sort_unstable();
+    let twice = far.windows(2).filter(|pair| pair[0] == pair[1]).count() as f64;
+    // As many as the birthdays say, where the first of these ranks weighs 1.41 times the last:
+    // the sum of squares is 1.010 times that of an even draw.
+    let expected = 1.01 * count * count / n as f64;
+    assert!(
+        (twice - expected).abs() < 6.0 * expected.sqrt(),
+        "{twice} {expected}"
+    );
+}
+
+#[test]
 fn the_first_of_zipf_keeps_under_its_cap() {
     for (n, s, cap) in [
         (80_000, 1.1, 0.001),
