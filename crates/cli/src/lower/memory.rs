@@ -2,8 +2,8 @@
 
 use lakeseed_budget::{Bytes, Limit, LimitSource, MIB, limit, resident_anonymous};
 
-/// What the program holds beside its tables and workers: reports, the plan, the allocator.
-const OWN: Bytes = Bytes::new(8 << 20);
+/// What the program holds beside its tables and workers: the plan and its samples, the allocator.
+const OWN: Bytes = Bytes::new(16 << 20);
 /// Without `--memory`, others on the machine keep a fifth of it.
 const DEFAULT_SHARE: (u64, u64) = (4, 5);
 

@@ -272,3 +272,36 @@ fn completions_know_flags_of_every_dataset() {
     }
     assert_eq!(run(folder.path(), "completions tcsh").code, Some(2));
 }
+
+/// Every type of every table: what is shown is what files hold.
+#[test]
+fn peek_shows_values_as_files_hold_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = "--rows customers=15,sellers=4,products=31,invoices=300";
+    for table in [
+        "customers",
+        "sellers",
+        "products",
+        "stock",
+        "invoices",
+        "invoice_items",
+    ] {
+        let csv = succeed(
+            folder.path(),
+            &format!("generate retail.{table} {small} -f csv -o -"),
+        );
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        let names = reader.headers().unwrap().clone();
+        let record = reader.records().nth(3).unwrap().unwrap();
+        let expected: Vec<(&str, &str)> = names.iter().zip(record.iter()).collect();
+        let text = succeed(folder.path(), &format!("peek retail.{table} 3 {small}"));
+        let shown: Vec<(&str, &str)> = text
+            .lines()
+            .skip(1)
+            .take_while(|line| !line.is_empty())
+            .map(|line| line.trim_start().split_once(' ').unwrap())
+            .map(|(name, value)| (name, value.trim_start()))
+            .collect();
+        assert_eq!(shown, expected, "{table}");
+    }
+}

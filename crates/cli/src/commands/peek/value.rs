@@ -118,13 +118,13 @@ fn cell(array: &ArrayRef, at: usize) -> Result<Cell> {
     })
 }
 
-/// `2023-01-01T08:15:30.000125`: wall time with six decimals, as in the files.
+/// `2023-01-01 08:15:30.000125`: wall time with six decimals, as in the files.
 fn timestamp(micros: i64) -> String {
     let day = Date::from_days(micros.div_euclid(DAY_MICROS) as i32);
     let of_day = micros.rem_euclid(DAY_MICROS);
     let (seconds, fraction) = (of_day / 1_000_000, of_day % 1_000_000);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{day}T{hour:02}:{minute:02}:{second:02}.{fraction:06}")
+    format!("{day} {hour:02}:{minute:02}:{second:02}.{fraction:06}")
 }
 
 #[cfg(test)]
@@ -133,11 +133,11 @@ mod tests {
 
     #[test]
     fn times_are_wall_time() {
-        assert_eq!(timestamp(0), "1970-01-01T00:00:00.000000");
-        assert_eq!(timestamp(-1), "1969-12-31T23:59:59.999999");
+        assert_eq!(timestamp(0), "1970-01-01 00:00:00.000000");
+        assert_eq!(timestamp(-1), "1969-12-31 23:59:59.999999");
         assert_eq!(
             timestamp(86_400_000_000 + 3_600_000_000),
-            "1970-01-02T01:00:00.000000"
+            "1970-01-02 01:00:00.000000"
         );
     }
 }
