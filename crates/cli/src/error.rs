@@ -36,6 +36,16 @@ enum Kind {
     Stopped(u8),
 }
 
+/// When writing failed: the same error is a refusal before the first row was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    BeforeTheStart,
+    OnTheWay {
+        /// What is left of the output, in words.
+        left: &'static str,
+    },
+}
+
 impl Failure {
     /// The command line asks for what there is not.
     pub(crate) fn usage(expected: impl fmt::Display, got: impl fmt::Display, advice: &str) -> Self {
@@ -96,9 +106,9 @@ impl Failure {
         }
     }
 
-    /// What an error of writing means, which is another thing before the first row was made.
-    pub(crate) fn of_writing(error: lakeseed_sink::Error, is_before_the_start: bool) -> Self {
-        libraries::of_writing(error, is_before_the_start)
+    /// What an error of writing means.
+    pub(crate) fn of_writing(error: lakeseed_sink::Error, moment: Moment) -> Self {
+        libraries::of_writing(error, moment)
     }
 
     /// What the error of a refused command line means; `None` where help or version was asked for.

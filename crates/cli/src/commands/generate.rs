@@ -9,7 +9,7 @@ use lakeseed_sink::{
 };
 
 use crate::args::Generate;
-use crate::error::Failure;
+use crate::error::{Failure, Moment};
 use crate::lower::{self, Destination, Job};
 use crate::report::{self, Outcome, Progress, Style};
 use crate::signals::Stop;
@@ -86,8 +86,16 @@ fn write(
         if error.is_stopped() {
             return stopped(stop, job, progress.rows()).into();
         }
-        let is_before_the_start = progress.rows() == 0;
-        Failure::of_writing(error, is_before_the_start).into()
+        let moment = match (progress.rows(), &job.destination) {
+            (0, _) => Moment::BeforeTheStart,
+            (_, Destination::Folder(_)) => Moment::OnTheWay {
+                left: "nothing was published",
+            },
+            (_, Destination::Stdout) => Moment::OnTheWay {
+                left: "the output is cut off",
+            },
+        };
+        Failure::of_writing(error, moment).into()
     })
 }
 

@@ -6,7 +6,7 @@ use lakeseed_budget::Bytes;
 use lakeseed_gen_core as gen_core;
 use lakeseed_sink as sink;
 
-use super::{Failure, advice};
+use super::{Failure, Moment, advice};
 
 pub(super) fn explain(error: &anyhow::Error) -> Failure {
     if let Some(found) = error.downcast_ref::<gen_core::Error>() {
@@ -120,7 +120,7 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
     }
 }
 
-pub(super) fn of_writing(error: sink::Error, is_before_the_start: bool) -> Failure {
+pub(super) fn of_writing(error: sink::Error, moment: Moment) -> Failure {
     let is_full = error.is_disk_full();
     let (place, kind) = match &error {
         sink::Error::Io { path, source, .. } => (path.display().to_string(), source.kind()),
@@ -135,24 +135,23 @@ pub(super) fn of_writing(error: sink::Error, is_before_the_start: bool) -> Failu
             | io::ErrorKind::NotADirectory
             | io::ErrorKind::NotFound
     );
-    match (is_full, lost, is_before_the_start) {
-        (true, _, true) => Failure::refused(
+    match (is_full, lost, moment) {
+        (true, _, Moment::BeforeTheStart) => Failure::refused(
             format!("room at {place}"),
             reason,
             "make room, or choose another --out",
         ),
-        (true, _, false) => Failure::incomplete(format!(
-            "expected room at {place}, got {reason}; nothing was published: make room and repeat \
-             the command"
+        (true, _, Moment::OnTheWay { left }) => Failure::incomplete(format!(
+            "expected room at {place}, got {reason}; {left}: make room and repeat the command"
         )),
-        (false, true, true) => Failure::refused(
+        (false, true, Moment::BeforeTheStart) => Failure::refused(
             format!("a folder that can be written at {place}"),
             reason,
             "choose another --out",
         ),
-        (false, true, false) => Failure::incomplete(format!(
-            "expected {place} to stay writable, got {reason}; nothing was published: restore it \
-             and repeat the command"
+        (false, true, Moment::OnTheWay { left }) => Failure::incomplete(format!(
+            "expected {place} to stay writable, got {reason}; {left}: restore it and repeat the \
+             command"
         )),
         (false, false, _) => explain(&chain),
     }

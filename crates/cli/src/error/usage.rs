@@ -53,6 +53,11 @@ pub(super) fn explain(error: &clap::Error) -> Option<Failure> {
             Failure::usage(missing, "nothing", SEE_LIST)
         }
         ErrorKind::ArgumentConflict => conflict(error, &flag),
+        ErrorKind::InvalidUtf8 => Failure::usage(
+            "arguments in UTF-8",
+            "other bytes",
+            "change the name or value",
+        ),
         _ => {
             let rendered = error.render().to_string();
             let first = rendered.lines().next().unwrap_or_default();

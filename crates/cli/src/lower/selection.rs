@@ -22,7 +22,15 @@ pub(crate) fn select(source: &Source) -> Result<Selection> {
     if let Some(scale) = source.scale {
         settings = settings.scale(scale);
     }
-    for rows in &source.rows {
+    for (at, rows) in source.rows.iter().enumerate() {
+        if source.rows[..at]
+            .iter()
+            .any(|before| before.table == rows.table)
+        {
+            let got = rows.table.as_deref().unwrap_or("a bare number");
+            let got = format!("{got} twice");
+            return Err(Failure::usage("each table once for --rows", got, "leave one out").into());
+        }
         settings = set_rows(info, settings, rows)?;
     }
     if let (Some(start), Some(end)) = (source.start, source.end)
@@ -157,12 +165,13 @@ pub(crate) fn flags(source: &Source) -> String {
     if let Some(scale) = source.scale {
         flags.push(format!("-s {scale}"));
     }
-    for Rows { table, rows } in &source.rows {
-        let table = table
-            .as_ref()
-            .map(|table| format!("{table}="))
-            .unwrap_or_default();
-        flags.push(format!("--rows {table}{rows}"));
+    let rows = source.rows.iter().map(|Rows { table, rows }| match table {
+        Some(table) => format!("{table}={rows}"),
+        None => rows.to_string(),
+    });
+    let rows: Vec<String> = rows.collect();
+    if !rows.is_empty() {
+        flags.push(format!("--rows {}", rows.join(",")));
     }
     if source.seed != DEFAULT_SEED {
         flags.push(format!("--seed {}", source.seed));

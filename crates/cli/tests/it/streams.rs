@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
-use crate::support::{binary, json, parts, run, succeed};
+use crate::support::{binary, binary_after, json, parts, run, succeed};
 
 /// Reads one line and closes the pipe, as `head -1` does.
 fn first_line(args: &str) -> (Option<i32>, String, String) {
@@ -95,4 +95,15 @@ fn nothing_but_data_goes_to_stdout() {
         json(folder.path(), "plan predictions --rows 10 -o -")["out"],
         "-"
     );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_device_behind_stdout_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = "generate predictions --rows 1k -f csv -o -";
+    let ran = binary_after(folder.path(), "exec > /dev/full", args);
+    let line = "error: expected room at standard output, got no space left on device (os error \
+                28); the output is cut off: make room and repeat the command\n";
+    assert_eq!((ran.code, ran.err.as_str()), (Some(4), line));
 }

@@ -146,6 +146,20 @@ fn rows_of_what_has_no_count() {
 }
 
 #[test]
+fn rows_of_a_table_twice() {
+    refused(
+        "generate retail --rows invoices=5,customers=3 --rows invoices=6",
+        USAGE,
+        "expected each table once for --rows, got invoices twice; leave one out",
+    );
+    refused(
+        "generate predictions --rows 5,6",
+        USAGE,
+        "expected each table once for --rows, got a bare number twice; leave one out",
+    );
+}
+
+#[test]
 fn scale_that_is_none() {
     for scale in ["nan", "inf", "0", "-1", "one"] {
         refused(
