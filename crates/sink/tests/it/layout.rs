@@ -162,31 +162,68 @@ fn files_are_about_as_large_as_asked() {
 }
 
 #[test]
-fn long_columns_have_pages_to_skip() {
+fn pages_can_be_skipped_to() {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use parquet::arrow::arrow_reader::{
+        ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+    };
+
     let rows = 300_000;
     let layout = Layout {
         files: Some(1),
+        row_group_rows: 200_000,
         ..Layout::default()
     };
-    let files = write(
-        Parquet::zstd(1),
-        layout,
-        1,
-        BatchSource::new(numbers(rows)),
-        rows,
-    );
-    let file = metadata(files.values().next().unwrap());
-    assert_eq!(file.num_row_groups(), 1);
-    for index in &file.offset_index().unwrap()[0] {
-        let pages = &index.page_locations;
-        assert!((4..=32).contains(&pages.len()), "{}", pages.len());
-        assert!(
-            pages
-                .windows(2)
-                .all(|pair| pair[0].first_row_index < pair[1].first_row_index)
-        );
-        assert!(pages.windows(2).all(|pair| {
-            pair[0].offset + i64::from(pair[0].compressed_page_size) == pair[1].offset
-        }));
+    let batch = with_hints(&numbers(rows), &[("id", "encoding", "delta")]);
+    let files = write(Parquet::zstd(1), layout, 1, BatchSource::new(batch), rows);
+    let bytes = files.values().next().unwrap();
+    let file = metadata(bytes);
+    assert_eq!(file.num_row_groups(), 2);
+    for (group, indexes) in file.offset_index().unwrap().iter().enumerate() {
+        for index in indexes {
+            let pages = &index.page_locations;
+            let page_rows = 32_768;
+            assert_eq!(
+                pages.len() as i64,
+                file.row_group(group).num_rows() / page_rows + 1
+            );
+            for (number, page) in pages.iter().enumerate() {
+                assert_eq!(page.first_row_index, number as i64 * page_rows);
+            }
+            let size = |page: &parquet::file::page_index::offset_index::PageLocation| {
+                i64::from(page.compressed_page_size)
+            };
+            assert!(
+                pages
+                    .windows(2)
+                    .all(|pair| pair[0].offset + size(&pair[0]) == pair[1].offset)
+            );
+        }
     }
+    // A reader that goes straight to the pages of some rows gets those rows.
+    let options = ArrowReaderOptions::new()
+        .with_page_index_policy(parquet::file::metadata::PageIndexPolicy::Required);
+    let selection = RowSelection::from(vec![
+        RowSelector::skip(131_072),
+        RowSelector::select(2),
+        RowSelector::skip(100_000),
+        RowSelector::select(3),
+    ]);
+    let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(as_file(bytes), options)
+        .unwrap()
+        .with_row_selection(selection)
+        .build()
+        .unwrap();
+    let ids: Vec<i64> = reader
+        .flat_map(|batch| {
+            batch
+                .unwrap()
+                .column(0)
+                .as_primitive::<Int64Type>()
+                .values()
+                .to_vec()
+        })
+        .collect();
+    assert_eq!(ids, [131_072, 131_073, 231_074, 231_075, 231_076]);
 }

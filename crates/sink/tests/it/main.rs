@@ -8,6 +8,7 @@ mod faults;
 mod layout;
 mod names;
 mod parallel;
+mod places;
 mod plan;
 mod random;
 mod readback;
