@@ -293,6 +293,14 @@ fn nulls_come_in_their_share_and_change_no_value() {
         let pairs = cells(a).into_iter().zip(cells(b));
         assert!(pairs.into_iter().all(|(a, b)| a == Cell::Null || a == b));
     }
+    // A null does not know what it hides: below and above the median alike.
+    let median = Cell::Whole(500_000);
+    let low =
+        |cell: &Cell<'_>| matches!((cell, median), (Cell::Whole(a), Cell::Whole(b)) if *a < b);
+    let (hidden, shown) = (cells(without.column(0)), cells(with.column(0)));
+    let hidden = hidden.iter().zip(shown).filter(|pair| pair.1 == Cell::Null);
+    let share = hidden.filter(|pair| low(pair.0)).count() as f64 / 3e5;
+    assert!((share - 0.5).abs() < 0.01, "{share}");
     // Nulls of two columns are drawn apart.
     let both =
         (0..1_000_000).filter(|&at| with.column(0).is_null(at) && with.column(1).is_null(at));

@@ -455,6 +455,25 @@ fn every_rule_holds_at_scale_one_hundredth() {
 }
 
 #[test]
+fn every_rule_holds_for_dimensions_of_full_size() {
+    // Enough of each that a value just outside its range would come.
+    let settings = Settings::new()
+        .rows("sellers", 50_000)
+        .rows("invoices", 5000);
+    let data = Data::of(&settings);
+    assert_eq!(
+        (data.customers.len(), data.products.len()),
+        (100_000, 10_000)
+    );
+    data.check();
+    let rates = data.sellers.ints("commission_rate");
+    assert_eq!(
+        (rates.iter().min(), rates.iter().max()),
+        (Some(&600), Some(&1200))
+    );
+}
+
+#[test]
 fn every_rule_holds_in_a_later_window() {
     let window = Settings::new()
         .scale(0.01)
