@@ -161,7 +161,7 @@ impl Output {
     }
 
     /// Writes a table of `rows` rows. `open` gives a reader of any range of them, each time the
-    /// same; it is called from several threads, once a chunk.
+    /// same; it is called from several threads, once a chunk, and for the schema with no rows.
     ///
     /// # Errors
     /// As [`Self::write_table`].

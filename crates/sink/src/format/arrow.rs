@@ -48,6 +48,10 @@ impl Format for ArrowFormat {
         }))
     }
 
+    fn encoder_bytes(&self) -> u64 {
+        0
+    }
+
     fn assemble(&self, out: Box<dyn PartWriter>) -> Result<Box<dyn Assembler>> {
         let failure = Failure::default();
         let out = PartAsWrite {

@@ -30,6 +30,9 @@ pub trait Format: Send + Sync {
     /// When a codec cannot be set up.
     fn encoder(&self) -> Result<Box<dyn Encoder>>;
 
+    /// What an encoder holds besides batches and its chunk: pages, codecs.
+    fn encoder_bytes(&self) -> u64;
+
     /// Starts a file on `out`.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Component, Path, PathBuf};
 
 use super::local::{MANIFEST, OWN, PLAN, SUCCESS, TEMPORARY_END, sync_folder};
@@ -57,12 +58,15 @@ pub fn inspect(root: &Path) -> Result<FolderState> {
     let ours = own_leftovers(root)?;
     let mut files = 0;
     let mut foreign = None;
-    walk(root, &mut |path, is_folder| {
+    let _ = walk(root, &mut |path, is_folder| {
         let is_ours = is_folder || ours.contains(path) || is_temporary(path);
-        if !is_ours && foreign.is_none() {
-            foreign = Some(path.to_path_buf());
-        }
         files += u64::from(!is_folder);
+        if is_ours {
+            return ControlFlow::Continue(());
+        }
+        // One is enough: somebody's home folder is not to be walked to its end.
+        foreign = Some(path.to_path_buf());
+        ControlFlow::Break(())
     })?;
     let has_own = root.join(OWN).is_dir();
     Ok(match foreign {
@@ -91,12 +95,13 @@ pub(super) fn sweep(root: &Path) -> Result<()> {
     let ours = own_leftovers(root)?;
     let mut files = Vec::new();
     let mut folders = Vec::new();
-    walk(root, &mut |path, is_folder| {
+    let _ = walk(root, &mut |path, is_folder| {
         if is_folder {
             folders.push(path.to_path_buf());
         } else if ours.contains(path) || is_temporary(path) {
             files.push(path.to_path_buf());
         }
+        ControlFlow::Continue(())
     })?;
     // The record of what is ours goes last, so that a second killed sweep can go on.
     let record = root.join(OWN).join(PLAN);
@@ -226,8 +231,12 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Visits all entries below a folder, each folder before what it holds. Links are not followed.
-fn walk(folder: &Path, visit: &mut impl FnMut(&Path, bool)) -> Result<()> {
+/// Visits the entries below a folder until told to stop, each folder before what it holds. Links
+/// are not followed.
+fn walk(
+    folder: &Path,
+    visit: &mut impl FnMut(&Path, bool) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>> {
     for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
         let entry = entry.map_err(Error::io("read", folder))?;
         let path = entry.path();
@@ -235,10 +244,9 @@ fn walk(folder: &Path, visit: &mut impl FnMut(&Path, bool)) -> Result<()> {
             .file_type()
             .map_err(Error::io("read", &path))?
             .is_dir();
-        visit(&path, is_folder);
-        if is_folder {
-            walk(&path, visit)?;
+        if visit(&path, is_folder).is_break() || (is_folder && walk(&path, visit)?.is_break()) {
+            return Ok(ControlFlow::Break(()));
         }
     }
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }

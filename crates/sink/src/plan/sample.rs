@@ -11,10 +11,10 @@ use crate::rows::{Checked, Watch};
 const SAMPLE_ROWS: u64 = 65_536;
 /// The same where rows do not know of one another, and take more room.
 const TEXT_SAMPLE_ROWS: u64 = 8_192;
-/// What a worker holds besides rows: codecs, pages, stacks.
-const FIXED_BYTES: u64 = 8 << 20;
+/// What a worker holds besides: a stack, a buffer of the file.
+const FIXED_BYTES: u64 = 1 << 20;
 
-/// What a sample tells: bytes a row.
+/// What a sample tells, in bytes a row where nothing else is said.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
     /// In the file.
@@ -23,6 +23,8 @@ pub(super) struct Sample {
     pub(super) plain: f64,
     /// As Arrow arrays.
     in_memory: f64,
+    /// What an encoder holds besides, in all.
+    encoder_bytes: u64,
 }
 
 impl Sample {
@@ -38,7 +40,7 @@ impl Sample {
             0.0
         };
         let batches = 3.0 * batch_rows as f64 * self.in_memory;
-        (chunk + text + batches) as u64 + FIXED_BYTES
+        (chunk + text + batches) as u64 + self.encoder_bytes + FIXED_BYTES
     }
 }
 
@@ -61,6 +63,7 @@ pub(super) fn take(
             in_file: 1.0,
             plain: 1.0,
             in_memory: 1.0,
+            encoder_bytes: format.encoder_bytes(),
         });
     }
     let start = spec.rows.start + (count - taken) / 2;
@@ -80,5 +83,6 @@ pub(super) fn take(
         in_file: per_row(chunk.bytes()),
         plain: per_row(chunk.plain_bytes()),
         in_memory: per_row(rows.arrow_bytes()),
+        encoder_bytes: format.encoder_bytes(),
     })
 }

@@ -90,6 +90,18 @@ impl FileLayout {
 }
 
 impl ColumnLayout {
+    /// What the page under construction takes: its values, and what they become.
+    pub(super) fn page_bytes(&self) -> u64 {
+        let is_direct = self.codec == Codec::UNCOMPRESSED
+            && self.encoding == Encoding::Plain
+            && !self.field.is_nullable();
+        if is_direct {
+            0
+        } else {
+            (2 * PAGE_ROWS * width(self.field.data_type())) as u64
+        }
+    }
+
     /// The settings by which the parquet crate writes this column.
     pub(super) fn properties(&self) -> WriterProperties {
         let encoding = match self.encoding {
@@ -213,4 +225,15 @@ fn unsupported(schema: &Schema) -> Option<Error> {
         column: refused.name().clone(),
         found: Box::new(refused.data_type().clone()),
     })
+}
+
+/// Bytes of a value, as far as the type tells.
+fn width(data_type: &DataType) -> usize {
+    const TEXT_BYTES: usize = 32;
+    match data_type {
+        DataType::Dictionary(..) => 4,
+        // Decimals of up to 18 digits become integers of 64 bits.
+        DataType::Decimal128(..) => 8,
+        other => other.primitive_width().unwrap_or(TEXT_BYTES),
+    }
 }

@@ -21,12 +21,15 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 
-use self::layout::FileLayout;
+use self::layout::{ColumnLayout, FileLayout};
 use super::{Assembler, Compression, Encoder, Format};
 use crate::error::Result;
 use crate::place::PartWriter;
 
 pub(super) const NAME: &str = "parquet";
+
+/// What a codec holds at its higher levels, with the page that it squeezes.
+const CODEC_BYTES: u64 = 6 << 20;
 
 /// Parquet for one schema.
 #[derive(Debug)]
@@ -47,6 +50,16 @@ impl Format for ParquetFormat {
         Ok(Box::new(encode::RowGroupEncoder::try_new(
             self.layout.clone(),
         )?))
+    }
+
+    fn encoder_bytes(&self) -> u64 {
+        CODEC_BYTES
+            + self
+                .layout
+                .columns
+                .iter()
+                .map(ColumnLayout::page_bytes)
+                .sum::<u64>()
     }
 
     fn assemble(&self, out: Box<dyn PartWriter>) -> Result<Box<dyn Assembler>> {

@@ -34,6 +34,11 @@ use super::{Assembler, Chunk, ChunkData, Compression, EncodeError, Encoder, Form
 use crate::error::{Error, Result};
 use crate::place::PartWriter;
 
+/// What a codec holds at its higher levels.
+const CODEC_BYTES: u64 = 4 << 20;
+/// What a column holds besides its text: a block of rendered numbers, a dictionary's values.
+const CELL_BYTES: usize = 16 * 1024;
+
 /// Which text it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextStyle {
@@ -104,6 +109,10 @@ impl Format for TextFormat {
             codec: TextCodec::try_new(self.compression)?,
             spare: Vec::new(),
         }))
+    }
+
+    fn encoder_bytes(&self) -> u64 {
+        CODEC_BYTES + (self.schema.fields().len() * CELL_BYTES) as u64
     }
 
     fn assemble(&self, mut out: Box<dyn PartWriter>) -> Result<Box<dyn Assembler>> {
