@@ -101,7 +101,12 @@ type NullAt = Box<dyn Fn(Stream, u64) -> bool + Send + Sync>;
 pub struct Column {
     build: Build,
     hints: Hints,
-    nulls: Option<NullAt>,
+    nulls: Option<Nulls>,
+}
+
+enum Nulls {
+    Share(f64),
+    When(NullAt),
 }
 
 impl Column {
@@ -141,23 +146,34 @@ impl Column {
         self
     }
 
-    /// Null in that share of the rows, 0 to 1.
+    /// Null in that share of the rows, 0 to 1; another share is refused when the table is built.
     #[must_use]
-    pub fn nulls(self, share: f64) -> Self {
-        self.null_when(move |stream, row| stream.unit(row) < share)
+    pub fn nulls(mut self, share: f64) -> Self {
+        self.nulls = Some(Nulls::Share(share));
+        self
     }
 
     /// Null where this says so; the stream is one of its own.
     #[must_use]
     pub fn null_when(mut self, null: impl Fn(Stream, u64) -> bool + Send + Sync + 'static) -> Self {
-        self.nulls = Some(Box::new(null));
+        self.nulls = Some(Nulls::When(Box::new(null)));
         self
     }
 
     pub(crate) fn build(self, context: &Context<'_>) -> Result<Built> {
         let (data_type, values) = (self.build)(context)?;
         let nullable = self.nulls.is_some() || values.nullable();
-        let values = match self.nulls {
+        let null: Option<NullAt> = match self.nulls {
+            None => None,
+            Some(Nulls::When(null)) => Some(null),
+            Some(Nulls::Share(share)) if (0.0..=1.0).contains(&share) => {
+                Some(Box::new(move |stream, row| stream.unit(row) < share))
+            }
+            Some(Nulls::Share(share)) => {
+                return Err(context.refuse(format!("a share of nulls is 0 to 1, not {share}")));
+            }
+        };
+        let values = match null {
             None => values,
             Some(null) => Arc::new(Nullable {
                 values,

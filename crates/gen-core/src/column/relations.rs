@@ -17,7 +17,7 @@ use crate::table::Table;
 pub struct ForeignKey {
     parent: Table,
     pick: PickRow,
-    nulls: f64,
+    nulls: Option<f64>,
 }
 
 enum PickRow {
@@ -34,7 +34,7 @@ pub fn foreign_key(parent: &Table) -> ForeignKey {
     ForeignKey {
         parent: parent.clone(),
         pick: PickRow::Exponent(0.0),
-        nulls: 0.0,
+        nulls: None,
     }
 }
 
@@ -47,10 +47,10 @@ impl ForeignKey {
         self
     }
 
-    /// Null in that share of the rows, 0 to 1.
+    /// Null in that share of the rows, 0 to 1; another share is refused when the table is built.
     #[must_use]
     pub fn nulls(mut self, share: f64) -> Self {
-        self.nulls = share;
+        self.nulls = Some(share);
         self
     }
 }
@@ -67,10 +67,9 @@ impl From<ForeignKey> for Column {
         let column = Self::new(move |context| key.build(context))
             .hint(hints::PARENT, &reference)
             .hint(hints::ENCODING, "delta");
-        if nulls > 0.0 {
-            column.nulls(nulls)
-        } else {
-            column
+        match nulls {
+            Some(share) => column.nulls(share),
+            None => column,
         }
     }
 }
@@ -84,7 +83,7 @@ impl ForeignKey {
             return Err(context.refuse(reason));
         }
         let pick = match self.pick {
-            PickRow::By(at) => Pick::By(at),
+            PickRow::By(at) => Pick::By(count, at),
             PickRow::Exponent(0.0) => Pick::Even(count),
             PickRow::Exponent(exponent) if exponent.is_finite() && exponent > 0.0 => Pick::Skewed {
                 ranks: Box::new(Zipf::new(count, exponent, 0.0)),
@@ -117,7 +116,8 @@ fn key_column(parent: &Table) -> usize {
 }
 
 /// The primary key of the parent's row that the function names, from the column's stream and the
-/// row number.
+/// row number. It counts from the parent's first row; past its last it begins anew, so that every
+/// key resolves.
 pub fn foreign_row(
     parent: &Table,
     at: impl Fn(Stream, u64) -> u64 + Send + Sync + 'static,
@@ -125,7 +125,7 @@ pub fn foreign_row(
     ForeignKey {
         parent: parent.clone(),
         pick: PickRow::By(Box::new(at)),
-        nulls: 0.0,
+        nulls: None,
     }
     .into()
 }
@@ -136,7 +136,7 @@ enum Pick {
         ranks: Box<Zipf>,
         order: Permutation,
     },
-    By(RowOf),
+    By(u64, RowOf),
 }
 
 type RowOf = Box<dyn Fn(Stream, u64) -> u64 + Send + Sync>;
@@ -155,7 +155,7 @@ impl ParentKeys {
             + match &self.pick {
                 Pick::Even(count) => self.stream.below(row, *count),
                 Pick::Skewed { ranks, order } => order.forward(ranks.draw(self.stream.at(row))),
-                Pick::By(at) => return at(self.stream, row),
+                Pick::By(count, at) => at(self.stream, row) % count,
             }
     }
 }

@@ -10,8 +10,8 @@ const HEAD: u64 = CELLS / 2;
 
 /// Zipf-Mandelbrot over ranks `0..n`, of which 0 is the most frequent.
 ///
-/// Exact to 2^-32 for the first 32,768 ranks, and for all where there are at most 65,536. Further
-/// ranks are drawn from 32,768 intervals of equal ratio, evenly inside each: over 10^8 ranks an
+/// Each of the first 32,768 ranks, or all where there are at most 65,536, has its share to within
+/// 2^-32 of the whole. Further ranks are drawn from 32,768 intervals of equal ratio, evenly inside each: over 10^8 ranks an
 /// interval spans 0.025 %, and no rank's weight is off by more than `s` times half of that.
 ///
 /// **Memory:** at most 768 KiB, whatever n is. A draw costs 3 to 8 ns, and no `pow`.
@@ -49,7 +49,7 @@ impl Zipf {
                 .map(|ends| integral_to(ends[1]) - integral_to(ends[0])),
         );
         // 2^62 for the heaviest cell, which is an interval where many ranks weigh nearly the same:
-        // the lightest of 65,536 still weighs enough to be exact.
+        // the light ones keep as many bits as the alias table can tell apart.
         let heaviest = weights.iter().copied().fold(0.0, f64::max);
         let scale = (1u64 << 62) as f64 / heaviest;
         let weights: Vec<u64> = weights
@@ -63,15 +63,21 @@ impl Zipf {
         }
     }
 
-    /// With the smallest shift that keeps the first rank's share at or under `cap`.
+    /// With the smallest shift that keeps the first rank's share at or under `cap`; see
+    /// [`shift_for`](Self::shift_for).
+    pub fn with_first_at_most(n: u64, s: f64, cap: f64) -> Self {
+        Self::new(n, s, Self::shift_for(n, s, cap))
+    }
+
+    /// The smallest shift that keeps the first rank's share at or under `cap`.
     ///
     /// Few ranks cannot all be under a small cap: it is never taken below `3 / n`, which leaves a
     /// small setting its skew.
-    pub fn with_first_at_most(n: u64, s: f64, cap: f64) -> Self {
+    pub fn shift_for(n: u64, s: f64, cap: f64) -> f64 {
         let cap = cap.max(3.0 / n.max(1) as f64);
         let share = |q: f64| libm::pow(1.0 + q, -s) / weight_sum(n, s, q);
         if s <= 0.0 || share(0.0) <= cap {
-            return Self::new(n, s, 0.0);
+            return 0.0;
         }
         let (mut low, mut high) = (0.0, 1.0);
         while share(high) > cap {
@@ -85,7 +91,7 @@ impl Zipf {
                 high = middle;
             }
         }
-        Self::new(n, s, high)
+        high
     }
 
     /// How many ranks.

@@ -23,7 +23,7 @@ pub(super) const LIMIT: (u64, &str) = (CPFS, ", as many as there are CPFs in a f
 const SEGMENT_SHARES: [u64; 3] = [80, 17, 3];
 /// Zipf-Mandelbrot exponent of invoices over the customers of a segment (domain rule).
 const EXPONENT: f64 = 1.1;
-/// The most that one customer has of its segment's invoices (domain rule).
+/// The most that one customer has of its segment's invoices at skew 1 (domain rule).
 const FIRST_SHARE: f64 = 0.001;
 /// Median and spread of credit limits by segment, in BRL: a consumer's about one month's wage, a
 /// company's about a month's purchases.
@@ -46,7 +46,10 @@ impl Customers {
         let segments = Slices::new(count, &SEGMENT_SHARES);
         let popularity = |segment| {
             let members = segments.members(segment);
-            Zipf::with_first_at_most(members.end - members.start, EXPONENT * skew, FIRST_SHARE)
+            let count = members.end - members.start;
+            // More skew moves the exponent only: a shift solved anew would cap the hot keys again.
+            let shift = Zipf::shift_for(count, EXPONENT, FIRST_SHARE);
+            Zipf::new(count, EXPONENT * skew, shift)
         };
         Self {
             count,

@@ -19,7 +19,7 @@ pub(super) const LIMIT: (u64, &str) = (1_000_000_000, ", as many as there are pr
 
 /// Zipf-Mandelbrot exponent of lines over the products of a season group (domain rule).
 const EXPONENT: f64 = 1.05;
-/// The most that one product has of all lines (domain rule); a group's first may have so much of
+/// The most that one product has of all lines at skew 1 (domain rule); a group's first may have so much of
 /// its group, which is less of the whole.
 const FIRST_SHARE: f64 = 0.005;
 
@@ -214,7 +214,10 @@ impl Products {
         let groups = Slices::new(count, &GROUP_SHARES);
         let popularity = |group| {
             let members = groups.members(group);
-            Zipf::with_first_at_most(members.end - members.start, EXPONENT * skew, FIRST_SHARE)
+            let count = members.end - members.start;
+            // More skew moves the exponent only: a shift solved anew would cap the hot keys again.
+            let shift = Zipf::shift_for(count, EXPONENT, FIRST_SHARE);
+            Zipf::new(count, EXPONENT * skew, shift)
         };
         Self {
             count,

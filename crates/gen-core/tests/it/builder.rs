@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use arrow_array::Array;
+use arrow_array::cast::AsArray;
 use lakeseed_gen_core::column::{
     Column, boolean, category, date, decimal, distribution, float, foreign_key, foreign_row, int32,
     integer, parent, sequence, text, timestamp, uniform, weighted,
@@ -114,6 +115,20 @@ fn wrong_definitions_are_refused() {
             );
         }
         other => panic!("{other:?}"),
+    }
+    for share in [-0.1, 1.5, f64::NAN] {
+        for column in [
+            sequence(1).nulls(share),
+            foreign_key(&customers).nulls(share).into(),
+        ] {
+            match table().column("a", column).build().unwrap_err() {
+                Error::BadDefinition { column, reason, .. } => {
+                    assert_eq!(column, "a");
+                    assert!(reason.contains("share of nulls"), "{reason}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
     }
     // No rows at all are no mistake.
     assert_eq!(empty.all_rows().batch().unwrap().num_rows(), 0);
@@ -542,4 +557,21 @@ fn hints_say_keys_and_parents() {
             }
         }
     }
+}
+
+#[test]
+fn a_row_past_the_parents_last_begins_anew() {
+    let parents = Table::builder("parents", 3)
+        .column("id", sequence(10))
+        .build()
+        .unwrap();
+    let children = Table::builder("children", 7)
+        .column("parent", foreign_row(&parents, |_, row| row))
+        .build()
+        .unwrap();
+    let batch = children.all_rows().batch().unwrap();
+    let keys = batch
+        .column(0)
+        .as_primitive::<arrow_array::types::Int64Type>();
+    assert_eq!(keys.values().as_ref(), [10, 11, 12, 10, 11, 12, 10]);
 }
