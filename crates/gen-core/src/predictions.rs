@@ -97,7 +97,7 @@ fn build(settings: &Resolved) -> Result<Vec<Table>> {
     };
     let key = Hints::default()
         .with(hints::KEY, "primary")
-        .with(hints::ENCODING, "plain")
+        .with(hints::ENCODING, "delta_length")
         .with(hints::DOC, "UUID of version 4 form, unique");
     let mut fields =
         vec![Field::new("id_client", DataType::Utf8, false).with_metadata(key.into_metadata())];
