@@ -1,4 +1,8 @@
 //! Making rows, without encoding or writing them: rows per second on one core.
+#![expect(
+    clippy::expect_used,
+    reason = "a bench that cannot run should stop at once"
+)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use lakeseed_gen_core::predictions::Predictions;

@@ -175,7 +175,7 @@ pub(crate) struct Layout {
     /// File format.
     #[arg(short, long, value_enum, default_value_t = Format::Parquet)]
     pub(crate) format: Format,
-    /// none, snappy, zstd[:LEVEL] or gzip[:LEVEL]; zstd:1 for Parquet, else none.
+    /// none, snappy, zstd or gzip, with a level as zstd:3; zstd:1 for Parquet, else none.
     #[arg(short, long, value_name = "CODEC", value_parser = compression)]
     pub(crate) compression: Option<Compression>,
     /// Only these columns, in this order; for one table.

@@ -1,6 +1,6 @@
 //! All printing: results to stdout, everything for people on the way to stderr.
 //!
-//! A reader that closes stdout ends the program quietly: [`print`] says so by an error that every
+//! A reader that closes stdout ends the program quietly: [`print()`] says so by an error that every
 //! command passes on. What goes to stderr never fails a command.
 
 mod grid;

@@ -36,7 +36,7 @@
 //!
 //! # Contents
 //! - [`Dataset`], [`Settings`], [`datasets`]: what is built in, [`retail`] and [`predictions`].
-//! - [`Table`]: rows as Arrow batches; [`column`] and [`builder`] for tables of one's own.
+//! - [`Table`]: rows as Arrow batches; [`mod@column`] and [`builder`] for tables of one's own.
 //! - [`seed`], [`permute`], [`dist`], [`calendar`], [`slices`]: what values are made of.
 //! - [`hints`]: what the generator knows of a column, for writers.
 //!

@@ -12,7 +12,7 @@
 //! | [`decimal`] | Decimal128 |
 //! | [`boolean`] | Boolean |
 //! | [`date`], [`timestamp`] | Date32, Timestamp(µs) |
-//! | [`text`] | Utf8 |
+//! | [`text()`] | Utf8 |
 //! | [`weighted`], [`category`] | Dictionary(Int32, Utf8), values shared by all batches |
 //! | [`foreign_key`], [`foreign_row`], [`parent`] | those of the parent's column |
 
