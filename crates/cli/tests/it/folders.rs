@@ -71,6 +71,23 @@ fn what_others_put_there_is_never_touched() {
 }
 
 #[test]
+fn starting_over_keeps_everything_when_a_strangers_file_is_among_it() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), SMALL);
+    fs::write(
+        folder.path().join("out/predictions/notes.txt"),
+        "years of work",
+    )
+    .unwrap();
+    let before = files(folder.path());
+    let line = "expected a new or empty folder at out, got `predictions/notes.txt`; choose another \
+                --out, or empty it yourself";
+    let again = format!("{SMALL} --seed 7 --overwrite");
+    assert_refused(&run(folder.path(), &again), 3, line);
+    assert!(files(folder.path()) == before);
+}
+
+#[test]
 fn a_file_in_the_place_of_the_folder_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("out"), "mine").unwrap();

@@ -116,11 +116,11 @@ pub(super) fn sweep(root: &Path) -> Result<()> {
 }
 
 /// Removes a finished output of ours: the manifest first, so that from then on the folder counts
-/// as unfinished, then the files that it names. Other files stay.
+/// as unfinished, then the files that it names.
 ///
 /// # Errors
-/// [`Error::Exists`] when there is no finished output of ours, [`Error::Io`] when a file cannot be
-/// removed.
+/// [`Error::Exists`] when there is no finished output of ours, or a file among it that is not ours:
+/// nothing has been removed then. [`Error::Io`] when a file cannot be removed.
 pub fn remove_finished(root: &Path) -> Result<()> {
     let manifest_path = root.join(OWN).join(MANIFEST);
     let no_output = |found: &str| Error::Exists {
@@ -145,6 +145,25 @@ pub fn remove_finished(root: &Path) -> Result<()> {
     if !files.iter().all(inside) {
         return Err(no_output("a manifest with paths outside its folder"));
     }
+    // A stranger's file would be in the way of the next output: say so while all still stands.
+    let ours: BTreeSet<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let record = root.join(OWN).join(PLAN);
+    let mut foreign = None;
+    let _ = walk(root, &mut |path, is_folder| {
+        let is_ours = is_folder
+            || ours.contains(path)
+            || path == manifest_path
+            || path == record
+            || is_temporary(path);
+        if is_ours {
+            return ControlFlow::Continue(());
+        }
+        foreign = Some(path.strip_prefix(root).unwrap_or(path).to_path_buf());
+        ControlFlow::Break(())
+    })?;
+    if let Some(path) = foreign {
+        return Err(no_output(&format!("`{}`", path.display())));
+    }
     fs::remove_file(&manifest_path).map_err(Error::io("remove", &manifest_path))?;
     sync_folder(&root.join(OWN))?;
     let mut folders = BTreeSet::new();
@@ -158,7 +177,6 @@ pub fn remove_finished(root: &Path) -> Result<()> {
         let parents = file.ancestors().skip(1).take_while(|at| *at != root);
         folders.extend(parents.map(Path::to_path_buf));
     }
-    let record = root.join(OWN).join(PLAN);
     match fs::remove_file(&record) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(Error::io("remove", &record)(error));

@@ -289,14 +289,17 @@ fn leftovers_beside_foreign_files_are_not_swept() {
 }
 
 #[test]
-fn removing_a_finished_output_removes_only_that() {
+fn a_finished_output_is_removed_whole_or_not_at_all() {
     let (_parent, root) = folder();
     let place = LocalPlace::create(&root).unwrap();
     Run::new(&plan(1_000, 3), &place).commit().unwrap();
     put(root.join("pets/mine.csv"), "id");
-    remove_finished(&root).unwrap();
-    assert_eq!(files(&root), ["pets/mine.csv"]);
-    assert!(matches!(remove_finished(&root), Err(Error::Exists { .. })));
+    let before = files(&root);
+    match remove_finished(&root) {
+        Err(Error::Exists { found, .. }) => assert_eq!(found, "`pets/mine.csv`"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(files(&root), before);
 
     let (_parent, root) = folder();
     let place = LocalPlace::create(&root).unwrap();
