@@ -1,9 +1,13 @@
 //! What stands inside Parquet files: row groups, encodings, order, statistics, no hints.
 
-use arrow_array::RecordBatch;
+use std::sync::Arc;
+
+use arrow_array::types::Float64Type;
+use arrow_array::{ArrayRef, Float32Array, Float64Array, ListArray, RecordBatch};
 use lakeseed_sink::{BatchSource, Layout, Parquet};
 use parquet::basic::{Compression, Encoding, Type};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use crate::support::{as_file, flat_batch, numbers, with_hints, write, write_one};
 
@@ -226,4 +230,59 @@ fn pages_can_be_skipped_to() {
         })
         .collect();
     assert_eq!(ids, [131_072, 131_073, 231_074, 231_075, 231_076]);
+}
+
+/// Bounds pass over NaN: readers that take it for the greatest number would skip its rows, and
+/// those that compare bounds alone would find rows that are not there.
+#[test]
+fn a_column_with_a_nan_has_no_bounds() {
+    let values: Vec<f64> = (0..2_000)
+        .map(|row| if row == 40 { f64::NAN } else { f64::from(row) })
+        .collect();
+    let doubles: ArrayRef = Arc::new(Float64Array::from(values.clone()));
+    let singles: ArrayRef = Arc::new(
+        values
+            .iter()
+            .map(|at| Some(*at as f32))
+            .collect::<Float32Array>(),
+    );
+    let within = ListArray::from_iter_primitive::<Float64Type, _, _>(
+        values.iter().map(|at| Some(vec![Some(*at)])),
+    );
+    let batch = RecordBatch::try_from_iter([
+        ("plain", doubles.clone()),
+        ("single", singles),
+        ("split", doubles.clone()),
+        ("dictionary", doubles),
+        ("within", Arc::new(within)),
+    ])
+    .unwrap();
+    let hints = [
+        ("split", "encoding", "byte_stream_split"),
+        ("dictionary", "encoding", "dictionary"),
+    ];
+    let layout = Layout {
+        files: Some(1),
+        row_group_rows: 1_000,
+        ..Layout::default()
+    };
+    let batch = with_hints(&batch, &hints);
+    let files = write(Parquet::zstd(1), layout, 1, BatchSource::new(batch), 2_000);
+    let file = metadata(files.values().next().unwrap());
+    let has_bounds = |group: usize, column: usize| {
+        let statistics = file.row_group(group).column(column).statistics();
+        statistics.is_some_and(|at| at.min_bytes_opt().is_some() || at.max_bytes_opt().is_some())
+    };
+    let has_index = |group: usize, column: usize| {
+        let index = &file.column_index().unwrap()[group][column];
+        !matches!(index, ColumnIndexMetaData::NONE)
+    };
+    for column in 0..5 {
+        assert!(!has_bounds(0, column), "{column}");
+        assert!(!has_index(0, column), "{column}");
+    }
+    for column in 0..4 {
+        assert!(has_bounds(1, column), "{column}");
+        assert!(has_index(1, column), "{column}");
+    }
 }

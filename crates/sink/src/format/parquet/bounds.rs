@@ -149,6 +149,18 @@ fn next_text(text: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
+/// The bounds of all values, of which some have the bounds `sofar` and the others `more`.
+pub(super) fn joined<B: PartialOrd>(sofar: Option<(B, B)>, more: (B, B)) -> (B, B) {
+    let Some((least, greatest)) = sofar else {
+        return more;
+    };
+    let (low, high) = more;
+    (
+        if low < least { low } else { least },
+        if high > greatest { high } else { greatest },
+    )
+}
+
 /// Least and greatest of integers, eight side by side.
 pub(super) fn integer_bounds<T: Copy + Ord>(values: &[T]) -> Option<(T, T)> {
     let first = *values.first()?;
@@ -166,17 +178,29 @@ pub(super) fn integer_bounds<T: Copy + Ord>(values: &[T]) -> Option<(T, T)> {
     Some((least, greatest))
 }
 
-/// Least and greatest of floating-point numbers without those that are none; a zero gets the sign
-/// that takes in both zeros, as Parquet asks.
-pub(super) fn float_bounds<T>(values: &[T], infinite: T, zero: T) -> Option<(T, T)>
+/// Least and greatest of floating-point numbers; a zero gets the sign that takes in both zeros, as
+/// Parquet asks. `None` where a NaN is among them: bounds pass it over, and readers that hold it
+/// for the greatest of all would skip it, others take all rows for being within the bounds.
+pub(super) fn float_bounds<T>(
+    values: &[T],
+    is_nan: impl Fn(T) -> bool,
+    infinite: T,
+    zero: T,
+) -> Option<(T, T)>
 where
     T: Copy + PartialOrd + std::ops::Neg<Output = T>,
 {
+    // Without an early end, for vectors.
+    let has_nan = values
+        .iter()
+        .fold(false, |found, value| found | is_nan(*value));
+    if has_nan || values.is_empty() {
+        return None;
+    }
     let (eights, rest) = values.as_chunks::<8>();
     let (mut least, mut greatest) = ([infinite; 8], [-infinite; 8]);
     for eight in eights {
         for at in 0..8 {
-            // Comparisons with a NaN are false: it is passed over.
             least[at] = if eight[at] < least[at] {
                 eight[at]
             } else {
@@ -199,10 +223,6 @@ where
         .into_iter()
         .chain(rest.iter().copied())
         .fold(-infinite, upper);
-    if least > greatest {
-        // Nothing but NaN, or nothing at all. (Nothing but infinities has both bounds.)
-        return None;
-    }
     let least = if least == zero { -zero } else { least };
     let greatest = if greatest == zero { zero } else { greatest };
     Some((least, greatest))
@@ -213,9 +233,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn floats_without_an_order_are_passed_over() {
-        let bounds = |values: &[f64]| float_bounds(values, f64::INFINITY, 0.0);
-        assert_eq!(bounds(&[f64::NAN, 2.0, -1.0, f64::NAN]), Some((-1.0, 2.0)));
+    fn floats_without_an_order_have_no_bounds() {
+        let bounds = |values: &[f64]| float_bounds(values, f64::is_nan, f64::INFINITY, 0.0);
+        assert_eq!(bounds(&[3.0, 2.0, -1.0]), Some((-1.0, 3.0)));
+        assert_eq!(bounds(&[2.0, f64::NAN, -1.0]), None);
         assert_eq!(bounds(&[f64::NAN; 20]), None);
         assert_eq!(bounds(&[]), None);
         let infinite = f64::INFINITY;

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowPrimitiveType, Float16Type, Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{LogicalType, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
@@ -20,6 +23,8 @@ use crate::error::{Error, Result};
 pub(super) struct LibraryColumn {
     schema: SchemaRef,
     writer: ArrowWriter<Vec<u8>>,
+    /// Whether bounds of floating-point leaves would pass over a NaN, as this writer's do.
+    has_nan: bool,
 }
 
 impl LibraryColumn {
@@ -32,7 +37,12 @@ impl LibraryColumn {
         buffer.clear();
         let writer = ArrowWriter::try_new_with_options(buffer, schema.clone(), options)
             .map_err(Error::encode(NAME))?;
-        Ok(Self { schema, writer })
+        Ok(Self {
+            schema,
+            writer,
+            // Floats within lists and structs are not looked at.
+            has_nan: layout.field.data_type().is_nested(),
+        })
     }
 }
 
@@ -40,6 +50,7 @@ impl ColumnEncoder for LibraryColumn {
     fn write(&mut self, array: &ArrayRef, _codec: &mut PageCodec) -> Result<()> {
         let batch = RecordBatch::try_new(self.schema.clone(), vec![array.clone()])
             .map_err(Error::encode(NAME))?;
+        self.has_nan = self.has_nan || has_nan(array);
         self.writer.write(&batch).map_err(Error::encode(NAME))
     }
 
@@ -51,10 +62,19 @@ impl ColumnEncoder for LibraryColumn {
         })?;
         let mut leaves = Vec::with_capacity(group.columns().len());
         for (at, metadata) in group.columns().iter().enumerate() {
-            let column_index = file.column_index().map(|groups| groups[0][at].clone());
+            let mut metadata = bare(metadata)?;
+            let mut column_index = file.column_index().map(|groups| groups[0][at].clone());
             let offset_index = file.offset_index().map(|groups| groups[0][at].clone());
+            if self.has_nan && is_float(&metadata) {
+                metadata = metadata
+                    .into_builder()
+                    .clear_statistics()
+                    .build()
+                    .map_err(Error::encode(NAME))?;
+                column_index = None;
+            }
             leaves.push(Leaf {
-                metadata: bare(metadata)?,
+                metadata,
                 column_index,
                 offset_index,
             });
@@ -65,6 +85,32 @@ impl ColumnEncoder for LibraryColumn {
             leaves,
         })
     }
+}
+
+/// Whether an array of floating-point numbers has a NaN.
+fn has_nan(array: &dyn Array) -> bool {
+    fn any<T: ArrowPrimitiveType>(array: &dyn Array, is_nan: impl Fn(T::Native) -> bool) -> bool {
+        array
+            .as_primitive::<T>()
+            .iter()
+            .any(|value| value.is_some_and(&is_nan))
+    }
+    match array.data_type() {
+        DataType::Float16 => {
+            any::<Float16Type>(array, <Float16Type as ArrowPrimitiveType>::Native::is_nan)
+        }
+        DataType::Float32 => any::<Float32Type>(array, f32::is_nan),
+        DataType::Float64 => any::<Float64Type>(array, f64::is_nan),
+        // As seldom as not to be worth a look at which values are used.
+        DataType::Dictionary(_, values) => values.is_floating(),
+        _ => false,
+    }
+}
+
+fn is_float(metadata: &ColumnChunkMetaData) -> bool {
+    let descr = metadata.column_descr();
+    matches!(descr.physical_type(), Physical::FLOAT | Physical::DOUBLE)
+        || descr.logical_type_ref() == Some(&LogicalType::Float16)
 }
 
 /// The metadata without the places of indexes, which are written anew.

@@ -8,7 +8,7 @@ use parquet::file::metadata::{
 };
 use parquet::schema::types::ColumnDescPtr;
 
-use super::bounds::Bound;
+use super::bounds::{Bound, joined};
 use super::codec::PageCodec;
 use super::packing::{put_run, put_varint, put_zigzag};
 use super::{EncodedColumn, Leaf, NAME};
@@ -43,6 +43,8 @@ pub(super) struct Pages<B> {
     /// Offset and size of each finished page, and its rows.
     finished: Vec<(usize, usize, usize)>,
     bounds: Option<(B, B)>,
+    /// Whether some page has values that no bounds take in.
+    has_unbound: bool,
     last_bounds: Option<(B, B)>,
     is_ascending: bool,
     is_descending: bool,
@@ -75,6 +77,7 @@ impl<B: Bound> Pages<B> {
             plain_bytes: 0,
             finished: Vec::new(),
             bounds: None,
+            has_unbound: false,
             last_bounds: None,
             is_ascending: true,
             is_descending: true,
@@ -207,8 +210,9 @@ impl<B: Bound> Pages<B> {
                 self.column_index
                     .append(true, Vec::new(), Vec::new(), nulls);
             } else {
-                // Values without an order: the index would have to lie about this page.
+                // Values without an order: index and statistics would have to lie about them.
                 self.column_index.to_invalid();
+                self.has_unbound = true;
             }
             return;
         };
@@ -218,21 +222,8 @@ impl<B: Bound> Pages<B> {
             self.is_ascending &= *last_least <= least && *last_greatest <= greatest;
             self.is_descending &= *last_least >= least && *last_greatest >= greatest;
         }
-        self.bounds = Some(match self.bounds.take() {
-            Some((all_least, all_greatest)) => (
-                if least < all_least {
-                    least.clone()
-                } else {
-                    all_least
-                },
-                if greatest > all_greatest {
-                    greatest.clone()
-                } else {
-                    all_greatest
-                },
-            ),
-            None => (least.clone(), greatest.clone()),
-        });
+        let here = (least.clone(), greatest.clone());
+        self.bounds = Some(joined(self.bounds.take(), here));
         self.last_bounds = Some((least, greatest));
     }
 
@@ -285,6 +276,7 @@ impl<B: Bound> Pages<B> {
         } else {
             None
         };
+        let bounds = self.bounds.filter(|_| !self.has_unbound);
         let metadata = ColumnChunkMetaData::builder(self.descr)
             .set_compression(self.codec)
             .set_encodings_mask(EncodingMask::new_from_encodings(encodings.iter()))
@@ -294,7 +286,7 @@ impl<B: Bound> Pages<B> {
             .set_num_values(self.rows as i64)
             .set_data_page_offset(head.len() as i64)
             .set_dictionary_page_offset(dictionary.map(|_| 0))
-            .set_statistics(B::statistics(self.bounds, self.nulls))
+            .set_statistics(B::statistics(bounds, self.nulls))
             .build()
             .map_err(Error::encode(NAME))?;
         let leaf = Leaf {

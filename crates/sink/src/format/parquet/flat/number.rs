@@ -9,7 +9,7 @@ use arrow_array::types::{
 use arrow_array::{Array, PrimitiveArray};
 use arrow_schema::{DataType, TimeUnit};
 
-use super::super::bounds::{Bound, float_bounds, integer_bounds};
+use super::super::bounds::{Bound, float_bounds, integer_bounds, joined};
 use super::super::packing::{Delta, put_delta};
 use super::{PageValues, for_valid};
 use crate::hints::Encoding;
@@ -157,12 +157,17 @@ pub(super) trait StoredFloat:
 {
     const INFINITY: Self::Native;
     const ZERO: Self::Native;
+    fn is_nan(value: Self::Native) -> bool;
     fn put(value: Self::Native, out: &mut Vec<u8>);
 }
 
 impl StoredFloat for Float32Type {
     const INFINITY: f32 = f32::INFINITY;
     const ZERO: f32 = 0.0;
+
+    fn is_nan(value: f32) -> bool {
+        value.is_nan()
+    }
 
     fn put(value: f32, out: &mut Vec<u8>) {
         out.extend_from_slice(&value.to_le_bytes());
@@ -173,6 +178,10 @@ impl StoredFloat for Float64Type {
     const INFINITY: f64 = f64::INFINITY;
     const ZERO: f64 = 0.0;
 
+    fn is_nan(value: f64) -> bool {
+        value.is_nan()
+    }
+
     fn put(value: f64, out: &mut Vec<u8>) {
         out.extend_from_slice(&value.to_le_bytes());
     }
@@ -181,11 +190,15 @@ impl StoredFloat for Float64Type {
 /// Floating-point numbers, which go into the page as they stand in memory.
 pub(super) struct FloatValues<A: StoredFloat> {
     bounds: Option<(A::Native, A::Native)>,
+    has_nan: bool,
 }
 
 impl<A: StoredFloat> Default for FloatValues<A> {
     fn default() -> Self {
-        Self { bounds: None }
+        Self {
+            bounds: None,
+            has_nan: false,
+        }
     }
 }
 
@@ -214,20 +227,19 @@ impl<A: StoredFloat> PageValues for FloatValues<A> {
         for_valid(array, |start, end| {
             Self::append(array, start, end, out);
             let values = &array.values()[start..end];
-            let here = float_bounds(values, A::INFINITY, A::ZERO);
-            let ends = |(least, greatest)| [least, greatest];
-            let all: Vec<_> = self
-                .bounds
-                .take()
-                .into_iter()
-                .chain(here)
-                .flat_map(ends)
-                .collect();
-            self.bounds = float_bounds(&all, A::INFINITY, A::ZERO);
+            match float_bounds(values, A::is_nan, A::INFINITY, A::ZERO) {
+                Some(bounds) => self.bounds = Some(joined(self.bounds.take(), bounds)),
+                None => self.has_nan |= !values.is_empty(),
+            }
         });
     }
 
     fn end(&mut self, _out: &mut Vec<u8>) -> Option<(A::Native, A::Native)> {
-        self.bounds.take()
+        let bounds = self.bounds.take();
+        if std::mem::take(&mut self.has_nan) {
+            None
+        } else {
+            bounds
+        }
     }
 }
