@@ -150,6 +150,10 @@ fn strip_field(field: &FieldRef) -> FieldRef {
         DataType::Struct(children) => DataType::Struct(children.iter().map(strip_field).collect()),
         DataType::List(child) => DataType::List(strip_field(child)),
         DataType::LargeList(child) => DataType::LargeList(strip_field(child)),
+        DataType::ListView(child) => DataType::ListView(strip_field(child)),
+        DataType::LargeListView(child) => DataType::LargeListView(strip_field(child)),
+        DataType::FixedSizeList(child, size) => DataType::FixedSizeList(strip_field(child), *size),
+        DataType::Map(child, is_sorted) => DataType::Map(strip_field(child), *is_sorted),
         other => other.clone(),
     };
     let plain = field

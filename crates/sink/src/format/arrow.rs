@@ -80,8 +80,11 @@ impl Encoder for BatchCollector {
         let (mut count, mut bytes) = (0, 0);
         for batch in rows {
             let batch = batch.map_err(EncodeError::Rows)?;
-            // Not `with_schema`, which refuses to take metadata off.
-            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            // Not `with_schema`, which refuses to take metadata off; that of nested fields stays
+            // in the arrays, and does not go into the file.
+            let options = RecordBatchOptions::new()
+                .with_row_count(Some(batch.num_rows()))
+                .with_match_field_names(false);
             let columns = batch.columns().to_vec();
             let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
                 .map_err(EncodeError::Rows)?;

@@ -3,7 +3,12 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    ArrayRef, DictionaryArray, FixedSizeListArray, Float64Array, Int32Array, Int64Array,
+    ListViewArray, RecordBatch, StringArray, StructArray,
+};
+use arrow_schema::{DataType, Field, Fields, Schema};
 use arrow_select::concat::concat_batches;
 use lakeseed_sink::{Compression, Csv, FileFormat, FormatKind, Json, Layout, Parquet};
 use serde_json::Value;
@@ -384,8 +389,7 @@ fn columns_of_many_pages_read_back_the_same() {
 
 #[test]
 fn dictionaries_may_change_from_batch_to_batch() {
-    use arrow_array::types::Int32Type;
-    use arrow_array::{DictionaryArray, Int32Array, RecordBatchIterator};
+    use arrow_array::RecordBatchIterator;
     use lakeseed_sink::{BoxedReader, FnSource};
 
     let piece = |values: Vec<&str>, keys: Vec<i32>| {
@@ -430,4 +434,73 @@ fn dictionaries_may_change_from_batch_to_batch() {
             assert_eq!(text.lines().skip(1).collect::<Vec<_>>(), expected);
         }
     }
+}
+
+#[test]
+fn columns_of_list_views_do_not_move_those_behind_them() {
+    let fields = Fields::from(vec![
+        Field::new("a", DataType::Int64, true),
+        Field::new("b", DataType::Utf8, true),
+    ]);
+    let pairs = StructArray::new(
+        fields.clone(),
+        vec![
+            Arc::new(Int64Array::from_iter_values(0..3)),
+            Arc::new(StringArray::from(vec!["x", "y", "z"])),
+        ],
+        None,
+    );
+    let item = Arc::new(Field::new_list_field(DataType::Struct(fields), true));
+    let views = ListViewArray::new(
+        item,
+        vec![0, 1, 1].into(),
+        vec![1, 2, 0].into(),
+        Arc::new(pairs),
+        None,
+    );
+    let batch = RecordBatch::try_from_iter([
+        ("views", Arc::new(views) as ArrayRef),
+        ("id", Arc::new(Int64Array::from(vec![7, 8, 9]))),
+        ("name", Arc::new(StringArray::from(vec!["p", "q", "r"]))),
+    ])
+    .unwrap();
+    assert_eq!(read_parquet(&write_one(Parquet::zstd(1), &batch)), batch);
+}
+
+#[test]
+fn hints_within_nested_columns_are_taken_off_too() {
+    let hint = |field: Field| {
+        let hints = [("lakeseed:doc".to_owned(), "a note".to_owned())];
+        Arc::new(field.with_metadata(hints.into()))
+    };
+    let pair = FixedSizeListArray::new(
+        hint(Field::new("item", DataType::Int64, false)),
+        2,
+        Arc::new(Int64Array::from_iter_values(0..6)),
+        None,
+    );
+    let notes = StructArray::new(
+        vec![hint(Field::new("note", DataType::Utf8, false))].into(),
+        vec![Arc::new(StringArray::from(vec!["x", "y", "z"]))],
+        None,
+    );
+    let batch = RecordBatch::try_from_iter([
+        ("pair", Arc::new(pair) as ArrayRef),
+        ("notes", Arc::new(notes)),
+    ])
+    .unwrap();
+    let read = read_parquet(&write_one(Parquet::zstd(1), &batch));
+    assert_eq!(read.num_rows(), 3);
+    assert!(
+        !read.schema().to_string().contains("lakeseed"),
+        "{}",
+        read.schema()
+    );
+    let bytes = write_one(FormatKind::Arrow.into(), &batch);
+    let reader = arrow_ipc::reader::FileReader::try_new(Cursor::new(bytes), None).unwrap();
+    assert!(
+        !reader.schema().to_string().contains("lakeseed"),
+        "{}",
+        reader.schema()
+    );
 }

@@ -7,7 +7,7 @@ use parquet::arrow::{ArrowSchemaConverter, encode_arrow_schema};
 use parquet::basic::{Compression as Codec, Encoding as ParquetEncoding, GzipLevel, ZstdLevel};
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::SchemaDescPtr;
+use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 
 use super::NAME;
 use super::pages::PAGE_ROWS;
@@ -37,6 +37,7 @@ pub(super) struct FileLayout {
 /// How one top-level field is written.
 #[derive(Debug)]
 pub(super) struct ColumnLayout {
+    /// The field as arrays have it, hints included.
     pub(super) field: FieldRef,
     /// The position of the field's first leaf among all.
     pub(super) leaf: usize,
@@ -53,19 +54,19 @@ impl FileLayout {
             .map_err(|source| unsupported(&plain).unwrap_or_else(|| Error::encode(NAME)(source)))?;
         let mut columns = Vec::with_capacity(schema.fields().len());
         let mut sorting = Vec::new();
-        let mut leaf = 0;
-        for (hinted, field) in schema.fields().iter().zip(plain.fields()) {
-            let hints = Hints::of(hinted)?;
+        for (at, field) in schema.fields().iter().enumerate() {
+            let hints = Hints::of(field)?;
+            let leaf = first_leaf(&parquet_schema, at);
             if hints.sorted && !field.data_type().is_nested() {
                 sorting.push(SortingColumn {
-                    column_idx: leaf,
+                    column_idx: leaf as i32,
                     descending: false,
                     nulls_first: false,
                 });
             }
             columns.push(ColumnLayout {
                 field: field.clone(),
-                leaf: leaf as usize,
+                leaf,
                 encoding: encoding(field, hints)?,
                 codec: if hints.uncompressed {
                     Codec::UNCOMPRESSED
@@ -73,7 +74,6 @@ impl FileLayout {
                     table_codec
                 },
             });
-            leaf += leaves(field);
         }
         let key_values = vec![KeyValue {
             key: ARROW_SCHEMA_KEY.to_owned(),
@@ -184,15 +184,11 @@ pub(super) fn is_integer(data_type: &DataType) -> bool {
     }
 }
 
-fn leaves(field: &Field) -> i32 {
-    match field.data_type() {
-        DataType::Struct(children) => children.iter().map(|child| leaves(child)).sum(),
-        DataType::List(child)
-        | DataType::LargeList(child)
-        | DataType::FixedSizeList(child, _)
-        | DataType::Map(child, _) => leaves(child),
-        _ => 1,
-    }
+/// The first of all leaves that belongs to the field at position `field`.
+fn first_leaf(schema: &SchemaDescriptor, field: usize) -> usize {
+    (0..schema.num_columns())
+        .take_while(|leaf| schema.get_column_root_idx(*leaf) < field)
+        .count()
 }
 
 /// The Arrow schema that readers get: an Arrow dictionary is a detail of the way here, so they
