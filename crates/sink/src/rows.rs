@@ -135,7 +135,7 @@ impl<'a> Checked<'a> {
                 .zip(self.schema.fields())
                 .all(|(array, field)| {
                     array.data_type() == field.data_type()
-                        && (field.is_nullable() || array.null_count() == 0)
+                        && (field.is_nullable() || array.logical_null_count() == 0)
                 });
         if !fits {
             let found = batch.schema().to_string();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    ArrayRef, DictionaryArray, FixedSizeListArray, Float64Array, Int32Array, Int64Array,
+    Array, ArrayRef, DictionaryArray, FixedSizeListArray, Float64Array, Int32Array, Int64Array,
     ListViewArray, RecordBatch, StringArray, StructArray,
 };
 use arrow_schema::{DataType, Field, Fields, Schema};
@@ -434,6 +434,29 @@ fn dictionaries_may_change_from_batch_to_batch() {
             assert_eq!(text.lines().skip(1).collect::<Vec<_>>(), expected);
         }
     }
+}
+
+#[test]
+fn a_dictionary_may_hold_a_null() {
+    let values = Arc::new(StringArray::from(vec![Some("SP"), None, Some("unused")]));
+    let keys = Int32Array::from(vec![Some(1), Some(0), None, Some(1)]);
+    let states: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::new(keys, values));
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..4));
+    let fields = vec![
+        Field::new("id", DataType::Int64, false),
+        Field::new("state", states.data_type().clone(), true),
+    ];
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![ids, states]).unwrap();
+    let read = read_parquet(&write_one(Parquet::zstd(1), &batch));
+    let expected = StringArray::from(vec![None, Some("SP"), None, None]);
+    assert_eq!(read.column(1).as_ref(), &expected);
+    let text = write_one(Csv::plain(), &batch);
+    assert_eq!(text, b"id,state\n0,\n1,SP\n2,\n3,\n");
+    let text = write_one(Json::plain(), &batch.slice(0, 2));
+    assert_eq!(
+        text,
+        b"{\"id\":0,\"state\":null}\n{\"id\":1,\"state\":\"SP\"}\n"
+    );
 }
 
 #[test]

@@ -6,20 +6,23 @@
 mod number;
 mod text;
 
-use arrow_array::types::{Float32Type, Float64Type};
-use arrow_array::{Array, ArrayRef};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type, Int32Type};
+use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array};
 use arrow_schema::DataType;
 use parquet::basic::{Encoding as ParquetEncoding, Type as Physical};
 use parquet::schema::types::ColumnDescPtr;
 
 use self::number::{FloatValues, IntegerValues, is_integer};
 use self::text::{DictionaryValues, TextValues};
-use super::EncodedColumn;
 use super::bounds::Bound;
 use super::codec::PageCodec;
 use super::layout::ColumnLayout;
 use super::pages::Pages;
-use crate::error::Result;
+use super::{EncodedColumn, NAME};
+use crate::error::{Error, Result};
 use crate::hints::Encoding;
 
 /// One column of a row group under construction.
@@ -146,6 +149,7 @@ impl<V: PageValues> FlatColumn<V> {
 
 impl<V: PageValues> ColumnEncoder for FlatColumn<V> {
     fn write(&mut self, array: &ArrayRef, codec: &mut PageCodec) -> Result<()> {
+        let array = &with_all_nulls(array)?;
         let mut at = 0;
         while at < array.len() {
             let rows = self.pages.room().min(array.len() - at);
@@ -166,6 +170,21 @@ impl<V: PageValues> ColumnEncoder for FlatColumn<V> {
         }
         self.pages.finish(self.values.dictionary(), codec)
     }
+}
+
+/// The array, with keys that point to a null made null themselves.
+fn with_all_nulls(array: &ArrayRef) -> Result<ArrayRef> {
+    let Some(dictionary) = array.as_dictionary_opt::<Int32Type>() else {
+        return Ok(array.clone());
+    };
+    let values = dictionary.values();
+    if values.null_count() == 0 {
+        return Ok(array.clone());
+    }
+    let keys = dictionary.keys().values().clone();
+    let keys = Int32Array::new(keys, dictionary.logical_nulls());
+    let dictionary = DictionaryArray::try_new(keys, values.clone()).map_err(Error::encode(NAME))?;
+    Ok(Arc::new(dictionary))
 }
 
 /// Calls `take` with each run of values that are there.
