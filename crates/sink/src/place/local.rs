@@ -102,11 +102,14 @@ impl LocalPlace {
     }
 
     fn publish_all(&self, manifest: &Manifest) -> Result<()> {
-        let finished = std::mem::take(&mut self.lock().finished);
+        let mut state = self.lock();
+        let finished = std::mem::take(&mut state.finished);
+        // All at once: where one name cannot be given, the later ones have to go as well.
+        state.given.extend(finished.values().cloned());
+        drop(state);
         let mut folders = BTreeSet::new();
         for (path, temporary) in finished {
             let target = path.under(&self.root);
-            self.lock().given.push(temporary.clone());
             fs::rename(&temporary, &target).map_err(Error::io("rename to", &target))?;
             self.lock().given.push(target.clone());
             // Every folder on the way may be new.
@@ -121,22 +124,18 @@ impl LocalPlace {
             self.lock().given.push(mark.clone());
             write_durably(&mark, &[]).map_err(Error::io("create", &mark))?;
         }
+        // A new folder's name stands in the one above, which may be anybody's.
+        folders.extend(self.lock().folders.iter().map(|folder| parent(folder)));
         // Deepest first: a folder's entry is durable once the folder above is.
         for folder in folders.iter().rev() {
             sync_folder(folder)?;
         }
         let own = self.root.join(OWN);
-        put_new(&own.join(MANIFEST), &manifest.to_json()?)?;
-        sync_folder(&own)?;
-        sync_folder(&self.root)?;
-        if let Some(parent) = self
-            .root
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-        {
-            sync_folder(parent)?;
-        }
-        Ok(())
+        let path = own.join(MANIFEST);
+        put_new(&path, &manifest.to_json()?)?;
+        // From here on a failure takes it back, before the parts of which it speaks.
+        self.lock().given.push(path);
+        sync_folder(&own)
     }
 }
 
@@ -253,6 +252,14 @@ impl Drop for LocalPart {
             drop(file);
             let _ = fs::remove_file(&self.temporary);
         }
+    }
+}
+
+/// The folder that holds the name of `path`.
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
     }
 }
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lakeseed_sink::{
-    BatchSource, Csv, Error, FolderState, Layout, LocalPlace, Manifest, Output, Parquet, Place,
-    Plan, Run, TableSpec, inspect, remove_finished,
+    BatchSource, Csv, Error, FolderState, Layout, LocalPlace, Manifest, Output, Parquet, PartPath,
+    Place, Plan, Run, TableSpec, inspect, remove_finished,
 };
 
 use crate::support::{numbers, small_chunks};
@@ -356,4 +356,34 @@ fn a_folder_that_cannot_be_made_is_an_error_with_its_path() {
     };
     assert!(path.starts_with(parent.path()), "{error}");
     assert_eq!(files(parent.path()), ["deep"]);
+}
+
+#[test]
+fn a_name_that_cannot_be_given_leaves_no_part() {
+    let (_parent, root) = folder();
+    let place = LocalPlace::create(&root).unwrap();
+    let parts: Vec<PartPath> = (0..3)
+        .map(|number| PartPath::try_new("pets", &[], number, "plan", "csv").unwrap())
+        .collect();
+    place.begin("plan", &parts).unwrap();
+    for part in &parts {
+        let mut out = place.create(part).unwrap();
+        out.write(b"id\n").unwrap();
+        out.finish().unwrap();
+    }
+    // A folder stands where the second part is to be.
+    put(parts[1].under(&root).join("foreign"), "somebody's");
+    let manifest = Manifest {
+        version: 1,
+        written_by: String::new(),
+        plan_id: "plan".to_owned(),
+        data_id: String::new(),
+        format: "csv".to_owned(),
+        compression: "none".to_owned(),
+        tables: Vec::new(),
+    };
+    let error = place.publish(&manifest).unwrap_err();
+    assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    place.abandon();
+    assert_eq!(files(&root), ["pets/part-00001-plan.csv/foreign"]);
 }
