@@ -140,7 +140,7 @@ impl<B: Bound> Pages<B> {
         }
         let header_bytes = if self.is_direct() {
             let plain = self.bytes.len() - self.start - self.header_room;
-            let header = data_header(plain, plain, self.page_rows, self.encoding);
+            let header = data_header(plain, plain, self.page_rows, self.encoding)?;
             let room = self.start..self.start + self.header_room;
             self.header_room = header.len();
             self.plain_bytes += plain;
@@ -161,7 +161,7 @@ impl<B: Bound> Pages<B> {
                 Codec::UNCOMPRESSED => payload.as_slice(),
                 _ => codec.squeeze(payload)?,
             };
-            let header = data_header(payload.len(), squeezed.len(), self.page_rows, self.encoding);
+            let header = data_header(payload.len(), squeezed.len(), self.page_rows, self.encoding)?;
             self.plain_bytes += payload.len();
             self.bytes.extend_from_slice(&header);
             self.bytes.extend_from_slice(squeezed);
@@ -247,7 +247,7 @@ impl<B: Bound> Pages<B> {
                 Codec::UNCOMPRESSED => values,
                 _ => codec.squeeze(values)?,
             };
-            head = dictionary_header(values.len(), squeezed.len(), count);
+            head = dictionary_header(values.len(), squeezed.len(), count)?;
             self.plain_bytes += head.len() + values.len();
             head.extend_from_slice(squeezed);
             encodings.push(Encoding::PLAIN);
@@ -316,11 +316,23 @@ fn put_integer(number: i64, out: &mut Vec<u8>) {
     put_zigzag(number, out);
 }
 
-fn data_header(plain: usize, squeezed: usize, rows: usize, encoding: Encoding) -> Vec<u8> {
+/// Appends the size of a page before and after its codec.
+fn put_sizes(plain: usize, squeezed: usize, out: &mut Vec<u8>) -> Result<()> {
+    for size in [plain, squeezed] {
+        let size = i32::try_from(size).map_err(|_| Error::Invalid {
+            what: "page",
+            expected: format!("less than 2 GiB in {PAGE_ROWS} rows of a column"),
+            found: format!("{size} bytes"),
+        })?;
+        put_integer(i64::from(size), out);
+    }
+    Ok(())
+}
+
+fn data_header(plain: usize, squeezed: usize, rows: usize, encoding: Encoding) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(40);
     put_integer(DATA_PAGE, &mut out);
-    put_integer(plain as i64, &mut out);
-    put_integer(squeezed as i64, &mut out);
+    put_sizes(plain, squeezed, &mut out)?;
     out.push(STRUCT_AFTER_TWO);
     put_integer(rows as i64, &mut out);
     put_integer(encoding as i64, &mut out);
@@ -328,17 +340,29 @@ fn data_header(plain: usize, squeezed: usize, rows: usize, encoding: Encoding) -
     put_integer(Encoding::RLE as i64, &mut out);
     put_integer(Encoding::RLE as i64, &mut out);
     out.extend_from_slice(&[STOP, STOP]);
-    out
+    Ok(out)
 }
 
-fn dictionary_header(plain: usize, squeezed: usize, values: usize) -> Vec<u8> {
+fn dictionary_header(plain: usize, squeezed: usize, values: usize) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(32);
     put_integer(DICTIONARY_PAGE, &mut out);
-    put_integer(plain as i64, &mut out);
-    put_integer(squeezed as i64, &mut out);
+    put_sizes(plain, squeezed, &mut out)?;
     out.push(STRUCT_AFTER_FOUR);
     put_integer(values as i64, &mut out);
     put_integer(Encoding::PLAIN as i64, &mut out);
     out.extend_from_slice(&[STOP, STOP]);
-    out
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_beyond_what_a_header_can_say_are_refused() {
+        let most = i32::MAX as usize;
+        assert!(data_header(most, 9, 10, Encoding::PLAIN).is_ok());
+        assert!(data_header(most + 1, 9, 10, Encoding::PLAIN).is_err());
+        assert!(dictionary_header(9, most + 1, 10).is_err());
+    }
 }
