@@ -138,7 +138,7 @@ pub(crate) struct Completions {
 #[command(next_help_heading = "Which rows")]
 pub(crate) struct Source {
     /// What to make, as `lakeseed list` names it.
-    #[arg(value_name = "DATASET[.TABLE]", value_parser = Target::parse)]
+    #[arg(value_name = "DATASET[.TABLE]", value_parser = Target::parse, help_heading = "Arguments")]
     pub(crate) target: Target,
     /// All row counts relative to scale 1, which is about 1 GB of CSV.
     #[arg(short, long, value_name = "F", value_parser = scale, allow_negative_numbers = true)]

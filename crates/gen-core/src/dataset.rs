@@ -363,8 +363,11 @@ impl DatasetInfo {
             self.has_window,
             given.or(settings.end.map(|day| ("--end", day))),
         ) {
-            let expected = format!("nothing: {} has no event tables", self.name);
-            return Err(Error::bad_value(flag, expected, day));
+            return Err(Error::NoWindow {
+                dataset: self.name.to_owned(),
+                setting: flag,
+                found: day.to_string(),
+            });
         }
         let start = settings.start.unwrap_or(EPOCH);
         let end = settings

@@ -28,6 +28,16 @@ pub enum Error {
         /// What came.
         found: String,
     },
+    /// A window for a dataset that has no event tables.
+    #[error("{dataset} has no event tables and takes no {setting}, not '{found}'")]
+    NoWindow {
+        /// The dataset.
+        dataset: String,
+        /// The setting, as its user writes it.
+        setting: &'static str,
+        /// What came.
+        found: String,
+    },
     /// A row range that the table does not have.
     #[error("{table} has rows {first}..{end}, not {found_first}..{found_end}")]
     RowsOutOfRange {

@@ -57,6 +57,14 @@ fn of_request(error: &gen_core::Error) -> Failure {
                 &advice,
             )
         }
+        E::NoWindow {
+            dataset,
+            setting,
+            found,
+        } => {
+            let expected = format!("no {setting} for {dataset}, which has no event tables");
+            Failure::usage(expected, format!("'{found}'"), "leave it out")
+        }
         E::RowsOutOfRange {
             table,
             first,

@@ -204,8 +204,8 @@ fn window_that_is_none() {
     refused(
         "generate predictions --start 2023-02-01",
         USAGE,
-        "expected nothing: predictions has no event tables for --start, got '2023-02-01'; change \
-         --start",
+        "expected no --start for predictions, which has no event tables, got '2023-02-01'; leave it \
+         out",
     );
 }
 

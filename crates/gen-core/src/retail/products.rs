@@ -300,7 +300,7 @@ impl Products {
         self.attributes(self.position(row))
     }
 
-    /// What the product costs the distributor: 55 to 75 % of its list price.
+    /// What the product costs the distributor: 55 to 75 % of its list price, rounded down to the cent.
     pub(super) fn unit_cost(&self, row: u64) -> i64 {
         let position = self.position(row);
         self.list_price(position) * self.costs.between(position, 55, 75) / 100

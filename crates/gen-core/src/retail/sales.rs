@@ -82,7 +82,7 @@ const LINE_DISCOUNTS: [Discount; 3] = [
 ];
 
 /// Quantities of a line by segment: units of a package and how many packages, geometric. A
-/// consumer buys single units, a small business by the half dozen, a corporation by the dozen.
+/// consumer buys single units, a small business in threes, a corporation by the dozen.
 const PACKAGES: [(i32, u32); 3] = [(1, 8), (3, 10), (12, 12)];
 
 impl Discount {

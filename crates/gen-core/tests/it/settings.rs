@@ -204,16 +204,17 @@ fn windows_that_are_none_are_refused() {
         (day("2023-01-01"), day("2024-03-01"))
     );
     // Without event tables there is nothing to choose.
-    refused(
-        predictions(Settings::new().start(day("2024-01-01"))),
-        "--start",
-        "2024-01-01",
-    );
-    refused(
-        predictions(Settings::new().end(day("2024-01-01"))),
-        "--end",
-        "2024-01-01",
-    );
+    for (settings, flag) in [
+        (Settings::new().start(day("2024-01-01")), "--start"),
+        (Settings::new().end(day("2024-01-01")), "--end"),
+    ] {
+        match predictions(settings).unwrap_err() {
+            Error::NoWindow { setting, found, .. } => {
+                assert_eq!((setting, found.as_str()), (flag, "2024-01-01"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]
