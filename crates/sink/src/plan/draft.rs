@@ -1,5 +1,6 @@
 //! From a request to fixed ranges.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
@@ -78,6 +79,7 @@ impl<'a> Draft<'a> {
     pub(super) fn finish(self, plan_id: &str, file_format: FileFormat) -> Result<TablePlan<'a>> {
         let spec = self.spec;
         let mut parts = Vec::with_capacity(self.files.len());
+        let mut paths = BTreeSet::new();
         for file in self.files {
             let partition: Vec<(String, Option<String>)> = match file.partition {
                 Some(at) => {
@@ -93,6 +95,13 @@ impl<'a> Draft<'a> {
                 plan_id,
                 file_format.extension(),
             )?;
+            if !paths.insert(path.clone()) {
+                return Err(Error::Invalid {
+                    what: "partitions",
+                    expected: "different values for each".to_owned(),
+                    found: format!("`{path}` twice"),
+                });
+            }
             parts.push(Part {
                 path,
                 rows: file.rows,

@@ -125,6 +125,8 @@ fn partitions_that_do_not_fit_are_refused() {
         vec![part(0..10)],
         vec![part(0..10), part(11..20)],
         vec![part(0..21)],
+        // The same folder twice.
+        vec![part(0..10), part(10..20)],
         vec![Partition {
             values: vec![],
             rows: 0..20,
