@@ -286,3 +286,18 @@ fn a_column_with_a_nan_has_no_bounds() {
         assert!(has_index(1, column), "{column}");
     }
 }
+
+#[test]
+fn between_row_groups_stand_pages_alone() {
+    let bytes = write_one(Parquet::zstd(1), &flat_batch(9, 1_000, 20));
+    let file = metadata(&bytes);
+    let mut at = 4;
+    for group in file.row_groups() {
+        for column in group.columns() {
+            let (start, size) = column.byte_range();
+            // A column of the parquet crate brings the mark of a file of its own.
+            assert!(start == at || start == at + 4, "{}", column.column_path());
+            at = start + size;
+        }
+    }
+}

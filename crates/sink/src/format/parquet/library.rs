@@ -56,7 +56,7 @@ impl ColumnEncoder for LibraryColumn {
 
     fn finish(mut self: Box<Self>, _codec: &mut PageCodec) -> Result<EncodedColumn> {
         let file = self.writer.finish().map_err(Error::encode(NAME))?;
-        let bytes = std::mem::take(self.writer.inner_mut());
+        let mut bytes = std::mem::take(self.writer.inner_mut());
         let group = file.row_groups().first().ok_or_else(|| {
             Error::encode(NAME)(ParquetError::General("no rows in a row group".to_owned()))
         })?;
@@ -79,6 +79,12 @@ impl ColumnEncoder for LibraryColumn {
                 offset_index,
             });
         }
+        // Page indexes and a footer of the file of its own stand behind the pages.
+        let ends = group.columns().iter().map(|leaf| {
+            let (start, size) = leaf.byte_range();
+            (start + size) as usize
+        });
+        bytes.truncate(ends.max().unwrap_or(0));
         Ok(EncodedColumn {
             head: Vec::new(),
             bytes,
