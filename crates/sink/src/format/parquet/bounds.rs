@@ -190,17 +190,17 @@ pub(super) fn float_bounds<T>(
 where
     T: Copy + PartialOrd + std::ops::Neg<Output = T>,
 {
-    // Without an early end, for vectors.
-    let has_nan = values
-        .iter()
-        .fold(false, |found, value| found | is_nan(*value));
-    if has_nan || values.is_empty() {
-        return None;
-    }
     let (eights, rest) = values.as_chunks::<8>();
     let (mut least, mut greatest) = ([infinite; 8], [-infinite; 8]);
+    // A NaN that is met stays; a flag for each lane would keep the loop from becoming vectors.
+    let mut unordered = [zero; 8];
     for eight in eights {
         for at in 0..8 {
+            unordered[at] = if is_nan(eight[at]) {
+                eight[at]
+            } else {
+                unordered[at]
+            };
             least[at] = if eight[at] < least[at] {
                 eight[at]
             } else {
@@ -212,6 +212,9 @@ where
                 greatest[at]
             };
         }
+    }
+    if values.is_empty() || unordered.iter().chain(rest).any(|value| is_nan(*value)) {
+        return None;
     }
     let lower = |low: T, at: T| if at < low { at } else { low };
     let upper = |high: T, at: T| if at > high { at } else { high };
