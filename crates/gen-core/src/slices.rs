@@ -43,6 +43,11 @@ impl Slices {
         Self { ends, members }
     }
 
+    /// How many slices there are.
+    pub fn count(&self) -> usize {
+        self.ends.len()
+    }
+
     /// The slice that a position lies in.
     #[inline]
     pub fn of(&self, position: u64) -> usize {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::brazil::{CPFS, STATES, cpf};
 use super::names::{self, CITIES_PER_STATE, CITY_WEIGHTS};
-use super::{SEGMENTS, micros_before_epoch};
+use super::{SEGMENTS, micros_before_epoch, popularity};
 use crate::column::{boolean, category, date, decimal, sequence, text, timestamp};
 use crate::dataset::EPOCH;
 use crate::dist::{LogNormal, Weighted, Zipf};
@@ -44,17 +44,10 @@ impl Customers {
     pub(super) fn new(dataset: Stream, count: u64, skew: f64) -> Self {
         let stream = dataset.named(NAME);
         let segments = Slices::new(count, &SEGMENT_SHARES);
-        let popularity = |segment| {
-            let members = segments.members(segment);
-            let count = members.end - members.start;
-            // More skew moves the exponent only: a shift solved anew would cap the hot keys again.
-            let shift = Zipf::shift_for(count, EXPONENT, FIRST_SHARE);
-            Zipf::new(count, EXPONENT * skew, shift)
-        };
         Self {
             count,
             order: Permutation::new(stream.named("order"), count),
-            popularity: (0..SEGMENTS.len()).map(popularity).collect(),
+            popularity: popularity(&segments, EXPONENT, FIRST_SHARE, skew),
             segments,
             states: Weighted::new(&STATES.map(|state| state.weight)),
             state_stream: stream.named("state"),

@@ -22,8 +22,10 @@ use crate::dataset::{
     Dataset, DatasetInfo, EPOCH, Parameter, ParameterKind, Resolved, Root, Settings,
 };
 use crate::date::DAY_MICROS;
+use crate::dist::Zipf;
 use crate::error::Result;
 use crate::seed::{Stream, below};
+use crate::slices::Slices;
 use crate::table::Table;
 
 /// What the dataset is.
@@ -178,6 +180,23 @@ fn build(settings: &Resolved) -> Result<Vec<Table>> {
         Table::new(invoices::Invoices::new(sales.clone(), stream)),
         Table::new(invoice_items::InvoiceItems::new(sales)),
     ])
+}
+
+/// Which members of each slice come how often: Zipf-Mandelbrot, the first with at most `first_share`
+/// of its slice at skew 1.
+///
+/// More skew moves the exponent only: a shift solved anew would cap the hot keys again.
+fn popularity(slices: &Slices, exponent: f64, first_share: f64, skew: f64) -> Vec<Zipf> {
+    let of_slice = |slice| {
+        let members = slices.members(slice);
+        let count = members.end - members.start;
+        Zipf::new(
+            count,
+            exponent * skew,
+            Zipf::shift_for(count, exponent, first_share),
+        )
+    };
+    (0..slices.count()).map(of_slice).collect()
 }
 
 /// A moment in the days before the epoch, in microseconds, to the second.

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::popularity;
 use crate::column::{category, decimal, sequence, text};
 use crate::dist::{Weighted, Zipf};
 use crate::error::Result;
@@ -212,17 +213,10 @@ impl Products {
     pub(super) fn new(dataset: Stream, count: u64, skew: f64) -> Self {
         let stream = dataset.named(NAME);
         let groups = Slices::new(count, &GROUP_SHARES);
-        let popularity = |group| {
-            let members = groups.members(group);
-            let count = members.end - members.start;
-            // More skew moves the exponent only: a shift solved anew would cap the hot keys again.
-            let shift = Zipf::shift_for(count, EXPONENT, FIRST_SHARE);
-            Zipf::new(count, EXPONENT * skew, shift)
-        };
         Self {
             count,
             order: Permutation::new(stream.named("order"), count),
-            popularity: (0..GROUP_SHARES.len()).map(popularity).collect(),
+            popularity: popularity(&groups, EXPONENT, FIRST_SHARE, skew),
             groups,
             season: GROUP_BY_MONTH
                 .map(|[cold, all_year, _]| [cold * 65_536 / 100, (cold + all_year) * 65_536 / 100]),

@@ -36,16 +36,20 @@ fn none_in(bytes: &[u8], is_special: impl Fn(u8) -> bool) -> bool {
     !found(blocks.remainder())
 }
 
-// Without branches, for vectors.
-#[allow(clippy::needless_bitwise_bool)]
+#[allow(
+    clippy::needless_bitwise_bool,
+    reason = "without branches, the loop becomes vector code"
+)]
 fn is_clean_json(bytes: &[u8]) -> bool {
     none_in(bytes, |byte| {
         (byte < 0x20) | (byte == b'"') | (byte == b'\\')
     })
 }
 
-// Without branches, for vectors.
-#[allow(clippy::needless_bitwise_bool)]
+#[allow(
+    clippy::needless_bitwise_bool,
+    reason = "without branches, the loop becomes vector code"
+)]
 fn is_clean_csv(bytes: &[u8]) -> bool {
     none_in(bytes, |byte| {
         (byte == b',') | (byte == b'"') | (byte == b'\n') | (byte == b'\r')
