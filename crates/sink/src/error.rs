@@ -70,6 +70,18 @@ pub enum Error {
         /// The system's own error.
         source: io::Error,
     },
+    /// An object store refused, or could not be reached.
+    #[error("cannot {action} {address}: {trouble}")]
+    Remote {
+        /// What was tried: "read", "write", "complete" ...
+        action: &'static str,
+        /// Where, without credentials.
+        address: String,
+        /// What a caller can do about it.
+        trouble: Trouble,
+        /// The client's own error, without credentials.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The source of a table's rows failed.
     #[error("cannot make the rows of table `{table}`")]
     Source {
@@ -99,6 +111,46 @@ pub enum Error {
     /// The stop flag was raised. Nothing has been published.
     #[error("stopped before the end")]
     Stopped,
+}
+
+/// Why an object store did not do what it was asked, by what a caller can do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// The credentials are missing, wrong, or not allowed to do this.
+    Denied,
+    /// The credentials were good and have expired.
+    Expired,
+    /// The clocks of client and server are too far apart.
+    ClockSkew,
+    /// There is no such bucket or file.
+    Missing,
+    /// The server cannot be reached, or does not answer in time, again and again.
+    Unreachable,
+    /// The server fails, or asks for patience, again and again.
+    Unavailable,
+    /// The request went out, and no answer tells whether it took effect.
+    Unknown,
+    /// The server does not do what the commit needs, such as writing only under a free name.
+    Unsupported,
+    /// Anything else.
+    Other,
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Denied => "access denied",
+            Self::Expired => "the credentials have expired",
+            Self::ClockSkew => "the clocks of client and server are too far apart",
+            Self::Missing => "not found",
+            Self::Unreachable => "the server cannot be reached",
+            Self::Unavailable => "the server is not available",
+            Self::Unknown => "no answer tells whether it was done",
+            Self::Unsupported => "the server does not support it",
+            Self::Other => "the request failed",
+        })
+    }
 }
 
 impl Error {

@@ -43,8 +43,9 @@ mod pump;
 mod report;
 mod rows;
 mod source;
+mod store;
 
-pub use self::error::{Error, Result};
+pub use self::error::{Error, Result, Trouble};
 pub use self::format::{Compression, Csv, FileFormat, FormatKind, Json, Parquet};
 pub use self::manifest::{MANIFEST_VERSION, Manifest, ManifestPart, ManifestTable};
 pub use self::memory::MemoryPlace;
@@ -59,3 +60,4 @@ pub use self::plan::{
 pub use self::pump::{DEFAULT_THREADS, Observer, Run};
 pub use self::report::{Report, TableReport};
 pub use self::source::{BatchSource, BoxedReader, FnSource, Source};
+pub use self::store::{Found, Lock, PutNew, Store};

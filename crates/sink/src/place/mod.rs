@@ -16,6 +16,7 @@ pub(crate) use self::path::check_name;
 pub use self::stream::StreamPlace;
 use crate::error::Result;
 use crate::manifest::Manifest;
+pub use crate::store::PartWriter;
 
 /// Where the files of one output go.
 pub trait Place: Send + Sync {
@@ -43,19 +44,4 @@ pub trait Place: Send + Sync {
     /// Removes all that was not published. Never fails: what cannot be removed stays under a name
     /// that no reader takes for finished.
     fn abandon(&self);
-}
-
-/// A part on its way. Dropped before [`Self::finish`], it removes what it wrote.
-pub trait PartWriter: Send {
-    /// Appends bytes; waits for the device. After an error the part is lost.
-    ///
-    /// # Errors
-    /// When the bytes cannot be written.
-    fn write(&mut self, bytes: &[u8]) -> Result<()>;
-
-    /// Makes the part durable, still without its final name. Returns its size in bytes.
-    ///
-    /// # Errors
-    /// When the part cannot be made durable; it is then removed.
-    fn finish(self: Box<Self>) -> Result<u64>;
 }
