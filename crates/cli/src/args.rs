@@ -13,11 +13,11 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use lakeseed_budget::Bytes;
 use lakeseed_gen_core::Date;
-use lakeseed_sink::Compression;
+use lakeseed_sink::{Compression, Shard};
 
 pub(crate) use parameters::{Given, Parameters};
 pub(crate) use values::{Expected, Rows, Target, count};
-use values::{compression, date, positive_count, scale, size};
+use values::{compression, date, positive_count, scale, shard, size};
 
 /// Large, believable, perfectly repeatable data: from one command to files.
 #[derive(Debug, Parser)]
@@ -43,6 +43,12 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Shows the columns of a dataset, or of one table, in the form that is asked for.
     Schema(Schema),
+    /// Reads an output back, makes its rows again and compares: exit code 1 if anything differs.
+    Verify(Verify),
+    /// Shows how far a run is, from a second terminal, or what a finished output holds.
+    Status(Status),
+    /// Makes one output of what the shards of a run have written.
+    Combine(Combine),
     /// Shows one row at once, with the parents that it points to and where its values come from.
     Peek(Peek),
     /// Prints the completion script of a shell.
@@ -64,9 +70,17 @@ pub(crate) struct Generate {
     pub(crate) source: Source,
     #[command(flatten)]
     pub(crate) layout: Layout,
-    /// Starts over: what lakeseed wrote there before is deleted first.
+    /// Adds a window to a finished output of the same data.
+    #[arg(long, conflicts_with = "overwrite")]
+    pub(crate) append: bool,
+    /// Starts over: what lakeseed wrote there goes, once the new output is whole.
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Makes one share of the files, as 3/16, beside other processes; then `lakeseed combine`.
+    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with = "overwrite")]
+    pub(crate) shard: Option<Shard>,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
     /// How progress is shown on stderr.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
@@ -75,6 +89,75 @@ pub(crate) struct Generate {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) voice: Voice,
+}
+
+/// How a bucket is reached. Credentials come from the environment or a profile, never from flags.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "For s3:// places")]
+pub(crate) struct Remote {
+    /// Another server than AWS's: `MinIO`, Ceph, any that speaks S3.
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// The region of the bucket.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) region: Option<String>,
+    /// A profile of ~/.aws/config and ~/.aws/credentials.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Certificates to trust besides the system's, in PEM form.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// How the server encrypts what it stores: AES256, aws:kms or aws:kms:dsse.
+    #[arg(long, value_name = "HOW")]
+    pub(crate) sse: Option<String>,
+    /// The key of aws:kms.
+    #[arg(long, value_name = "ID", requires = "sse")]
+    pub(crate) sse_kms_key_id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The output: a folder, or a bucket's prefix as `s3://lake/demo`.
+    #[arg(value_name = "URI")]
+    pub(crate) place: PathBuf,
+    /// Only presence, sizes and footers: no bytes are digested, no rows made again.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Worker threads; as many as there are cores by default.
+    #[arg(short = 'j', long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
+    pub(crate) threads: Option<u64>,
+    /// Memory of the whole process; four fifths of the cgroup's or host's by default.
+    #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
+    pub(crate) memory: Option<Bytes>,
+    /// The result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The output: a folder, or a bucket's prefix as `s3://lake/demo`.
+    #[arg(value_name = "URI")]
+    pub(crate) place: PathBuf,
+    /// The result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Combine {
+    /// The output: a folder, or a bucket's prefix as `s3://lake/demo`.
+    #[arg(value_name = "URI")]
+    pub(crate) place: PathBuf,
+    /// The result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
 }
 
 /// How much is told on the way.
@@ -94,6 +177,8 @@ pub(crate) struct Plan {
     pub(crate) source: Source,
     #[command(flatten)]
     pub(crate) layout: Layout,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
     /// The result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -169,8 +254,8 @@ pub(crate) struct Source {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How they are written")]
 pub(crate) struct Layout {
-    /// Folder to write into; ./DATASET by default; - is stdout.
-    #[arg(short, long, value_name = "FOLDER")]
+    /// Folder, or `s3://lake/demo`, to write into; ./DATASET by default; - is stdout.
+    #[arg(short, long, value_name = "PLACE")]
     pub(crate) out: Option<PathBuf>,
     /// File format.
     #[arg(short, long, value_enum, default_value_t = Format::Parquet)]

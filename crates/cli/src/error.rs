@@ -37,12 +37,12 @@ enum Kind {
 }
 
 /// When writing failed: the same error is a refusal before the first row was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Moment {
     BeforeTheStart,
     OnTheWay {
         /// What is left of the output, in words.
-        left: &'static str,
+        left: String,
     },
 }
 

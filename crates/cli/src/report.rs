@@ -3,6 +3,7 @@
 //! A reader that closes stdout ends the program quietly: [`print()`] says so by an error that every
 //! command passes on. What goes to stderr never fails a command.
 
+mod ended;
 mod grid;
 mod progress;
 mod read;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde::Serialize;
 
+pub(crate) use ended::ended;
 pub(crate) use grid::{Align, Grid};
 pub(crate) use progress::{Progress, Style};
 pub(crate) use run::Outcome;

@@ -32,6 +32,14 @@ impl Stop {
         &self.raised
     }
 
+    /// The name of the signal that came.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.signal() {
+            Some(15) => "SIGTERM",
+            _ => "SIGINT",
+        }
+    }
+
     /// The number of the signal that came, if one came.
     pub(crate) fn signal(&self) -> Option<u8> {
         match self.signal.load(Ordering::Relaxed) {

@@ -247,7 +247,7 @@ impl Resolved {
 pub struct Dataset {
     info: &'static DatasetInfo,
     id: String,
-    window: (Date, Date),
+    resolved: Resolved,
     tables: Vec<Table>,
 }
 
@@ -274,7 +274,22 @@ impl Dataset {
 
     /// The first and last day of event tables.
     pub fn window(&self) -> (Date, Date) {
-        self.window
+        (self.resolved.start, self.resolved.end)
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.resolved.seed
+    }
+
+    /// The counts of its root tables, from the scale or as they were given.
+    pub fn root_rows(&self) -> &BTreeMap<&'static str, u64> {
+        &self.resolved.rows
+    }
+
+    /// Its own parameters, every one of them, in the form in which they enter the data id.
+    pub fn parameters(&self) -> &BTreeMap<&'static str, String> {
+        &self.resolved.parameters
     }
 
     /// Its tables, parents before children.
@@ -340,7 +355,7 @@ impl DatasetInfo {
         Ok(Dataset {
             info: self,
             id,
-            window: (resolved.start, resolved.end),
+            resolved,
             tables,
         })
     }

@@ -22,6 +22,56 @@ pub enum Error {
         /// What stands there.
         found: String,
     },
+    /// Something else of ours is finished or under way there.
+    #[error("{address} holds {found}: expected {expected}")]
+    OtherPlan {
+        /// Where, without credentials.
+        address: String,
+        /// What would have been taken.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// Another process, alive, is at the same work.
+    #[error("{address} is being written by {by}")]
+    InUse {
+        /// Where, without credentials.
+        address: String,
+        /// Who, as far as it is known.
+        by: String,
+    },
+    /// An output was begun and has no manifest: readers have to wait.
+    #[error("{address} is unfinished: it has no manifest")]
+    Unfinished {
+        /// Where, without credentials.
+        address: String,
+    },
+    /// There is no output of ours.
+    #[error("{address} holds no output of lakeseed")]
+    NoOutput {
+        /// Where, without credentials.
+        address: String,
+    },
+    /// Shards of a plan have not come to their end.
+    #[error("{address} lacks {} of {of} shards", missing.len())]
+    ShardsMissing {
+        /// Where, without credentials.
+        address: String,
+        /// The shards, counted from 1.
+        missing: Vec<u32>,
+        /// How many there are in all.
+        of: u32,
+    },
+    /// The run ended early. What is finished is recorded: the same run again goes on from there.
+    #[error("{} of {} parts are pending", pending.len(), pending.len() + proven)]
+    Incomplete {
+        /// How many parts are finished, durable and recorded.
+        proven: usize,
+        /// The paths of the others.
+        pending: Vec<String>,
+        /// Why it ended.
+        source: Box<Error>,
+    },
     /// A format cannot hold a column.
     #[error("{format} cannot hold column `{column}` of type {found}")]
     Unsupported {
@@ -173,7 +223,15 @@ impl Error {
 
     /// Whether the stop flag ended the work.
     pub fn is_stopped(&self) -> bool {
-        matches!(self, Self::Stopped)
+        matches!(self.cause(), Self::Stopped)
+    }
+
+    /// What ended a run early, or the error itself.
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::Incomplete { source, .. } => source.cause(),
+            other => other,
+        }
     }
 
     /// Whether the request was refused before any work: another one is needed, not another try.
@@ -181,6 +239,8 @@ impl Error {
         matches!(
             self,
             Self::Exists { .. }
+                | Self::OtherPlan { .. }
+                | Self::InUse { .. }
                 | Self::Unsupported { .. }
                 | Self::Invalid { .. }
                 | Self::Name { .. }
@@ -189,7 +249,7 @@ impl Error {
     }
 
     fn io_kind(&self) -> Option<io::ErrorKind> {
-        match self {
+        match self.cause() {
             Self::Io { source, .. } => Some(source.kind()),
             _ => None,
         }

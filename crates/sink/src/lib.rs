@@ -23,36 +23,44 @@
 //! - [`Source`]: rows that can be read from any row on, again and again.
 //! - [`hints`]: what a generator tells the writers about its columns.
 //! - [`Plan`]: files and chunks as row ranges, fixed before the first byte.
-//! - [`Run`]: a plan, a place, workers, an observer, a stop flag.
-//! - [`Place`]: a local folder, a stream, memory; a manifest comes last everywhere.
+//! - [`Run`]: a plan, a store, workers, an observer, a stop flag; again after an interruption, it
+//!   makes what is missing.
+//! - [`Store`]: a local folder, memory; the manifest comes last everywhere.
+//! - [`Stream`]: one file to standard output, a socket, a buffer.
+//! - [`inspect`], [`open_finished`], [`statuses`], [`combine`]: what stands in a store.
 //! - [`format`](mod@format): the encoders.
 //! - [`Output`]: all of it in four calls.
 //!
-//! The same plan gives the same files, byte for byte, with any number of threads. What this crate
-//! does not do: make rows, print, read its files back, keep a journal to resume from.
+//! The same plan gives the same files, byte for byte, with any number of threads, in one run or in
+//! several. What this crate does not do: make rows, print.
 
+mod commit;
 mod error;
+mod fail;
 pub mod format;
 pub mod hints;
 mod manifest;
-mod memory;
 mod output;
-mod place;
+mod path;
 mod plan;
 mod pump;
 mod report;
 mod rows;
 mod source;
 mod store;
+mod stream;
 
+pub use self::commit::{
+    Ending, LastEnd, LastRun, Mode, PartRecord, PlanRecord, Shard, Standing, Status, TableRecord,
+    combine, inspect, open_finished, statuses,
+};
 pub use self::error::{Error, Result, Trouble};
 pub use self::format::{Compression, Csv, FileFormat, FormatKind, Json, Parquet};
-pub use self::manifest::{MANIFEST_VERSION, Manifest, ManifestPart, ManifestTable};
-pub use self::memory::MemoryPlace;
-pub use self::output::{Output, OutputBuilder};
-pub use self::place::{
-    FolderState, LocalPlace, PartPath, PartWriter, Place, StreamPlace, inspect, remove_finished,
+pub use self::manifest::{
+    MANIFEST_VERSION, Manifest, ManifestColumn, ManifestPart, ManifestPlan, ManifestTable,
 };
+pub use self::output::{Output, OutputBuilder};
+pub use self::path::PartPath;
 pub use self::plan::{
     DEFAULT_FILE_BYTES, DEFAULT_ROW_GROUP_BYTES, DEFAULT_ROW_GROUP_ROWS, DEFAULT_TEXT_CHUNK_BYTES,
     Layout, MAX_FILES, Part, Partition, Plan, PlanBuilder, TablePlan, TableSpec,
@@ -60,4 +68,5 @@ pub use self::plan::{
 pub use self::pump::{DEFAULT_THREADS, Observer, Run};
 pub use self::report::{Report, TableReport};
 pub use self::source::{BatchSource, BoxedReader, FnSource, Source};
-pub use self::store::{Found, Lock, PutNew, Store};
+pub use self::store::{Found, LocalStore, Lock, MemoryStore, PartWriter, PutNew, Store};
+pub use self::stream::Stream;

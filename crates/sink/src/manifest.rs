@@ -1,27 +1,32 @@
-//! What a finished output says of itself: `_lakeseed/manifest.json`.
+//! What a finished output says of itself: `_lakeseed/manifest-000001.json`.
 //!
-//! Its bytes follow from the plan and the receipts alone: no clock, no host, no thread count. A
-//! folder of ours without it is unfinished.
+//! Its bytes follow from the plan and the receipts alone: no clock, no host, no thread count. An
+//! output of ours without one is unfinished. The highest number counts; a lower one is an earlier
+//! state, on its way out.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::place::PartPath;
+use crate::plan::id;
 
 /// The version of the manifest's own layout.
-pub const MANIFEST_VERSION: u32 = 1;
+pub const MANIFEST_VERSION: u32 = 2;
 
 /// A finished output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The version of this layout.
     pub version: u32,
     /// The crate and version that wrote the output.
     pub written_by: String,
-    /// The plan.
-    pub plan_id: String,
+    /// Names this state of this output: a digest of its number and its plans.
+    pub run_id: String,
+    /// The manifest's own number: 1 for the first, one more each time the output changes.
+    pub number: u64,
     /// The data id, as the caller gave it.
     pub data_id: String,
+    /// The plans that made the output: the first, then those that were appended.
+    pub plans: Vec<ManifestPlan>,
     /// The format, by name.
     pub format: String,
     /// The compression, with its level.
@@ -30,8 +35,18 @@ pub struct Manifest {
     pub tables: Vec<ManifestTable>,
 }
 
+/// A plan of a finished output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ManifestPlan {
+    /// The plan's id; file names carry it.
+    pub id: String,
+    /// What the rows can be made from again: dataset, version, seed, parameters, scale, window,
+    /// in the words of the caller.
+    pub data: serde_json::Value,
+}
+
 /// A table of a finished output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ManifestTable {
     /// The name.
     pub name: String,
@@ -39,16 +54,30 @@ pub struct ManifestTable {
     pub rows: u64,
     /// Bytes in all parts.
     pub bytes: u64,
+    /// The columns of the files, in order.
+    pub columns: Vec<ManifestColumn>,
     /// The columns that stand in the path instead of in the files.
     pub partition_columns: Vec<String>,
     /// The parts, in row order.
     pub parts: Vec<ManifestPart>,
 }
 
-/// A file of a finished output.
+/// A column of a table's files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestColumn {
+    /// The name.
+    pub name: String,
+    /// The Arrow type, as Arrow writes it: `Int64`, `Decimal128(12, 2)`.
+    #[serde(rename = "type")]
+    pub data_type: String,
+    /// Whether it may hold nulls.
+    pub nullable: bool,
+}
+
+/// A file of a finished output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ManifestPart {
-    /// The path from the output's folder on, with forward slashes.
+    /// The path from the output's root on, with forward slashes.
     pub path: String,
     /// The first row, counted from the table's first.
     pub first_row: u64,
@@ -56,10 +85,12 @@ pub struct ManifestPart {
     pub rows: u64,
     /// How many bytes.
     pub bytes: u64,
+    /// The BLAKE3 digest of the bytes, in hexadecimal.
+    pub blake3: String,
 }
 
 impl Manifest {
-    /// The manifest as it stands on disk.
+    /// The manifest as it is stored.
     ///
     /// # Errors
     /// [`Error::Encode`] when it cannot be written as JSON, which its types exclude.
@@ -77,6 +108,16 @@ impl Manifest {
         serde_json::from_slice(json).map_err(Error::encode("manifest"))
     }
 
+    /// The plan that was written last, or the digest of several that make one output.
+    pub fn plan_id(&self) -> &str {
+        self.plans.last().map_or("", |plan| plan.id.as_str())
+    }
+
+    /// Whether a plan is part of this output.
+    pub fn has_plan(&self, id: &str) -> bool {
+        self.plans.iter().any(|plan| plan.id == id)
+    }
+
     /// All rows.
     pub fn rows(&self) -> u64 {
         self.tables.iter().map(|table| table.rows).sum()
@@ -86,22 +127,28 @@ impl Manifest {
     pub fn bytes(&self) -> u64 {
         self.tables.iter().map(|table| table.bytes).sum()
     }
+
+    /// All parts of all tables.
+    pub fn parts(&self) -> impl Iterator<Item = &ManifestPart> {
+        self.tables.iter().flat_map(|table| &table.parts)
+    }
+
+    /// The name of a state: its number and its plans.
+    pub(crate) fn run_id(number: u64, plans: &[ManifestPlan]) -> String {
+        let mut parts = vec![number.to_string()];
+        parts.extend(plans.iter().map(|plan| plan.id.clone()));
+        id::joined(&parts)
+    }
 }
 
-/// What an output will be, recorded before the first part: `_lakeseed/plan.json`.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct PlanRecord {
-    pub(crate) version: u32,
-    pub(crate) plan_id: String,
-    pub(crate) parts: Vec<String>,
-}
-
-impl PlanRecord {
-    pub(crate) fn new(plan_id: &str, parts: &[PartPath]) -> Self {
-        Self {
-            version: MANIFEST_VERSION,
-            plan_id: plan_id.to_owned(),
-            parts: parts.iter().map(|part| part.as_str().to_owned()).collect(),
-        }
+impl ManifestTable {
+    /// Puts parts in row order and counts them anew.
+    pub(crate) fn count(&mut self) {
+        self.parts.sort_by(|a, b| {
+            let key = |part: &ManifestPart| (part.first_row, part.rows);
+            key(a).cmp(&key(b)).then_with(|| a.path.cmp(&b.path))
+        });
+        self.rows = self.parts.iter().map(|part| part.rows).sum();
+        self.bytes = self.parts.iter().map(|part| part.bytes).sum();
     }
 }

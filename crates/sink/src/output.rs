@@ -7,14 +7,14 @@ use std::time::Instant;
 use arrow_array::RecordBatchReader;
 use arrow_schema::ArrowError;
 
+use crate::commit::{Begun, Mode, Others, Parked, Session, Shard, inspect, seal_all};
 use crate::error::{Error, Result};
 use crate::format::{FileFormat, FormatKind};
-use crate::manifest::{MANIFEST_VERSION, Manifest};
-use crate::place::{LocalPlace, PartPath, Place};
-use crate::plan::{Layout, Plan, TableSpec, id};
-use crate::pump::{DEFAULT_THREADS, Run, Written};
-use crate::report::Report;
+use crate::plan::{Layout, Plan, TableSpec};
+use crate::pump::{DEFAULT_THREADS, Run};
+use crate::report::{Report, TableReport};
 use crate::source::{BoxedReader, FnSource, Source};
+use crate::store::{LocalStore, Store};
 
 /// Settings of an [`Output`].
 #[derive(Debug)]
@@ -24,32 +24,18 @@ pub struct OutputBuilder {
     threads: usize,
     memory: Option<u64>,
     data_id: String,
-    target: Target,
-}
-
-enum Target {
-    Folder(PathBuf),
-    Place(Box<dyn Place>),
-}
-
-impl std::fmt::Debug for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Folder(path) => f.debug_tuple("Folder").field(path).finish(),
-            Self::Place(_) => f.write_str("Place"),
-        }
-    }
+    store: Box<dyn Store>,
 }
 
 impl OutputBuilder {
-    fn new(target: Target) -> Self {
+    fn new(store: Box<dyn Store>) -> Self {
         Self {
             format: FormatKind::Parquet.into(),
             layout: Layout::default(),
             threads: DEFAULT_THREADS,
             memory: None,
             data_id: String::new(),
-            target,
+            store,
         }
     }
 
@@ -83,31 +69,40 @@ impl OutputBuilder {
         self
     }
 
-    /// Makes the folder ready.
+    /// Looks what stands there. What an interrupted output left is gone on with where the same
+    /// tables are written again, and removed at the commit where they are not.
     ///
     /// # Errors
-    /// [`Error::Exists`] when something else is there, [`Error::Io`] when it cannot be looked at.
+    /// [`Error::Exists`] when a stranger's files are there, [`Error::OtherPlan`] when a finished
+    /// output is, and what the store fails with.
     pub fn open(self) -> Result<Output> {
-        let place = match self.target {
-            Target::Folder(path) => Box::new(LocalPlace::create(path)?),
-            Target::Place(place) => place,
-        };
+        let standing = inspect(self.store.as_ref())?;
+        let address = self.store.address();
+        if let Some(found) = standing.foreign {
+            return Err(Error::Exists {
+                path: address.into(),
+                found,
+            });
+        }
+        if let Some(manifest) = standing.finished {
+            return Err(Error::OtherPlan {
+                address,
+                expected: "nothing".to_owned(),
+                found: format!("the finished plan {}", manifest.plan_id()),
+            });
+        }
         Ok(Output {
             format: self.format,
             layout: self.layout,
             threads: self.threads,
             memory: self.memory,
             data_id: self.data_id,
-            place,
-            plan_ids: Vec::new(),
-            paths: Vec::new(),
-            written: Written {
-                tables: Vec::new(),
-                seconds: Vec::new(),
-                workers: 0,
-            },
+            store: self.store,
+            written: Vec::new(),
+            tables: Vec::new(),
+            workers: 0,
             started: Instant::now(),
-            is_committed: false,
+            is_over: false,
         })
     }
 }
@@ -141,23 +136,24 @@ pub struct Output {
     threads: usize,
     memory: Option<u64>,
     data_id: String,
-    place: Box<dyn Place>,
-    plan_ids: Vec<String>,
-    paths: Vec<PartPath>,
-    written: Written,
+    store: Box<dyn Store>,
+    written: Vec<Parked>,
+    tables: Vec<TableReport>,
+    workers: usize,
     started: Instant,
-    is_committed: bool,
+    /// Committed, or lost.
+    is_over: bool,
 }
 
 impl Output {
     /// Starts the settings of an output in a local folder.
     pub fn create(folder: impl Into<PathBuf>) -> OutputBuilder {
-        OutputBuilder::new(Target::Folder(folder.into()))
+        OutputBuilder::new(Box::new(LocalStore::new(folder)))
     }
 
-    /// Starts the settings of an output in any place.
-    pub fn to_place(place: impl Place + 'static) -> OutputBuilder {
-        OutputBuilder::new(Target::Place(Box::new(place)))
+    /// Starts the settings of an output in any store.
+    pub fn to_store(store: impl Store + 'static) -> OutputBuilder {
+        OutputBuilder::new(Box::new(store))
     }
 
     /// Writes a table of `rows` rows. `open` gives a reader of any range of them, each time the
@@ -196,51 +192,62 @@ impl Output {
     /// # Errors
     /// What planning and writing fail with. The output is then lost: nothing of it will appear.
     pub fn write_table(&mut self, table: TableSpec<'_>) -> Result<()> {
+        if self.is_over {
+            return Err(Error::Stopped);
+        }
         let done = self.try_write(table);
         if done.is_err() {
-            self.place.abandon();
-            self.is_committed = true;
+            self.withdraw();
         }
         done
     }
 
     fn try_write(&mut self, table: TableSpec<'_>) -> Result<()> {
-        if self.is_committed {
-            return Err(Error::Stopped);
-        }
         let plan = Plan::builder(self.format)
             .data_id(self.data_id.clone())
             .layout(self.layout)
             .table(table)
             .build()?;
-        let name = plan
-            .tables()
-            .first()
-            .map(|table| table.name().to_lowercase());
-        if self
-            .written
-            .tables
-            .iter()
-            .any(|table| Some(table.name.to_lowercase()) == name)
-        {
-            return Err(Error::Invalid {
-                what: "tables",
-                expected: "different names".to_owned(),
-                found: format!("`{}` twice", name.unwrap_or_default()),
-            });
+        for table in plan.tables() {
+            let name = table.name().to_lowercase();
+            if self
+                .tables
+                .iter()
+                .any(|there| there.name.to_lowercase() == name)
+            {
+                return Err(Error::Invalid {
+                    what: "tables",
+                    expected: "different names".to_owned(),
+                    found: format!("`{name}` twice"),
+                });
+            }
         }
-        self.paths.extend(plan.part_paths());
-        self.place.begin(plan.id(), &self.paths)?;
-        let mut run = Run::new(&plan, self.place.as_ref()).threads(self.threads);
+        let store = self.store.as_ref();
+        let begun = Session::begin(store, &plan, Mode::New, Shard::WHOLE, Others::Leave)?;
+        let Begun::Open(session) = begun else {
+            return Err(Error::Unfinished {
+                address: store.address(),
+            });
+        };
+        let mut run = Run::new(&plan, store).threads(self.threads);
         if let Some(bytes) = self.memory {
             run = run.memory(bytes);
         }
-        let written = run.write()?;
-        self.plan_ids.push(plan.id().to_owned());
-        self.written.tables.extend(written.tables);
-        self.written.seconds.extend(written.seconds);
-        self.written.workers = self.written.workers.max(written.workers);
-        Ok(())
+        let written = run.write(Some(&session));
+        let parked = session.park();
+        match written {
+            Ok(written) => {
+                self.workers = self.workers.max(written.workers);
+                self.tables.extend(written.tables);
+                self.written.push(parked);
+                Ok(())
+            }
+            Err(error) => {
+                // What cannot be removed stays without a manifest, so nobody takes it for whole.
+                let _ = parked.withdraw(store);
+                Err(error)
+            }
+        }
     }
 
     /// Publishes all tables: each file gets its name, the manifest comes last.
@@ -248,28 +255,42 @@ impl Output {
     /// # Errors
     /// When a name cannot be given; nothing is published then.
     pub fn commit(mut self) -> Result<Report> {
-        if self.is_committed {
+        if self.is_over {
             return Err(Error::Stopped);
         }
-        let plan_id = id::joined(&self.plan_ids);
-        let manifest = Manifest {
-            version: MANIFEST_VERSION,
-            written_by: concat!("lakeseed ", env!("CARGO_PKG_VERSION")).to_owned(),
-            plan_id: plan_id.clone(),
-            data_id: self.data_id.clone(),
-            format: self.format.kind().to_string(),
-            compression: self.format.compression().to_string(),
-            tables: self.written.tables.clone(),
+        let written = std::mem::take(&mut self.written);
+        let manifest = match seal_all(self.store.as_ref(), &written) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                self.written = written;
+                return Err(error);
+            }
         };
-        self.place.publish(&manifest)?;
-        self.is_committed = true;
-        let nothing = Written {
-            tables: Vec::new(),
-            seconds: Vec::new(),
-            workers: 0,
-        };
-        let written = std::mem::replace(&mut self.written, nothing);
-        Ok(written.report(&plan_id, self.started.elapsed()))
+        self.is_over = true;
+        let mut report = Report::already_there(&manifest.run_id, &manifest);
+        for table in &mut report.tables {
+            if let Some(own) = self.tables.iter().find(|own| own.name == table.name) {
+                *table = TableReport {
+                    rows: table.rows,
+                    files: table.files,
+                    bytes: table.bytes,
+                    ..own.clone()
+                };
+            }
+        }
+        report.workers = self.workers;
+        report.seconds = self.started.elapsed().as_secs_f64();
+        report.written = true;
+        Ok(report)
+    }
+
+    /// Takes everything back.
+    fn withdraw(&mut self) {
+        self.is_over = true;
+        for parked in std::mem::take(&mut self.written) {
+            // What cannot be removed stays without a manifest, so nobody takes it for whole.
+            let _ = parked.withdraw(self.store.as_ref());
+        }
     }
 }
 
@@ -283,8 +304,8 @@ impl std::fmt::Debug for Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        if !self.is_committed {
-            self.place.abandon();
+        if !self.is_over {
+            self.withdraw();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use lakeseed_budget::Bytes;
 use lakeseed_gen_core::Date;
-use lakeseed_sink::Compression;
+use lakeseed_sink::{Compression, Shard};
 
 /// The most rows that a table can have.
 const MOST_ROWS: u64 = 1 << 62;
@@ -136,6 +136,26 @@ pub(super) fn size(text: &str) -> Result<Bytes, Expected> {
         Err(lakeseed_budget::Error::NotASize { reason, .. }) => Err(refused(reason)),
         Err(_) => Err(refused("change the size")),
     }
+}
+
+/// A share, counted from 1.
+pub(super) fn shard(text: &str) -> Result<Shard, Expected> {
+    let numbers = text.split_once('/').and_then(|(index, of)| {
+        let (index, of) = (index.trim().parse::<u32>(), of.trim().parse::<u32>());
+        Some((index.ok()?, of.ok()?))
+    });
+    let what = "a share as 3/16, from 1/16 to 16/16";
+    let Some((index, of)) = numbers else {
+        return Err(Expected::new(what, "change the share"));
+    };
+    Shard::new(index, of).map_err(|_| {
+        let advice = if index == 0 && of > 0 {
+            format!("where jobs count from 0, write $((JOB_INDEX + 1))/{of}")
+        } else {
+            "change the share".to_owned()
+        };
+        Expected::new(what, advice)
+    })
 }
 
 /// A codec with its level.

@@ -4,9 +4,7 @@ mod preflight;
 
 use anyhow::Result;
 use lakeseed_budget::Bytes;
-use lakeseed_sink::{
-    FolderState, LocalPlace, Place, Plan, Report, Run, StreamPlace, remove_finished,
-};
+use lakeseed_sink::{Error, Mode, Plan, Report, Run, Shard, Stream};
 
 use crate::args::Generate;
 use crate::error::{Failure, Moment};
@@ -21,46 +19,45 @@ pub(super) fn run(args: &Generate) -> Result<()> {
         let advice = "leave --json out, or write to a folder";
         return Err(Failure::usage("either --json or --out -", "both", advice).into());
     }
-    let found = match &job.destination {
-        Destination::Stdout => FolderState::Empty,
-        Destination::Folder(folder) => preflight::look_at(folder)?,
+    let store = job.destination.store(&args.remote)?;
+    let stream = Stream::stdout();
+    let standing = match &store {
+        Some(store) => Some(preflight::look_at(store.as_ref())?),
+        None => None,
     };
     let plan = job.plan()?;
-    if let Destination::Folder(folder) = &job.destination {
-        if let (FolderState::OursFinished { plan_id }, false) = (&found, args.overwrite) {
-            if plan_id != plan.id() {
-                return Err(preflight::refuse_other(folder, plan_id).into());
-            }
-            let manifest = preflight::manifest(folder)?;
-            return show(args, &job, &Outcome::already_there(&job, &plan, &manifest));
-        }
-        preflight::check_disk(folder, &plan, &found)?;
-    }
-    preflight::check_memory(&job, &plan)?;
-    let report = match &job.destination {
-        Destination::Stdout => write(args, &job, &plan, &StreamPlace::stdout(), &stop)?,
-        Destination::Folder(folder) => {
-            if matches!(found, FolderState::OursFinished { .. }) {
-                remove_finished(folder)?;
-            }
-            write(args, &job, &plan, &LocalPlace::create(folder)?, &stop)?
-        }
+    let run = match &store {
+        Some(store) => Run::new(&plan, store.as_ref()),
+        None => Run::to_stream(&plan, &stream),
     };
-    show(args, &job, &Outcome::written(&job, &plan, &report))
+    let mode = match (args.append, args.overwrite) {
+        (true, _) => Mode::Append,
+        (_, true) => Mode::Overwrite,
+        _ => Mode::New,
+    };
+    let run = run.mode(mode).shard(args.shard.unwrap_or(Shard::WHOLE));
+    let is_done = standing
+        .as_ref()
+        .and_then(|standing| standing.finished.as_ref())
+        .is_some_and(|manifest| mode != Mode::Overwrite && manifest.has_plan(plan.id()));
+    if !is_done {
+        preflight::check_memory(&job, &plan, &run)?;
+        if let (Some(standing), Destination::Folder(folder)) = (&standing, &job.destination) {
+            preflight::check_disk(folder, &plan, standing)?;
+        }
+    }
+    let report = write(args, &job, &plan, run, &stop)?;
+    show(args, &job, &Outcome::new(&job, &plan, &report))
 }
 
-fn write(
-    args: &Generate,
-    job: &Job,
-    plan: &Plan<'_>,
-    place: &dyn Place,
-    stop: &Stop,
-) -> Result<Report> {
+fn write(args: &Generate, job: &Job, plan: &Plan<'_>, run: Run<'_>, stop: &Stop) -> Result<Report> {
     let style = Style::choose(args.progress, args.voice, &job.destination);
     let progress = Progress::start(style, plan);
-    let mut run = Run::new(plan, place)
+    let stopped_by = || stop.name().to_owned();
+    let mut run = run
         .threads(job.threads)
         .stop(stop.flag())
+        .stopped_by(&stopped_by)
         .observer(&progress);
     if let Some(granted) = job.memory.for_workers() {
         run = run.memory(granted.get());
@@ -73,7 +70,7 @@ fn write(
             plan.files(),
             Bytes::new(plan.estimated_bytes()),
             run.workers()?,
-            Bytes::new(plan.need_per_worker()),
+            Bytes::new(run.need_per_worker()),
             job.memory
                 .total
                 .map_or_else(|| "no limit".to_owned(), |total| total.to_string()),
@@ -84,30 +81,43 @@ fn write(
     progress.finish();
     done.map_err(|error| {
         if error.is_stopped() {
-            return stopped(stop, job, progress.rows()).into();
+            return stopped(stop, job, &error).into();
         }
-        let moment = match (progress.rows(), &job.destination) {
-            (0, _) => Moment::BeforeTheStart,
-            (_, Destination::Folder(_)) => Moment::OnTheWay {
-                left: "nothing was published",
+        let moment = match (&error, &job.destination) {
+            (Error::Incomplete { .. }, _) => Moment::OnTheWay { left: left(&error) },
+            (_, Destination::Stdout) if progress.rows() > 0 => Moment::OnTheWay {
+                left: "the output is cut off".to_owned(),
             },
-            (_, Destination::Stdout) => Moment::OnTheWay {
-                left: "the output is cut off",
+            _ if progress.rows() > 0 => Moment::OnTheWay {
+                left: "nothing was finished".to_owned(),
             },
+            _ => Moment::BeforeTheStart,
         };
         Failure::of_writing(error, moment).into()
     })
 }
 
-fn stopped(stop: &Stop, job: &Job, rows: u64) -> Failure {
-    let signal = stop.signal().unwrap_or(2);
-    let name = if signal == 15 { "SIGTERM" } else { "SIGINT" };
-    let left = match &job.destination {
-        Destination::Folder(folder) => format!("nothing of it is in {}", folder.display()),
-        Destination::Stdout => "the output is cut off".to_owned(),
+/// What stands after a run that did not come to its end.
+fn left(error: &Error) -> String {
+    match error {
+        Error::Incomplete {
+            proven, pending, ..
+        } => format!(
+            "{proven} of {} files are finished and stay",
+            proven + pending.len()
+        ),
+        _ => "nothing was finished".to_owned(),
+    }
+}
+
+fn stopped(stop: &Stop, job: &Job, error: &Error) -> Failure {
+    let (signal, name) = (stop.signal().unwrap_or(2), stop.name());
+    let (left, next) = match (&job.destination, error) {
+        (Destination::Stdout, _) => ("the output is cut off".to_owned(), "start again"),
+        (_, Error::Incomplete { .. }) => (left(error), "go on"),
+        (place, _) => (format!("nothing of it is in {place}"), "start again"),
     };
-    let line =
-        format!("stopped by {name} after {rows} rows; {left}; repeat the command to start again");
+    let line = format!("stopped by {name}; {left}; repeat the command to {next}");
     Failure::stopped(signal, line)
 }
 

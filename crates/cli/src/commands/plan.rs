@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use lakeseed_budget::Bytes;
-use lakeseed_sink::{FolderState, Run, StreamPlace, TablePlan, inspect};
+use lakeseed_sink::{Run, Store, Stream, TablePlan, inspect};
 use serde::Serialize;
 
 use crate::args;
@@ -19,7 +19,7 @@ const TIMED_ROWS: u64 = 131_072;
 
 pub(super) fn run(args: &args::Plan) -> Result<()> {
     let job = lower::job(&args.source, &args.layout)?;
-    let planned = Planned::new(&job)?;
+    let planned = Planned::new(&job, &args.remote)?;
     if args.json {
         report::json(&planned)
     } else {
@@ -66,15 +66,20 @@ struct TablePlanned {
 }
 
 impl Planned {
-    fn new(job: &Job) -> Result<Self> {
+    fn new(job: &Job, remote: &args::Remote) -> Result<Self> {
         let plan = job.plan()?;
         let mut tables = Vec::with_capacity(plan.tables().len());
         for (table, planned) in job.selection.tables.iter().zip(plan.tables()) {
             let seconds_a_row = time_of_a_row(job, table)?;
             tables.push(TablePlanned::new(planned, seconds_a_row));
         }
-        let nowhere = StreamPlace::new("nowhere", io::sink());
-        let mut run = Run::new(&plan, &nowhere).threads(job.threads);
+        let nowhere = Stream::new("nowhere", io::sink());
+        let store = job.destination.store(remote)?;
+        let run = match &store {
+            Some(store) => Run::new(&plan, store.as_ref()),
+            None => Run::to_stream(&plan, &nowhere),
+        };
+        let mut run = run.threads(job.threads);
         if let Some(granted) = job.memory.for_workers() {
             run = run.memory(granted.get());
         }
@@ -83,16 +88,16 @@ impl Planned {
             .iter()
             .map(|table| table.estimated_seconds_of_one_worker)
             .sum();
-        let (out, out_holds) = out(&job.destination, plan.id())?;
+        let out_holds = holds(store.as_deref(), plan.id())?;
         Ok(Self {
             dataset: job.selection.dataset.info().name,
             data_id: plan.data_id().to_owned(),
             plan_id: plan.id().to_owned(),
-            out,
+            out: job.destination.to_string(),
             out_holds,
             free_bytes: match &job.destination {
                 Destination::Folder(folder) => disk::free(folder).map(Bytes::get),
-                Destination::Stdout => None,
+                Destination::Stdout | Destination::Bucket(_) => None,
             },
             format: job.format.kind().to_string(),
             compression: job.format.compression().to_string(),
@@ -102,7 +107,7 @@ impl Planned {
             estimated_bytes: plan.estimated_bytes(),
             estimated_seconds: work / workers.max(1) as f64,
             workers,
-            bytes_per_worker: plan.need_per_worker(),
+            bytes_per_worker: run.need_per_worker(),
             program_bytes: job.memory.program.get(),
             memory_bytes: job.memory.total.map(Bytes::get),
             memory_by: job.memory.by.clone(),
@@ -197,30 +202,35 @@ impl TablePlanned {
 /// Makes and encodes some rows on one thread, to nowhere.
 fn time_of_a_row(job: &Job, table: &lakeseed_gen_core::Table) -> Result<f64> {
     let sample = job.sample(table, TIMED_ROWS)?;
-    let nowhere = StreamPlace::new("nowhere", io::sink());
+    let nowhere = Stream::new("nowhere", io::sink());
     let started = Instant::now();
-    let report = Run::new(&sample, &nowhere).commit()?;
+    let report = Run::to_stream(&sample, &nowhere).commit()?;
     Ok(started.elapsed().as_secs_f64() / report.rows().max(1) as f64)
 }
 
-fn out(destination: &Destination, plan_id: &str) -> Result<(String, String)> {
-    let folder = match destination {
-        Destination::Stdout => return Ok(("-".to_owned(), "standard output".to_owned())),
-        Destination::Folder(folder) => folder,
+/// What stands in a store, for whoever wants to write there.
+fn holds(store: Option<&dyn Store>, plan_id: &str) -> Result<String> {
+    let Some(store) = store else {
+        return Ok("standard output".to_owned());
     };
-    let holds = match inspect(folder)? {
-        FolderState::Empty => "nothing there yet".to_owned(),
-        FolderState::OursFinished { plan_id: there } if there == plan_id => {
+    let standing = inspect(store)?;
+    let there = standing.unfinished.first();
+    Ok(match (&standing.foreign, there, &standing.finished) {
+        (Some(found), ..) => format!("{found} is there, generate would refuse"),
+        (None, Some(there), _) if there.plan_id == plan_id => {
+            "an unfinished run of this is there, generate would go on with it".to_owned()
+        }
+        (None, Some(there), _) => format!(
+            "the unfinished plan {} is there; generate needs --overwrite",
+            there.plan_id
+        ),
+        (None, None, Some(there)) if there.has_plan(plan_id) => {
             "finished already, generate would write nothing".to_owned()
         }
-        FolderState::OursFinished { plan_id: there } => {
-            format!("another output is there, plan {there}; generate needs --overwrite")
-        }
-        FolderState::OursUnfinished => {
-            "an unfinished run is there, generate would sweep it".to_owned()
-        }
-        FolderState::Foreign { found } => format!("{found} is there, generate would refuse"),
-        _ => "something is there".to_owned(),
-    };
-    Ok((folder.display().to_string(), holds))
+        (None, None, Some(there)) => format!(
+            "another output is there, plan {}; generate needs --overwrite or --append",
+            there.plan_id()
+        ),
+        (None, None, None) => "nothing there yet".to_owned(),
+    })
 }

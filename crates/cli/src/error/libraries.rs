@@ -104,6 +104,52 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
                 "choose another --out, or empty it yourself",
             )
         }
+        E::OtherPlan {
+            address,
+            expected,
+            found,
+        } => {
+            let advice = "repeat the command that wrote it, choose another --out, add rows with \
+                          --append, or start over with --overwrite";
+            Failure::refused(format!("{expected} at {address}"), found, advice)
+        }
+        E::InUse { address, by } => {
+            let advice = "wait for it, or choose another --out";
+            Failure::refused(format!("nobody else at {address}"), by, advice)
+        }
+        E::Unfinished { address } => {
+            let expected = format!("a finished output at {address}");
+            let advice = "repeat the command that began it";
+            Failure::refused(expected, "one without a manifest", advice)
+        }
+        E::NoOutput { address } => {
+            let expected = format!("an output of lakeseed at {address}");
+            Failure::refused(expected, "nothing of ours", "check the place")
+        }
+        E::ShardsMissing {
+            address,
+            missing,
+            of,
+        } => {
+            let names: Vec<String> = missing
+                .iter()
+                .take(SHARDS_NAMED)
+                .map(|index| format!("{index}/{of}"))
+                .collect();
+            let more = match missing.len().saturating_sub(SHARDS_NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let got = format!("none of {}{more}", names.join(", "));
+            let advice = "run these shards again";
+            Failure::refused(format!("all {of} shards at {address}"), got, advice)
+        }
+        E::Remote {
+            action,
+            address,
+            trouble,
+            ..
+        } => of_remote(action, address, *trouble, chain),
         E::Invalid {
             what: what @ "number of files",
             expected,
@@ -128,11 +174,54 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
     }
 }
 
+/// How many missing shards a line names.
+const SHARDS_NAMED: usize = 16;
+
+/// An object store did not do what it was asked.
+fn of_remote(
+    action: &str,
+    address: &str,
+    trouble: sink::Trouble,
+    chain: &anyhow::Error,
+) -> Failure {
+    use sink::Trouble as T;
+    let advice = match trouble {
+        T::Denied => "check the credentials, and what they are allowed to do there",
+        T::Expired => "renew the credentials and repeat the command",
+        T::ClockSkew => "set the clock of this machine",
+        T::Missing => "check the bucket's name and the --region",
+        T::Unreachable => "check --endpoint-url and the network",
+        T::Unsupported => "choose another place",
+        _ => "repeat the command",
+    };
+    let expected = format!("to {action} {address}");
+    Failure::refused(expected, chain.root_cause(), advice)
+}
+
 pub(super) fn of_writing(error: sink::Error, moment: Moment) -> Failure {
     let is_full = error.is_disk_full();
-    let (place, kind) = match &error {
-        sink::Error::Io { path, source, .. } => (path.display().to_string(), source.kind()),
-        _ => return explain(&error.into()),
+    let left = match moment {
+        Moment::BeforeTheStart => None,
+        Moment::OnTheWay { left } => Some(left),
+    };
+    let (place, kind) = match error.cause() {
+        sink::Error::Io { path, source, .. } => (path.display().to_string(), Some(source.kind())),
+        sink::Error::Remote { address, .. } => (address.clone(), None),
+        _ if error.is_broken_pipe() => return Failure::closed_pipe(),
+        cause => {
+            return match left {
+                Some(left) if matches!(error, sink::Error::Incomplete { .. }) => {
+                    let cause = cause.to_string();
+                    let chain = anyhow::Error::new(error);
+                    let cause = with_root(&cause, &chain);
+                    Failure::failed(format!("{cause}; {left}: repeat the command to go on"))
+                }
+                _ => explain(&error.into()),
+            };
+        }
+    };
+    let Some(kind) = kind else {
+        return of_lost_store(error, &place, left);
     };
     let chain = anyhow::Error::new(error);
     let reason = chain.root_cause().to_string().to_lowercase();
@@ -143,24 +232,52 @@ pub(super) fn of_writing(error: sink::Error, moment: Moment) -> Failure {
             | io::ErrorKind::NotADirectory
             | io::ErrorKind::NotFound
     );
-    match (is_full, lost, moment) {
-        (true, _, Moment::BeforeTheStart) => Failure::refused(
+    match (is_full, lost, left) {
+        (true, _, None) => Failure::refused(
             format!("room at {place}"),
             reason,
             "make room, or choose another --out",
         ),
-        (true, _, Moment::OnTheWay { left }) => Failure::incomplete(format!(
+        (true, _, Some(left)) => Failure::incomplete(format!(
             "expected room at {place}, got {reason}; {left}: make room and repeat the command"
         )),
-        (false, true, Moment::BeforeTheStart) => Failure::refused(
+        (false, true, None) => Failure::refused(
             format!("a folder that can be written at {place}"),
             reason,
             "choose another --out",
         ),
-        (false, true, Moment::OnTheWay { left }) => Failure::incomplete(format!(
+        (false, true, Some(left)) => Failure::incomplete(format!(
             "expected {place} to stay writable, got {reason}; {left}: restore it and repeat the \
              command"
         )),
-        (false, false, _) => explain(&chain),
+        (false, false, Some(left)) => Failure::incomplete(format!(
+            "expected to write {place}, got {reason}; {left}: repeat the command to go on"
+        )),
+        (false, false, None) => explain(&chain),
+    }
+}
+
+/// Access to an object store was lost, or never there.
+fn of_lost_store(error: sink::Error, place: &str, left: Option<String>) -> Failure {
+    let chain = anyhow::Error::new(error);
+    match left {
+        None => explain(&chain),
+        Some(left) => {
+            let cause = chain.root_cause();
+            Failure::incomplete(format!(
+                "expected {place} to stay reachable, got {cause}; {left}: repeat the command to \
+                 go on"
+            ))
+        }
+    }
+}
+
+/// An error with the last of its causes.
+fn with_root(error: &str, chain: &anyhow::Error) -> String {
+    let root = chain.root_cause().to_string();
+    if root == error {
+        root
+    } else {
+        format!("{error}: {root}")
     }
 }

@@ -9,6 +9,8 @@ use lakeseed_gen_core::Table;
 use lakeseed_sink::{Compression, FileFormat, FormatKind, Layout, Plan, PlanBuilder, TableSpec};
 
 use super::memory::Memory;
+use super::place::Destination;
+use super::recipe::Recipe;
 use super::selection::{Selection, select};
 use super::tables;
 use crate::args::{self, Format, Source};
@@ -24,14 +26,9 @@ pub(crate) struct Job {
     pub(crate) memory: Memory,
     /// Whether the size of row groups is free to be proposed.
     pub(crate) has_row_groups: bool,
+    /// The scale, as it was asked for.
+    scale: Option<f64>,
     specs: Vec<TableSpec<'static>>,
-}
-
-/// Where the bytes go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Destination {
-    Stdout,
-    Folder(PathBuf),
 }
 
 /// Fixes what the arguments ask for; nothing is made yet.
@@ -49,6 +46,7 @@ pub(crate) fn job(source: &Source, output: &args::Layout) -> Result<Job> {
         // After the tables, which hold memory of their own.
         memory: Memory::of(output.memory),
         has_row_groups: format.kind() == FormatKind::Parquet,
+        scale: source.scale,
         selection,
         destination,
         format,
@@ -65,7 +63,10 @@ impl Job {
 
     /// The same with other sizes.
     pub(crate) fn plan_with(&self, layout: Layout) -> Result<Plan<'static>> {
-        let builder = Plan::builder(self.format).data_id(self.selection.dataset.id());
+        let recipe = Recipe::of(&self.selection.dataset, self.scale);
+        let builder = Plan::builder(self.format)
+            .data_id(self.selection.dataset.id())
+            .data(serde_json::to_value(recipe)?);
         let builder = self
             .specs
             .iter()
@@ -97,14 +98,9 @@ fn destination(selection: &Selection, output: &args::Layout) -> Result<Destinati
             selection.dataset.info().name,
         )));
     };
-    if out.as_os_str() != "-" {
-        let is_address = out.to_string_lossy().contains("://");
-        if is_address {
-            let got = format!("'{}'", out.display());
-            let advice = "write to a folder and copy it";
-            return Err(Failure::usage("a folder or - for --out", got, advice).into());
-        }
-        return Ok(Destination::Folder(out.clone()));
+    let destination = Destination::parse(out)?;
+    if destination != Destination::Stdout {
+        return Ok(destination);
     }
     if selection.tables.len() != 1 {
         let names: Vec<String> = selection
@@ -139,7 +135,7 @@ fn format(output: &args::Layout, destination: &Destination) -> Result<FileFormat
         (Format::Parquet, _) => FormatKind::Parquet,
         (Format::Csv, _) => FormatKind::Csv,
         (Format::Json, _) => FormatKind::Json,
-        (Format::Arrow, Destination::Folder(_)) => FormatKind::Arrow,
+        (Format::Arrow, Destination::Folder(_) | Destination::Bucket(_)) => FormatKind::Arrow,
         (Format::Arrow, Destination::Stdout) => FormatKind::ArrowStream,
     };
     let compression = output.compression.unwrap_or(kind.default_compression());
@@ -189,7 +185,7 @@ fn layout(output: &args::Layout, destination: &Destination) -> Result<Layout> {
     }
     layout.files = match destination {
         Destination::Stdout => Some(1),
-        Destination::Folder(_) => output.files,
+        Destination::Folder(_) | Destination::Bucket(_) => output.files,
     };
     Ok(layout)
 }

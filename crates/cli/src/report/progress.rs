@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use lakeseed_budget::Bytes;
-use lakeseed_sink::{ManifestPart, Observer, Plan};
+use lakeseed_sink::{LastRun, ManifestPart, Observer, Plan};
 
-use super::{tell, units};
+use super::{ended, tell, units};
 use crate::args::{self, Voice};
 use crate::lower::Destination;
 
@@ -54,6 +54,8 @@ pub(crate) struct Progress {
     bars: MultiProgress,
     tables: Vec<Table>,
     planned_rows: u64,
+    /// Rows that an interrupted run had finished.
+    found_rows: AtomicU64,
     rows: AtomicU64,
     bytes: AtomicU64,
     next_line_ms: AtomicU64,
@@ -96,6 +98,7 @@ impl Progress {
             tables: tables.collect(),
             bars,
             planned_rows: plan.rows(),
+            found_rows: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             next_line_ms: AtomicU64::new(LINE_EVERY_MS),
@@ -141,12 +144,13 @@ impl Progress {
         }
         let rows = self.rows();
         let bytes = self.bytes.load(Ordering::Relaxed);
-        let left = self.planned_rows.saturating_sub(rows) as f64 / rows.max(1) as f64;
+        let there = rows + self.found_rows.load(Ordering::Relaxed);
+        let left = self.planned_rows.saturating_sub(there) as f64 / rows.max(1) as f64;
         tell(&format!(
             "{} of {} rows ({} %), {} rows/s, {}B/s, {} left",
-            units::grouped(rows),
+            units::grouped(there),
             units::grouped(self.planned_rows),
-            rows.saturating_mul(100) / self.planned_rows.max(1),
+            there.saturating_mul(100) / self.planned_rows.max(1),
             units::short(units::per_second(rows, elapsed)),
             units::short(units::per_second(bytes, elapsed)),
             units::time(elapsed.mul_f64(left)),
@@ -155,6 +159,25 @@ impl Progress {
 }
 
 impl Observer for Progress {
+    fn goes_on(&self, parts: usize, rows: u64, last: Option<&LastRun>) {
+        self.found_rows.store(rows, Ordering::Relaxed);
+        if self.style.form == Form::Nothing {
+            return;
+        }
+        let file = if parts == 1 { "file" } else { "files" };
+        let rows = units::grouped(rows);
+        let before = last.map_or_else(String::new, |last| {
+            format!(
+                "; the last run, {}: {}",
+                units::since(last.last_seen_ms),
+                ended(&last.end)
+            )
+        });
+        self.tell(&format!(
+            "goes on: {parts} {file}, {rows} rows, are finished{before}"
+        ));
+    }
+
     fn rows(&self, table: usize, rows: u64) {
         self.rows.fetch_add(rows, Ordering::Relaxed);
         match self.style.form {

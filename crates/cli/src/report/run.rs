@@ -4,11 +4,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use lakeseed_budget::{Bytes, peak_resident};
-use lakeseed_sink::{Manifest, Plan, Report, TableReport};
+use lakeseed_sink::{LastRun, Plan, Report};
 use serde::Serialize;
 
 use super::{Align, Grid, units};
-use crate::lower::{Destination, Job};
+use crate::lower::Job;
 
 /// What stands there after `generate`. Every figure is of committed rows.
 #[derive(Debug, Serialize)]
@@ -21,6 +21,10 @@ pub(crate) struct Outcome {
     compression: String,
     /// False where the same command had finished before, and nothing was written.
     written: bool,
+    /// Files that an interrupted run before this one had finished.
+    parts_found: usize,
+    /// How that run ended.
+    last_run: Option<LastRun>,
     tables: Vec<TableOutcome>,
     rows: u64,
     files: usize,
@@ -41,54 +45,36 @@ struct TableOutcome {
     rows: u64,
     files: usize,
     bytes: u64,
+    /// Rows of these that this run has made and committed: what the rate counts.
+    made_rows: u64,
+    #[serde(skip)]
+    made_bytes: u64,
     seconds: f64,
     rows_per_s: f64,
 }
 
 impl Outcome {
-    pub(crate) fn written(job: &Job, plan: &Plan<'_>, report: &Report) -> Self {
-        Self::new(job, plan, report, true)
-    }
-
-    pub(crate) fn already_there(job: &Job, plan: &Plan<'_>, manifest: &Manifest) -> Self {
-        let table = |table: &lakeseed_sink::ManifestTable| TableReport {
-            name: table.name.clone(),
-            rows: table.rows,
-            files: table.parts.len(),
-            bytes: table.bytes,
-            seconds: 0.0,
-        };
-        let tables = manifest.tables.iter().map(table).collect();
-        let plan_id = manifest.plan_id.clone();
-        let report = Report {
-            plan_id,
-            tables,
-            workers: 0,
-            seconds: 0.0,
-        };
-        Self::new(job, plan, &report, false)
-    }
-
-    fn new(job: &Job, plan: &Plan<'_>, report: &Report, written: bool) -> Self {
+    pub(crate) fn new(job: &Job, plan: &Plan<'_>, report: &Report) -> Self {
         let tables = report.tables.iter().map(|table| TableOutcome {
             table: table.name.clone(),
             rows: table.rows,
             files: table.files,
             bytes: table.bytes,
             seconds: table.seconds,
-            rows_per_s: rate(table.rows, table.seconds),
+            made_rows: table.made_rows,
+            made_bytes: table.made_bytes,
+            rows_per_s: rate(table.made_rows, table.seconds),
         });
-        let out = match &job.destination {
-            Destination::Folder(folder) => folder.display().to_string(),
-            Destination::Stdout => "-".to_owned(),
-        };
+        let out = job.destination.to_string();
         Self {
             dataset: job.selection.dataset.info().name,
             data_id: plan.data_id().to_owned(),
             plan_id: report.plan_id.clone(),
             format: job.format.kind().to_string(),
             compression: job.format.compression().to_string(),
-            written,
+            written: report.written,
+            parts_found: report.parts_found,
+            last_run: report.last_run.clone(),
             tables: tables.collect(),
             rows: report.rows(),
             files: report.files(),
@@ -156,41 +142,45 @@ impl Outcome {
             ("MB/s", Align::Right),
         ]);
         for table in &self.tables {
-            let TableOutcome {
-                table,
-                rows,
-                files,
-                bytes,
-                seconds,
-                ..
-            } = table;
-            grid.row(cells(table, *rows, *files, *bytes, *seconds));
+            grid.row(table.cells());
         }
         if self.tables.len() > 1 {
-            grid.row(cells(
-                "all",
-                self.rows,
-                self.files,
-                self.bytes,
-                self.seconds,
-            ));
+            let all = TableOutcome {
+                table: "all".to_owned(),
+                rows: self.rows,
+                files: self.files,
+                bytes: self.bytes,
+                made_rows: self.tables.iter().map(|table| table.made_rows).sum(),
+                made_bytes: self.tables.iter().map(|table| table.made_bytes).sum(),
+                seconds: self.seconds,
+                rows_per_s: 0.0,
+            };
+            grid.row(all.cells());
         }
         grid.text("")
     }
 }
 
-fn cells(name: &str, rows: u64, files: usize, bytes: u64, seconds: f64) -> [String; 7] {
-    // Nothing was measured when nothing was written.
-    let measured = |text: String| if seconds > 0.0 { text } else { "-".to_owned() };
-    [
-        name.to_owned(),
-        units::grouped(rows),
-        files.to_string(),
-        Bytes::new(bytes).to_string(),
-        format!("{:.1}", bytes as f64 / rows.max(1) as f64),
-        measured(units::short(rate(rows, seconds))),
-        measured(format!("{:.0}", rate(bytes, seconds) / 1e6)),
-    ]
+impl TableOutcome {
+    fn cells(&self) -> [String; 7] {
+        // Nothing was measured when nothing was written.
+        let measured = |text: String| {
+            if self.made_rows > 0 {
+                text
+            } else {
+                "-".to_owned()
+            }
+        };
+        [
+            self.table.clone(),
+            units::grouped(self.rows),
+            self.files.to_string(),
+            Bytes::new(self.bytes).to_string(),
+            format!("{:.1}", self.bytes as f64 / self.rows.max(1) as f64),
+            measured(units::short(rate(self.made_rows, self.seconds))),
+            measured(format!("{:.0}", rate(self.made_bytes, self.seconds) / 1e6)),
+        ]
+    }
 }
 
 fn rate(amount: u64, seconds: f64) -> f64 {

@@ -1,6 +1,6 @@
 //! Numbers for people.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// `3,000,000`.
 pub(crate) fn grouped(number: u64) -> String {
@@ -41,6 +41,14 @@ pub(crate) fn time(duration: Duration) -> String {
         100..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
+}
+
+/// How long ago a moment was, in milliseconds since 1970.
+pub(crate) fn since(moment_ms: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.unwrap_or_default();
+    let ago = now.saturating_sub(Duration::from_millis(moment_ms));
+    format!("heard of {} ago", time(ago))
 }
 
 /// A quotient for a rate; 0 where no time has passed.

@@ -14,7 +14,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use super::{Assembler, Chunk, ChunkData, EncodeError, Encoder, Format};
 use crate::error::{Error, Result};
 use crate::hints;
-use crate::place::PartWriter;
+use crate::store::PartWriter;
 
 const NAME: &str = "arrow";
 

@@ -20,7 +20,7 @@ use arrow_array::RecordBatchReader;
 pub use self::compression::{Compression, DEFAULT_GZIP_LEVEL, DEFAULT_ZSTD_LEVEL};
 pub use self::kind::{Csv, FileFormat, FormatKind, Json, Parquet};
 use crate::error::Result;
-use crate::place::PartWriter;
+use crate::store::PartWriter;
 
 /// One format bound to one schema.
 pub trait Format: Send + Sync {

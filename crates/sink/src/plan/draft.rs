@@ -11,7 +11,7 @@ use super::spec::check_partitions;
 use super::{Part, TablePlan, TableSpec};
 use crate::error::{Error, Result};
 use crate::format::{FileFormat, Format};
-use crate::place::{PartPath, check_name};
+use crate::path::{PartPath, check_name};
 
 /// A table whose ranges are fixed, and whose paths wait for the plan's id.
 pub(super) struct Draft<'a> {

@@ -27,7 +27,7 @@ use self::sample::Sample;
 pub use self::spec::{Partition, TableSpec};
 use crate::error::{Error, Result};
 use crate::format::{FileFormat, Format};
-use crate::place::PartPath;
+use crate::path::PartPath;
 use crate::source::Source;
 
 /// One file.
@@ -100,6 +100,11 @@ impl TablePlan<'_> {
         &self.schema
     }
 
+    /// About how many bytes some rows take in a file.
+    pub(crate) fn expected_bytes(&self, rows: u64) -> u64 {
+        (rows as f64 * self.sample.in_file) as u64
+    }
+
     fn need(&self) -> u64 {
         let chunk_rows = self
             .parts
@@ -139,6 +144,7 @@ impl fmt::Debug for TablePlan<'_> {
 pub struct Plan<'a> {
     id: String,
     data_id: String,
+    data: serde_json::Value,
     format: FileFormat,
     tables: Vec<TablePlan<'a>>,
 }
@@ -149,6 +155,7 @@ impl<'a> Plan<'a> {
         PlanBuilder {
             format: format.into(),
             data_id: String::new(),
+            data: serde_json::Value::Null,
             layout: Layout::default(),
             tables: Vec::new(),
         }
@@ -162,6 +169,11 @@ impl<'a> Plan<'a> {
     /// The data id, as it was given.
     pub fn data_id(&self) -> &str {
         &self.data_id
+    }
+
+    /// What the rows are made from, as it was given.
+    pub fn data(&self) -> &serde_json::Value {
+        &self.data
     }
 
     /// The format of the files.
@@ -193,11 +205,6 @@ impl<'a> Plan<'a> {
     pub fn need_per_worker(&self) -> u64 {
         self.tables.iter().map(TablePlan::need).max().unwrap_or(0)
     }
-
-    pub(crate) fn part_paths(&self) -> Vec<PartPath> {
-        let parts = self.tables.iter().flat_map(|table| &table.parts);
-        parts.map(|part| part.path.clone()).collect()
-    }
 }
 
 /// Collects what a plan is made of.
@@ -205,6 +212,7 @@ impl<'a> Plan<'a> {
 pub struct PlanBuilder<'a> {
     format: FileFormat,
     data_id: String,
+    data: serde_json::Value,
     layout: Layout,
     tables: Vec<TableSpec<'a>>,
 }
@@ -213,6 +221,13 @@ impl<'a> PlanBuilder<'a> {
     /// Names the data: dataset, version, seed, every parameter. It becomes part of the plan's id.
     pub fn data_id(mut self, data_id: impl Into<String>) -> Self {
         self.data_id = data_id.into();
+        self
+    }
+
+    /// Says what the rows can be made from again, in JSON of the caller's own. It stands in the
+    /// manifest, for whoever verifies the output; the plan's id does not depend on it.
+    pub fn data(mut self, data: serde_json::Value) -> Self {
+        self.data = data;
         self
     }
 
@@ -265,6 +280,7 @@ impl<'a> PlanBuilder<'a> {
         Ok(Plan {
             id,
             data_id: self.data_id,
+            data: self.data,
             format: self.format,
             tables,
         })

@@ -8,15 +8,19 @@
 mod workers;
 
 use std::sync::atomic::AtomicBool;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::workers::Pump;
+use crate::commit::{Begun, Completed, LastRun, Mode, Others, Session, Shard};
 use crate::error::{Error, Result};
-use crate::manifest::{MANIFEST_VERSION, Manifest, ManifestPart, ManifestTable};
-use crate::place::Place;
+use crate::manifest::{Manifest, ManifestPart};
+use crate::path::PartPath;
 use crate::plan::Plan;
 use crate::report::{Report, TableReport};
+use crate::store::{PartWriter, Store};
+use crate::stream::Stream;
 
 /// Workers where nothing else is asked for.
 pub const DEFAULT_THREADS: usize = 1;
@@ -28,54 +32,80 @@ pub trait Observer: Sync {
         let _ = (table, rows);
     }
 
+    /// The run goes on where an earlier one ended; so much of it is there already.
+    fn goes_on(&self, parts: usize, rows: u64, last: Option<&LastRun>) {
+        let _ = (parts, rows, last);
+    }
+
     /// Bytes of a table were written.
     fn bytes(&self, table: usize, bytes: u64) {
         let _ = (table, bytes);
     }
 
-    /// A file was finished: durable, without its final name yet.
+    /// A file was finished: durable and recorded, whatever happens next.
     fn part_finished(&self, table: usize, part: &ManifestPart) {
         let _ = (table, part);
     }
 }
 
-/// A plan on its way to a place.
+/// A plan on its way to a store or a stream.
 ///
 /// # Example
 /// ```
-/// use lakeseed_sink::{BatchSource, Json, MemoryPlace, Plan, Run, TableSpec};
+/// use lakeseed_sink::{BatchSource, Json, MemoryStore, Plan, Run, TableSpec};
 /// # use std::sync::Arc;
 /// # let ids = Arc::new(arrow_array::Int64Array::from(vec![1, 2, 3])) as arrow_array::ArrayRef;
 /// # let batch = arrow_array::RecordBatch::try_from_iter([("id", ids)]).unwrap();
 /// let pets = TableSpec::new("pets", BatchSource::new(batch), 0..3);
 /// let plan = Plan::builder(Json::plain()).table(pets).build()?;
-/// let place = MemoryPlace::new();
-/// let report = Run::new(&plan, &place).threads(2).commit()?;
+/// let store = MemoryStore::new();
+/// let report = Run::new(&plan, &store).threads(2).commit()?;
 /// assert_eq!(report.rows(), 3);
-/// let text = place.files().into_values().next().unwrap();
+/// let text = store.files().into_values().next().unwrap();
 /// assert_eq!(text, b"{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n");
 /// # Ok::<(), lakeseed_sink::Error>(())
 /// ```
 #[derive(Clone, Copy)]
 pub struct Run<'r> {
     plan: &'r Plan<'r>,
-    place: &'r dyn Place,
+    target: Target<'r>,
     threads: usize,
     memory: Option<u64>,
     observer: Option<&'r dyn Observer>,
     stop: Option<&'r AtomicBool>,
+    stopped_by: Option<&'r (dyn Fn() -> String + Sync)>,
+    mode: Mode,
+    shard: Shard,
+}
+
+#[derive(Clone, Copy)]
+enum Target<'r> {
+    Store(&'r dyn Store),
+    Stream(&'r Stream),
 }
 
 impl<'r> Run<'r> {
-    /// A run with one worker, without a limit of memory.
-    pub fn new(plan: &'r Plan<'r>, place: &'r dyn Place) -> Self {
+    /// A run into a store, with one worker, without a limit of memory.
+    pub fn new(plan: &'r Plan<'r>, store: &'r dyn Store) -> Self {
+        Self::to(plan, Target::Store(store))
+    }
+
+    /// A run of a plan of one file into a stream.
+    pub fn to_stream(plan: &'r Plan<'r>, stream: &'r Stream) -> Self {
+        Self::to(plan, Target::Stream(stream))
+    }
+
+    fn to(plan: &'r Plan<'r>, target: Target<'r>) -> Self {
         Self {
             plan,
-            place,
+            target,
             threads: DEFAULT_THREADS,
             memory: None,
             observer: None,
             stop: None,
+            stopped_by: None,
+            mode: Mode::New,
+            shard: Shard::WHOLE,
         }
     }
 
@@ -103,6 +133,33 @@ impl<'r> Run<'r> {
         self
     }
 
+    /// Sets who is asked, after the flag ended the run, who raised it: the next run tells.
+    pub fn stopped_by(mut self, name: &'r (dyn Fn() -> String + Sync)) -> Self {
+        self.stopped_by = Some(name);
+        self
+    }
+
+    /// Sets how the run meets what stands in the store already.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Makes only the parts of one shard; [`combine`](crate::combine) makes the whole.
+    pub fn shard(mut self, shard: Shard) -> Self {
+        self.shard = shard;
+        self
+    }
+
+    /// The most memory that one worker holds, in bytes: its batches, a chunk, an open part.
+    pub fn need_per_worker(&self) -> u64 {
+        let open_part = match self.target {
+            Target::Store(store) => store.part_bytes(),
+            Target::Stream(_) => 0,
+        };
+        self.plan.need_per_worker() + open_part
+    }
+
     /// How many workers there will be: what was asked, what there is to do, what memory carries.
     ///
     /// # Errors
@@ -118,7 +175,7 @@ impl<'r> Run<'r> {
             .min(usize::try_from(work).unwrap_or(usize::MAX))
             .max(1);
         if let Some(granted) = self.memory {
-            let needed = self.plan.need_per_worker();
+            let needed = self.need_per_worker();
             let carried = granted / needed.max(1);
             if carried == 0 {
                 return Err(Error::Memory { needed, granted });
@@ -128,85 +185,196 @@ impl<'r> Run<'r> {
         Ok(workers)
     }
 
-    /// Writes all files and publishes them.
+    /// Writes all files and publishes them: the manifest comes last. Where an earlier run of the
+    /// same plan was interrupted, it makes what is missing; where one has finished, nothing.
     ///
     /// # Errors
-    /// The first error of any worker. Nothing is published then, and what was written is removed.
+    /// A refusal, before any work: [`Error::Exists`], [`Error::OtherPlan`], [`Error::InUse`],
+    /// [`Error::Memory`]. On the way [`Error::Incomplete`] with the first error of any worker and
+    /// what is pending, or, where nothing was finished yet, that error alone.
     pub fn commit(self) -> Result<Report> {
         let started = Instant::now();
-        let done = self
-            .place
-            .begin(self.plan.id(), &self.plan.part_paths())
-            .and_then(|()| {
-                let written = self.write()?;
-                self.place.publish(&written.manifest(self.plan))?;
-                Ok(written)
-            });
-        match done {
-            Ok(written) => Ok(written.report(self.plan.id(), started.elapsed())),
-            Err(error) => {
-                self.place.abandon();
-                Err(error)
+        let store = match self.target {
+            Target::Stream(_) => {
+                Stream::check(self.plan.files())?;
+                let written = self.write(None)?;
+                return Ok(written.report(self.plan, started));
             }
+            Target::Store(store) => store,
+        };
+        let session = match Session::begin(store, self.plan, self.mode, self.shard, Others::Refuse)?
+        {
+            Begun::Finished(manifest) => {
+                return Ok(Report::already_there(self.plan.id(), &manifest));
+            }
+            Begun::ShardFinished(lines) => {
+                let parts = lines.iter().map(|line| (line.table, &line.part));
+                return Ok(Report::of_parts(self.plan, parts));
+            }
+            Begun::Open(session) => *session,
+        };
+        if let Err(error) = self.workers() {
+            return Err(session.interrupted(error, None));
         }
+        let (found, last_run) = (session.found(), session.last_run().cloned());
+        let by = || self.stopped_by.map(|name| name());
+        let written = match self.write(Some(&session)) {
+            Ok(written) => written,
+            Err(error) => return Err(session.interrupted(error, by())),
+        };
+        let mut report = match session.complete()? {
+            Completed::Output(manifest) => written.report_of(self.plan, started, &manifest),
+            Completed::Shard(lines) => {
+                let parts = lines.iter().map(|line| (line.table, &line.part));
+                let all = Report::of_parts(self.plan, parts);
+                written.report_with(self.plan, started, all)
+            }
+        };
+        report.parts_found = found;
+        report.last_run = last_run;
+        Ok(report)
     }
 
-    /// Writes all files, without publishing them.
-    pub(crate) fn write(&self) -> Result<Written> {
+    /// Writes what is to be written, without publishing it.
+    pub(crate) fn write(&self, session: Option<&Session<'r>>) -> Result<Written> {
         let workers = self.workers()?;
-        let pump = Pump::new(*self);
+        let todo = match session {
+            Some(session) => session.todo(),
+            None => self.all_parts(),
+        };
+        if let (Some(session), Some(observer)) = (session, self.observer)
+            && session.found() > 0
+        {
+            observer.goes_on(session.found(), session.found_rows(), session.last_run());
+        }
+        let workers = workers.min(self.work_of(&todo)).max(1);
+        let pump = Pump::new(*self, session, &todo);
+        let heart = Heart::default();
         thread::scope(|scope| {
+            if let Some(session) = session {
+                scope.spawn(|| heart.beat_until_stopped(session, &pump));
+            }
             let others: Vec<_> = (1..workers)
                 .map(|_| scope.spawn(|| pump.work_guarded()))
                 .collect();
+            let stops_heart = StopHeart(&heart);
             pump.work_guarded();
             for other in others {
                 if let Err(panic) = other.join() {
                     std::panic::resume_unwind(panic);
                 }
             }
+            drop(stops_heart);
         });
         pump.into_written(workers)
+    }
+
+    fn all_parts(&self) -> Vec<(usize, usize)> {
+        let tables = self.plan.tables().iter().enumerate();
+        tables
+            .flat_map(|(table, plan)| (0..plan.parts.len()).map(move |number| (table, number)))
+            .collect()
+    }
+
+    /// Chunks of some parts; a part without rows is work too.
+    fn work_of(&self, todo: &[(usize, usize)]) -> usize {
+        let chunks = todo.iter().map(|(table, number)| {
+            let part = &self.plan.tables()[*table].parts[*number];
+            part.chunks().max(1)
+        });
+        usize::try_from(chunks.sum::<u64>()).unwrap_or(usize::MAX)
+    }
+
+    fn create(&self, path: &PartPath, expected_bytes: u64) -> Result<Box<dyn PartWriter>> {
+        match self.target {
+            Target::Store(store) => store.create(path, expected_bytes),
+            Target::Stream(stream) => stream.create(path),
+        }
+    }
+}
+
+/// The signs of life of a run, on a thread of their own.
+#[derive(Default)]
+struct Heart {
+    stopped: Mutex<bool>,
+    woken: Condvar,
+}
+
+impl Heart {
+    fn beat_until_stopped(&self, session: &Session<'_>, pump: &Pump<'_, '_>) {
+        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let waited = self.woken.wait_timeout(stopped, Session::HEARTBEAT);
+            stopped = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if *stopped {
+                return;
+            }
+            if let Err(error) = session.beat() {
+                pump.end_with(error);
+                return;
+            }
+        }
+    }
+}
+
+/// Stops the heart even where a worker panics: the scope waits for both.
+struct StopHeart<'h>(&'h Heart);
+
+impl Drop for StopHeart<'_> {
+    fn drop(&mut self) {
+        let mut stopped = self
+            .0
+            .stopped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *stopped = true;
+        self.0.woken.notify_all();
     }
 }
 
 /// What a run has written.
 pub(crate) struct Written {
-    pub(crate) tables: Vec<ManifestTable>,
-    pub(crate) seconds: Vec<f64>,
+    /// By table: what this run has made.
+    pub(crate) tables: Vec<TableReport>,
     pub(crate) workers: usize,
 }
 
 impl Written {
-    pub(crate) fn manifest(&self, plan: &Plan<'_>) -> Manifest {
-        Manifest {
-            version: MANIFEST_VERSION,
-            written_by: concat!("lakeseed ", env!("CARGO_PKG_VERSION")).to_owned(),
+    fn report(self, plan: &Plan<'_>, started: Instant) -> Report {
+        Report {
             plan_id: plan.id().to_owned(),
-            data_id: plan.data_id().to_owned(),
-            format: plan.format().kind().to_string(),
-            compression: plan.format().compression().to_string(),
-            tables: self.tables.clone(),
+            tables: self.tables,
+            workers: self.workers,
+            seconds: started.elapsed().as_secs_f64(),
+            written: true,
+            parts_found: 0,
+            last_run: None,
         }
     }
 
-    pub(crate) fn report(self, plan_id: &str, elapsed: Duration) -> Report {
-        let tables = self
-            .tables
-            .iter()
-            .zip(self.seconds)
-            .map(|(table, seconds)| TableReport {
-                name: table.name.clone(),
-                rows: table.rows,
-                files: table.parts.len(),
-                bytes: table.bytes,
-                seconds,
-            });
+    /// The whole output, with what this run did for it.
+    pub(crate) fn report_of(
+        self,
+        plan: &Plan<'_>,
+        started: Instant,
+        manifest: &Manifest,
+    ) -> Report {
+        let all = Report::already_there(plan.id(), manifest);
+        self.report_with(plan, started, all)
+    }
+
+    fn report_with(self, plan: &Plan<'_>, started: Instant, mut all: Report) -> Report {
+        let mine = self.report(plan, started);
+        for table in &mut all.tables {
+            if let Some(own) = mine.tables.iter().find(|own| own.name == table.name) {
+                table.made_rows = own.made_rows;
+                table.made_bytes = own.made_bytes;
+                table.seconds = own.seconds;
+            }
+        }
         Report {
-            plan_id: plan_id.to_owned(),
-            tables: tables.collect(),
-            workers: self.workers,
-            seconds: elapsed.as_secs_f64(),
+            tables: all.tables,
+            ..mine
         }
     }
 }

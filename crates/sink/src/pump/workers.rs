@@ -1,16 +1,20 @@
 //! The workers: who takes which chunk, and who waits for whom.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Instant;
 
 use super::{Run, Written};
+use crate::commit::Session;
 use crate::error::{Error, Result};
+use crate::fail;
 use crate::format::{Assembler, Chunk, Encoder};
-use crate::manifest::{ManifestPart, ManifestTable};
+use crate::manifest::ManifestPart;
 use crate::plan::TablePlan;
+use crate::report::TableReport;
 use crate::rows::{Checked, Watch};
+use crate::store::PartWriter;
 
 /// A file that has been opened, or is about to be.
 struct OpenPart<'p> {
@@ -21,6 +25,8 @@ struct OpenPart<'p> {
     /// The next chunk that nobody has taken.
     next: AtomicU64,
     state: Mutex<PartState>,
+    /// The digest of its bytes, once all are written.
+    digest: Arc<OnceLock<blake3::Hash>>,
     /// Signalled when a chunk was appended, or the run has failed.
     moved: Condvar,
 }
@@ -31,15 +37,16 @@ struct PartState {
 }
 
 /// A run under way.
-pub(super) struct Pump<'p> {
+pub(super) struct Pump<'p, 'w> {
     run: Run<'p>,
+    session: Option<&'w Session<'p>>,
     parts: Vec<OpenPart<'p>>,
     /// The next part that nobody has opened.
     unopened: AtomicU64,
     failed: AtomicBool,
     /// The error that counts: the first.
     error: Mutex<Option<Error>>,
-    receipts: Mutex<Vec<(usize, usize, ManifestPart)>>,
+    tables: Mutex<Vec<TableReport>>,
     clocks: Mutex<Vec<Option<(Instant, Instant)>>>,
 }
 
@@ -53,40 +60,55 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<'p> Pump<'p> {
-    pub(super) fn new(run: Run<'p>) -> Self {
-        let mut parts = Vec::new();
-        for (table, plan) in run.plan.tables().iter().enumerate() {
-            for (number, part) in plan.parts.iter().enumerate() {
-                parts.push(OpenPart {
-                    table,
-                    number,
-                    plan,
-                    chunks: part.chunks(),
-                    next: AtomicU64::new(0),
-                    state: Mutex::new(PartState {
-                        appended: 0,
-                        assembler: None,
-                    }),
-                    moved: Condvar::new(),
-                });
+impl<'p, 'w> Pump<'p, 'w> {
+    pub(super) fn new(
+        run: Run<'p>,
+        session: Option<&'w Session<'p>>,
+        todo: &[(usize, usize)],
+    ) -> Self {
+        let parts = todo.iter().map(|(table, number)| {
+            let plan = &run.plan.tables()[*table];
+            OpenPart {
+                table: *table,
+                number: *number,
+                plan,
+                chunks: plan.parts[*number].chunks(),
+                next: AtomicU64::new(0),
+                state: Mutex::new(PartState {
+                    appended: 0,
+                    assembler: None,
+                }),
+                digest: Arc::default(),
+                moved: Condvar::new(),
             }
-        }
+        });
+        let tables = run.plan.tables().iter();
         Self {
             run,
-            parts,
+            session,
+            parts: parts.collect(),
             unopened: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
-            receipts: Mutex::new(Vec::new()),
+            tables: Mutex::new(
+                tables
+                    .map(|table| TableReport::named(table.name()))
+                    .collect(),
+            ),
             clocks: Mutex::new(vec![None; run.plan.tables().len()]),
         }
     }
 
+    /// Ends all work with an error from outside.
+    pub(super) fn end_with(&self, error: Error) {
+        lock(&self.error).get_or_insert(error);
+        self.fail();
+    }
+
     /// Works until nothing is left; an error or a panic here ends the other workers too.
     pub(super) fn work_guarded(&self) {
-        struct EndOthers<'g, 'p>(&'g Pump<'p>);
-        impl Drop for EndOthers<'_, '_> {
+        struct EndOthers<'g, 'p, 'w>(&'g Pump<'p, 'w>);
+        impl Drop for EndOthers<'_, '_, '_> {
             fn drop(&mut self) {
                 if thread::panicking() {
                     self.0.fail();
@@ -95,8 +117,7 @@ impl<'p> Pump<'p> {
         }
         let guard = EndOthers(self);
         if let Err(error) = self.work() {
-            lock(&self.error).get_or_insert(error);
-            self.fail();
+            self.end_with(error);
         }
         drop(guard);
     }
@@ -171,7 +192,7 @@ impl<'p> Pump<'p> {
         }
     }
 
-    fn watch<'w>(&'w self, count: Option<&'w (dyn Fn(u64) + Sync)>) -> Watch<'w> {
+    fn watch<'s>(&'s self, count: Option<&'s (dyn Fn(u64) + Sync)>) -> Watch<'s> {
         Watch {
             stop: self.run.stop,
             failed: Some(&self.failed),
@@ -200,8 +221,17 @@ impl<'p> Pump<'p> {
     }
 
     fn open(&self, part: &OpenPart<'p>) -> Result<Box<dyn Assembler>> {
-        let out = self.run.place.create(&part.plan.parts[part.number].path)?;
-        part.plan.format.assemble(out)
+        let planned = &part.plan.parts[part.number];
+        let rows = planned.rows.end - planned.rows.start;
+        let out = self
+            .run
+            .create(&planned.path, part.plan.expected_bytes(rows))?;
+        fail::point("part.created");
+        part.plan.format.assemble(Box::new(Digested {
+            out,
+            hasher: blake3::Hasher::new(),
+            digest: part.digest.clone(),
+        }))
     }
 
     /// Appends a chunk when its turn has come; the last one finishes the file.
@@ -222,6 +252,7 @@ impl<'p> Pump<'p> {
             None => self.open(part)?,
         };
         assembler.append(chunk)?;
+        fail::point("part.appended");
         state.appended += 1;
         if let Some(observer) = self.run.observer {
             observer.bytes(part.table, chunk.bytes());
@@ -243,11 +274,22 @@ impl<'p> Pump<'p> {
             first_row: planned.rows.start,
             rows: planned.rows.end - planned.rows.start,
             bytes,
+            blake3: part
+                .digest
+                .get()
+                .map(|digest| digest.to_hex().to_string())
+                .unwrap_or_default(),
         };
+        if let Some(session) = self.session {
+            session.record(part.table, part.number, &receipt)?;
+        }
         if let Some(observer) = self.run.observer {
             observer.part_finished(part.table, &receipt);
         }
-        lock(&self.receipts).push((part.table, part.number, receipt));
+        let table = &mut lock(&self.tables)[part.table];
+        table.add(&receipt);
+        table.made_rows += receipt.rows;
+        table.made_bytes += receipt.bytes;
         Ok(())
     }
 
@@ -266,42 +308,38 @@ impl<'p> Pump<'p> {
         {
             return Err(error);
         }
-        let mut receipts = self
-            .receipts
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        receipts.sort_by_key(|(table, number, _)| (*table, *number));
-        let mut tables: Vec<ManifestTable> = self
-            .run
-            .plan
-            .tables()
-            .iter()
-            .map(|table| ManifestTable {
-                name: table.name.clone(),
-                rows: 0,
-                bytes: 0,
-                partition_columns: table.partition_columns.clone(),
-                parts: Vec::with_capacity(table.parts.len()),
-            })
-            .collect();
-        for (table, _, part) in receipts {
-            let table = &mut tables[table];
-            table.rows += part.rows;
-            table.bytes += part.bytes;
-            table.parts.push(part);
-        }
         let clocks = self
             .clocks
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        let seconds = clocks
-            .into_iter()
-            .map(|clock| clock.map_or(0.0, |(first, last)| (last - first).as_secs_f64()))
-            .collect();
-        Ok(Written {
-            tables,
-            seconds,
-            workers,
-        })
+        let mut tables = self
+            .tables
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (table, clock) in tables.iter_mut().zip(clocks) {
+            table.seconds = clock.map_or(0.0, |(first, last)| (last - first).as_secs_f64());
+        }
+        Ok(Written { tables, workers })
+    }
+}
+
+/// A part whose bytes are digested on their way.
+struct Digested {
+    out: Box<dyn PartWriter>,
+    hasher: blake3::Hasher,
+    digest: Arc<OnceLock<blake3::Hash>>,
+}
+
+impl PartWriter for Digested {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.hasher.update(bytes);
+        self.out.write(bytes)
+    }
+
+    fn finish(self: Box<Self>) -> Result<u64> {
+        let bytes = self.out.finish()?;
+        // Set once: a part is finished once.
+        let _ = self.digest.set(self.hasher.finalize());
+        Ok(bytes)
     }
 }

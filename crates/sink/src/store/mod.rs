@@ -5,11 +5,17 @@
 //! commit's business and the same for every store. Calls block; a store that speaks to a network
 //! runs its transfers on threads of its own.
 
+mod local;
+mod memory;
+
 use std::fmt::Debug;
 use std::io::Read;
 
+pub use self::local::LocalStore;
+pub(crate) use self::local::is_unfinished;
+pub use self::memory::MemoryStore;
 use crate::error::Result;
-use crate::place::PartPath;
+use crate::path::PartPath;
 
 /// A tree of files below one root.
 ///
@@ -56,7 +62,7 @@ pub trait Store: Debug + Send + Sync {
     fn finished(&self, parts: &[PartPath]) -> Result<Vec<Option<u64>>>;
 
     /// Removes what interrupted writers of these parts left: files under unfinished names, uploads
-    /// that were never completed. Finished parts among them go as well.
+    /// that were never completed. What stands under a final name stays.
     ///
     /// # Errors
     /// When a leftover cannot be removed.

@@ -5,47 +5,42 @@ use std::path::Path;
 
 use anyhow::Result;
 use lakeseed_budget::Bytes;
-use lakeseed_sink::{FolderState, Layout, Manifest, Plan, inspect};
+use lakeseed_sink::{Layout, Plan, Run, Standing, Store, inspect};
 
 use crate::disk;
 use crate::error::Failure;
 use crate::lower::Job;
 
-/// What stands in the folder; what is not ours is refused at once.
-pub(super) fn look_at(folder: &Path) -> Result<FolderState> {
-    let found = inspect(folder).map_err(|error| {
+/// What stands in the place; what is not ours is refused at once.
+pub(super) fn look_at(store: &dyn Store) -> Result<Standing> {
+    let place = store.address();
+    let found = inspect(store).map_err(|error| {
+        if matches!(error, lakeseed_sink::Error::Remote { .. }) {
+            return anyhow::Error::new(error);
+        }
         let chain = anyhow::Error::new(error);
-        let expected = format!("a folder that can be read at {}", folder.display());
-        Failure::refused(expected, format!("{chain:#}"), "choose another --out")
+        let expected = format!("a folder that can be read at {place}");
+        Failure::refused(expected, format!("{chain:#}"), "choose another --out").into()
     })?;
-    if let FolderState::Foreign { found } = &found {
+    if let Some(foreign) = &found.foreign {
         // Other people's files are never removed, with or without --overwrite.
+        let expected = format!("a new or empty folder at {place}");
         let advice = "choose another --out, or empty it yourself";
-        return Err(Failure::refused(nothing_in(folder), found, advice).into());
+        return Err(Failure::refused(expected, foreign, advice).into());
     }
     Ok(found)
-}
-
-/// A finished output of another plan stands in the way.
-pub(super) fn refuse_other(folder: &Path, plan_id: &str) -> Failure {
-    let got = format!("another finished output of lakeseed, plan {plan_id}");
-    let advice = "choose another --out, or start over with --overwrite";
-    Failure::refused(nothing_in(folder), got, advice)
-}
-
-fn nothing_in(folder: &Path) -> String {
-    format!("a new or empty folder at {}", folder.display())
 }
 
 /// Row-group sizes in MiB that are proposed where the asked one does not fit.
 const SMALLER_GROUPS_MIB: [u64; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 /// Refuses what not even one worker could do, and says with how much it could.
-pub(super) fn check_memory(job: &Job, plan: &Plan<'_>) -> Result<()> {
+pub(super) fn check_memory(job: &Job, plan: &Plan<'_>, run: &Run<'_>) -> Result<()> {
     let (Some(total), Some(granted)) = (job.memory.total, job.memory.for_workers()) else {
         return Ok(());
     };
-    let need = Bytes::new(plan.need_per_worker());
+    let need = Bytes::new(run.need_per_worker());
+    let open_part = run.need_per_worker() - plan.need_per_worker();
     if need <= granted {
         return Ok(());
     }
@@ -61,7 +56,7 @@ pub(super) fn check_memory(job: &Job, plan: &Plan<'_>) -> Result<()> {
                 ..job.layout
             };
             let is_smaller = row_group_bytes < job.layout.row_group_bytes;
-            if is_smaller && job.plan_with(layout)?.need_per_worker() <= granted.get() {
+            if is_smaller && job.plan_with(layout)?.need_per_worker() + open_part <= granted.get() {
                 let _ = write!(advice, ", or --row-group-size {size}MiB");
                 break;
             }
@@ -74,27 +69,21 @@ pub(super) fn check_memory(job: &Job, plan: &Plan<'_>) -> Result<()> {
 /// Estimates come from a sample: what misses by less than this, in per cent, is tried.
 const ESTIMATE_MISSES: u64 = 5;
 
-/// Refuses what the disk cannot hold. An old output that is to be removed counts as free.
-pub(super) fn check_disk(folder: &Path, plan: &Plan<'_>, found: &FolderState) -> Result<()> {
+/// Refuses what the disk cannot hold. What an interrupted run has written is taken for enough: its
+/// size is known to the run only.
+pub(super) fn check_disk(folder: &Path, plan: &Plan<'_>, standing: &Standing) -> Result<()> {
     let Some(free) = disk::free(folder) else {
         return Ok(());
     };
-    let old = match found {
-        FolderState::OursFinished { .. } => manifest(folder)?.bytes(),
-        _ => 0,
-    };
-    let room = free + Bytes::new(old);
+    let goes_on = standing
+        .unfinished
+        .iter()
+        .any(|there| there.plan_id == plan.id());
     let needed = Bytes::new(plan.estimated_bytes());
-    if needed.get() / 100 * (100 - ESTIMATE_MISSES) <= room.get() {
+    if goes_on || needed.get() / 100 * (100 - ESTIMATE_MISSES) <= free.get() {
         return Ok(());
     }
     let expected = format!("room for about {needed} at {}", folder.display());
     let advice = "make room, choose another --out, or fewer rows";
-    Err(Failure::refused(expected, format!("{room} free"), advice).into())
-}
-
-/// What a finished output says of itself.
-pub(super) fn manifest(folder: &Path) -> Result<Manifest> {
-    let path = folder.join("_lakeseed").join("manifest.json");
-    Ok(Manifest::from_json(&std::fs::read(path)?)?)
+    Err(Failure::refused(expected, format!("{free} free"), advice).into())
 }

@@ -16,7 +16,7 @@ use super::library::shifted;
 use super::{Leaf, NAME};
 use crate::error::{Error, Result};
 use crate::format::{Assembler, Chunk, ChunkData};
-use crate::place::PartWriter;
+use crate::store::PartWriter;
 
 const MAGIC: &[u8; 4] = b"PAR1";
 /// The version of the format that the footer names: data pages are of the first kind.

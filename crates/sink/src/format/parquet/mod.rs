@@ -24,7 +24,7 @@ use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 use self::layout::{ColumnLayout, FileLayout};
 use super::{Assembler, Compression, Encoder, Format};
 use crate::error::Result;
-use crate::place::PartWriter;
+use crate::store::PartWriter;
 
 pub(super) const NAME: &str = "parquet";
 

@@ -32,7 +32,7 @@ use self::floats::{BLOCK, FloatBuffers};
 use self::lines::Lines;
 use super::{Assembler, Chunk, ChunkData, Compression, EncodeError, Encoder, Format};
 use crate::error::{Error, Result};
-use crate::place::PartWriter;
+use crate::store::PartWriter;
 
 /// What a codec holds at its higher levels.
 const CODEC_BYTES: u64 = 4 << 20;

@@ -4,21 +4,21 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{PartPath, PartWriter, Place};
 use crate::error::{Error, Result};
-use crate::manifest::Manifest;
+use crate::path::PartPath;
+use crate::store::PartWriter;
 
 type Shared = Arc<Mutex<Option<Box<dyn Write + Send>>>>;
 
-/// A place of a single part, whose bytes leave as they come: nothing can be taken back, so there
+/// A stream for a single part, whose bytes leave as they come: nothing can be taken back, so there
 /// is no commit, and a reader that wants to know the end looks at the format or the exit code.
-pub struct StreamPlace {
+pub struct Stream {
     name: PathBuf,
     out: Shared,
 }
 
-impl StreamPlace {
-    /// A place that writes to `out`; `name` stands for it in errors.
+impl Stream {
+    /// A stream that writes to `out`; `name` stands for it in errors.
     pub fn new(name: impl Into<PathBuf>, out: impl Write + Send + 'static) -> Self {
         Self {
             name: name.into(),
@@ -32,9 +32,9 @@ impl StreamPlace {
     }
 }
 
-impl std::fmt::Debug for StreamPlace {
+impl std::fmt::Debug for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StreamPlace")
+        f.debug_struct("Stream")
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
@@ -44,19 +44,20 @@ fn take(shared: &Shared) -> Option<Box<dyn Write + Send>> {
     shared.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-impl Place for StreamPlace {
-    fn begin(&self, _plan_id: &str, parts: &[PartPath]) -> Result<()> {
-        if parts.len() == 1 {
+impl Stream {
+    /// Refuses what one stream cannot carry.
+    pub(crate) fn check(parts: usize) -> Result<()> {
+        if parts == 1 {
             return Ok(());
         }
         Err(Error::Invalid {
             what: "output",
             expected: "one file of one table for a stream".to_owned(),
-            found: format!("{} files", parts.len()),
+            found: format!("{parts} files"),
         })
     }
 
-    fn create(&self, path: &PartPath) -> Result<Box<dyn PartWriter>> {
+    pub(crate) fn create(&self, path: &PartPath) -> Result<Box<dyn PartWriter>> {
         let out = take(&self.out).ok_or_else(|| Error::Invalid {
             what: "output",
             expected: "one file of one table for a stream".to_owned(),
@@ -68,12 +69,6 @@ impl Place for StreamPlace {
             bytes: 0,
         }))
     }
-
-    fn publish(&self, _manifest: &Manifest) -> Result<()> {
-        Ok(())
-    }
-
-    fn abandon(&self) {}
 }
 
 struct StreamPart {

@@ -55,6 +55,30 @@ impl PartPath {
         })
     }
 
+    /// A path that was written down before, for example in a manifest.
+    ///
+    /// # Errors
+    /// [`Error::Name`] for a path that no run of ours gives, above all one that leads elsewhere.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (Some((table, _)), Some((_, file))) = (text.split_once('/'), text.rsplit_once('/'))
+        else {
+            return Err(refused("part", text, "it is in no table's folder"));
+        };
+        check_name("table", table)?;
+        let is_plain = |name: &str| {
+            !name.is_empty()
+                && !name.starts_with('.')
+                && !name.contains(|c: char| c.is_control() || c == '\\')
+        };
+        if !file.starts_with("part-") || !text.split('/').all(is_plain) {
+            return Err(refused("part", text, "no run gives such a name"));
+        }
+        Ok(Self {
+            table: table.to_owned(),
+            text: text.to_owned(),
+        })
+    }
+
     /// The table.
     pub fn table(&self) -> &str {
         &self.table

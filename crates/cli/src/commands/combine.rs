@@ -1,0 +1,42 @@
+//! `lakeseed combine`: the shards of a run to one output.
+
+use anyhow::Result;
+use lakeseed_budget::Bytes;
+use serde::Serialize;
+
+use crate::args::Combine;
+use crate::lower;
+use crate::report::{self, units};
+
+/// What was made of the shards.
+#[derive(Debug, Serialize)]
+struct Combined {
+    place: String,
+    plan_id: String,
+    rows: u64,
+    files: usize,
+    bytes: u64,
+}
+
+pub(super) fn run(args: &Combine) -> Result<()> {
+    let store = lower::store(&args.place, &args.remote)?;
+    let manifest = lakeseed_sink::combine(store.as_ref())?;
+    let combined = Combined {
+        place: store.address(),
+        plan_id: manifest.plan_id().to_owned(),
+        rows: manifest.rows(),
+        files: manifest.parts().count(),
+        bytes: manifest.bytes(),
+    };
+    if args.json {
+        return report::json(&combined);
+    }
+    report::print(&format!(
+        "{} is whole: {} rows in {} files, {} (plan {})\n",
+        combined.place,
+        units::grouped(combined.rows),
+        units::grouped(combined.files as u64),
+        Bytes::new(combined.bytes),
+        combined.plan_id,
+    ))
+}

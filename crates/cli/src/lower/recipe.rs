@@ -1,0 +1,98 @@
+//! What a dataset can be made from again: written into the manifest, read back by `verify`.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use lakeseed_gen_core::{Dataset, Date, Settings};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Failure;
+
+/// A dataset with every count and parameter fixed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Recipe {
+    pub(crate) dataset: String,
+    pub(crate) data_version: u32,
+    pub(crate) seed: u64,
+    /// The scale, as it was asked for; the counts below are what counts.
+    pub(crate) scale: Option<f64>,
+    /// Row counts of root tables.
+    pub(crate) rows: BTreeMap<String, u64>,
+    pub(crate) parameters: BTreeMap<String, String>,
+    /// The days of event tables; none for a dataset without.
+    pub(crate) window: Option<Window>,
+}
+
+/// Days, the last one included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Window {
+    pub(crate) start: String,
+    pub(crate) end: String,
+}
+
+impl Recipe {
+    pub(crate) fn of(dataset: &Dataset, scale: Option<f64>) -> Self {
+        let (start, end) = dataset.window();
+        let rows = dataset.root_rows().iter();
+        let parameters = dataset.parameters().iter();
+        Self {
+            dataset: dataset.info().name.to_owned(),
+            data_version: dataset.info().data_version,
+            seed: dataset.seed(),
+            scale,
+            rows: rows
+                .map(|(table, rows)| ((*table).to_owned(), *rows))
+                .collect(),
+            parameters: parameters
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+            window: dataset.info().has_window.then(|| Window {
+                start: start.to_string(),
+                end: end.to_string(),
+            }),
+        }
+    }
+
+    /// The dataset of several recipes that differ in their windows only, over all of these.
+    pub(crate) fn dataset(recipes: &[Self]) -> Result<Dataset> {
+        let Some(first) = recipes.first() else {
+            return Err(unknown("a manifest without plans").into());
+        };
+        let mut settings = Settings::new().seed(first.seed);
+        for (table, rows) in &first.rows {
+            settings = settings.rows(table, *rows);
+        }
+        for (name, value) in &first.parameters {
+            settings = settings.parameter(name, value.clone());
+        }
+        let windows = || recipes.iter().filter_map(|recipe| recipe.window.as_ref());
+        let day = |text: &str| -> Result<Date> {
+            text.parse()
+                .map_err(|_| unknown(&format!("the day '{text}'")).into())
+        };
+        // Days as text are in the order of days.
+        if let Some(start) = windows().map(|window| window.start.as_str()).min() {
+            settings = settings.start(day(start)?);
+        }
+        if let Some(end) = windows().map(|window| window.end.as_str()).max() {
+            settings = settings.end(day(end)?);
+        }
+        let dataset = Dataset::new(&first.dataset, &settings)?;
+        if dataset.info().data_version != first.data_version {
+            let expected = format!(
+                "version {} of {}, which this lakeseed makes",
+                dataset.info().data_version,
+                first.dataset
+            );
+            let got = format!("version {}", first.data_version);
+            let advice = "verify with the lakeseed that wrote it, or with --quick";
+            return Err(Failure::refused(expected, got, advice).into());
+        }
+        Ok(dataset)
+    }
+}
+
+fn unknown(got: &str) -> Failure {
+    let expected = "a manifest that says what its rows are made from";
+    Failure::refused(expected, got, "verify with --quick")
+}

@@ -1,0 +1,228 @@
+//! Who is at work on a plan and shard: one living process at most.
+//!
+//! A local folder has locks that end with their process. An object store has none: there a claim
+//! is a small file that its owner writes anew with every heartbeat. Whoever finds one looks whether
+//! its owner lives: on the same machine by its process id, elsewhere by watching for a heartbeat.
+//! No clocks are compared. Nothing is lost where two processes work on the same shard after all:
+//! both make the same bytes.
+
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::names::{self, Shard};
+use crate::error::{Error, Result};
+use crate::store::{Lock, PutNew, Store};
+
+/// How often a living owner shows itself.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How long a claim of another machine is watched: an owner that lives shows itself within.
+const WATCH: Duration = Duration::from_secs(35);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The right to work on a shard of a plan, given back when dropped.
+pub(super) struct Claim<'s> {
+    store: &'s dyn Store,
+    kind: Kind,
+}
+
+enum Kind {
+    /// Ends with the process.
+    Lock {
+        name: String,
+        held: Option<Box<dyn Send + Sync>>,
+    },
+    File {
+        name: String,
+        owner: Mutex<Owner>,
+    },
+}
+
+/// A process, so that another one can tell whether it lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    /// Tells apart what else may be alike.
+    nonce: u64,
+    pub(crate) host: String,
+    pub(crate) pid: u32,
+    /// The boot of the machine and the start of the process within it, where they are known.
+    pub(crate) boot: Option<String>,
+    started: Option<String>,
+    /// One more with each heartbeat.
+    beats: u64,
+}
+
+impl Owner {
+    pub(crate) fn this_process() -> Self {
+        let pid = std::process::id();
+        Self {
+            nonce: RandomState::new().hash_one(pid),
+            host: host(),
+            pid,
+            boot: boot(),
+            started: started(pid),
+            beats: 0,
+        }
+    }
+
+    /// Whether the process lives; `None` where that cannot be seen from here.
+    fn lives(&self) -> Option<bool> {
+        let is_here = self.boot.is_some() && self.boot == boot() && self.host == host();
+        (is_here && self.started.is_some()).then(|| started(self.pid) == self.started)
+    }
+}
+
+impl<'s> Claim<'s> {
+    /// Claims a shard of a plan.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] when another living process has it.
+    pub(super) fn take(store: &'s dyn Store, plan_id: &str, shard: Shard) -> Result<Self> {
+        let name = names::lock(plan_id, shard);
+        match store.lock(&name)? {
+            Lock::Held(held) => {
+                let held = Some(held);
+                return Ok(Self {
+                    store,
+                    kind: Kind::Lock { name, held },
+                });
+            }
+            Lock::Taken => {
+                return Err(Error::InUse {
+                    address: store.address(),
+                    by: "another process".to_owned(),
+                });
+            }
+            Lock::Unsupported => {}
+        }
+        let name = names::claim(plan_id, shard);
+        let owner = Owner::this_process();
+        let json = json(&owner)?;
+        if store.put_new(&name, &json)? == PutNew::Taken {
+            wait_for_the_dead(store, &name)?;
+            store.remove(&name)?;
+            if store.put_new(&name, &json)? == PutNew::Taken {
+                return Err(in_use(store, &name, "another process, which was faster"));
+            }
+        }
+        Ok(Self {
+            store,
+            kind: Kind::File {
+                name,
+                owner: Mutex::new(owner),
+            },
+        })
+    }
+
+    /// Shows that this process lives.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] when somebody has taken the shard over.
+    pub(super) fn beat(&self) -> Result<()> {
+        let Kind::File { name, owner } = &self.kind else {
+            return Ok(());
+        };
+        let mut owner = owner.lock().unwrap_or_else(PoisonError::into_inner);
+        match read(self.store, name)? {
+            Some(found) if found.nonce != owner.nonce => {
+                let by = format!("process {} on {}", found.pid, found.host);
+                return Err(in_use(self.store, name, &by));
+            }
+            _ => {}
+        }
+        owner.beats += 1;
+        self.store.replace(name, &json(&owner)?)
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        match &mut self.kind {
+            // The name goes while it is still locked: whoever opens it later makes a new one.
+            Kind::Lock { name, held } => {
+                let _ = self.store.remove(name);
+                *held = None;
+            }
+            Kind::File { name, owner } => {
+                let owner = owner.get_mut().unwrap_or_else(PoisonError::into_inner);
+                // What cannot be removed is seen to be dead by the next one.
+                if let Ok(Some(found)) = read(self.store, name)
+                    && found.nonce == owner.nonce
+                {
+                    let _ = self.store.remove(name);
+                }
+            }
+        }
+    }
+}
+
+/// Returns once the owner of a claim is known to be dead.
+fn wait_for_the_dead(store: &dyn Store, name: &str) -> Result<()> {
+    let Some(first) = read(store, name)? else {
+        return Ok(());
+    };
+    let by = format!("process {} on {}", first.pid, first.host);
+    match first.lives() {
+        Some(true) => return Err(in_use(store, name, &by)),
+        Some(false) => return Ok(()),
+        None => {}
+    }
+    let looks = WATCH.as_secs() / LOOK_EVERY.as_secs();
+    for _ in 0..looks {
+        std::thread::sleep(LOOK_EVERY);
+        match read(store, name)? {
+            None => return Ok(()),
+            Some(now) if now != first => return Err(in_use(store, name, &by)),
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn in_use(store: &dyn Store, name: &str, by: &str) -> Error {
+    Error::InUse {
+        address: format!("{}/{name}", store.address()),
+        by: by.to_owned(),
+    }
+}
+
+fn read(store: &dyn Store, name: &str) -> Result<Option<Owner>> {
+    // One that cannot be read is nobody's.
+    Ok(store
+        .get(name)?
+        .and_then(|json| serde_json::from_slice(&json).ok()))
+}
+
+fn json(owner: &Owner) -> Result<Vec<u8>> {
+    serde_json::to_vec(owner).map_err(Error::encode("claim"))
+}
+
+fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("HOSTNAME").ok());
+    name.map_or_else(
+        || "an unknown host".to_owned(),
+        |name| name.trim().to_owned(),
+    )
+}
+
+pub(super) fn boot() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
+}
+
+/// When a process started, in the kernel's own count; `None` where there is none, or it is a
+/// zombie, or the system does not tell.
+fn started(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in brackets, may hold anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace();
+    let state = fields.next()?;
+    let started = fields.nth(18)?;
+    (state != "Z" && state != "X").then(|| started.to_owned())
+}

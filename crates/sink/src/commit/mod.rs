@@ -1,0 +1,32 @@
+//! From parts to an output: plan first, a journal on the way, the manifest last.
+//!
+//! ```text
+//! _lakeseed/plan-ID.json               what will be, before the first part
+//! _lakeseed/journal-ID-1of1            one line a finished part: path, rows, bytes, digest, totals
+//! _lakeseed/status-ID-1of1.json        a sign of life, for people
+//! _lakeseed/shard-ID-3of16.json        what a shard has done, for `combine`
+//! TABLE/_SUCCESS                       each table's mark
+//! _lakeseed/manifest-000001.json       last, and only under a free name
+//! ```
+//! The protocol is the same for every [`Store`]. A run that was interrupted leaves what it has
+//! proven; the same run again makes the rest, and the output is the same to the byte as that of a
+//! run that was never stopped, because every part is a pure function of the plan.
+
+mod append;
+mod claim;
+mod combine;
+mod names;
+mod records;
+mod seal;
+mod session;
+mod standing;
+mod status;
+
+pub use self::combine::combine;
+pub(crate) use self::names::OWN;
+pub use self::names::Shard;
+pub use self::records::{Mode, PartRecord, PlanRecord, TableRecord};
+pub(crate) use self::session::{Begun, Completed, Others, Parked, Session, seal_all};
+pub(crate) use self::standing::latest;
+pub use self::standing::{Standing, inspect, open_finished};
+pub use self::status::{Ending, LastEnd, LastRun, Status, statuses};

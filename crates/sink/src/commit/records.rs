@@ -1,0 +1,179 @@
+//! What is written down on the way: the plan before the first part, a line a finished part.
+
+use serde::{Deserialize, Serialize};
+
+use super::names::Shard;
+use crate::error::{Error, Result};
+use crate::manifest::{ManifestColumn, ManifestPart};
+use crate::path::PartPath;
+use crate::plan::{Plan, TablePlan};
+
+/// The version of the records' own layout.
+const VERSION: u32 = 2;
+
+/// How a run meets what stands there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Writes where nothing is; goes on where the same plan was interrupted.
+    #[default]
+    New,
+    /// Adds rows to a finished output of the same data; where nothing is, begins one.
+    Append,
+    /// Takes the place of a finished output, which stays whole until the new one is.
+    Overwrite,
+}
+
+/// What an output will be, recorded before the first part: `_lakeseed/plan-ID.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanRecord {
+    pub(crate) version: u32,
+    /// The plan.
+    pub plan_id: String,
+    /// The data id.
+    pub data_id: String,
+    /// What the rows are made from, in the words of the caller.
+    pub data: serde_json::Value,
+    /// The format, by name.
+    pub format: String,
+    /// The compression, with its level.
+    pub compression: String,
+    /// How the run meets what stands there.
+    pub mode: Mode,
+    /// The number of the manifest that stood there when it began, 0 for none.
+    pub base: u64,
+    /// How many processes share the plan.
+    pub shards: u32,
+    /// The tables.
+    pub tables: Vec<TableRecord>,
+}
+
+/// A table of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableRecord {
+    /// The name.
+    pub name: String,
+    /// The columns of the files.
+    pub columns: Vec<ManifestColumn>,
+    /// The columns that stand in the path.
+    pub partition_columns: Vec<String>,
+    /// The parts, in row order.
+    pub parts: Vec<PartRecord>,
+}
+
+/// A part of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartRecord {
+    /// The path from the output's root on.
+    pub path: String,
+    /// The first row.
+    pub first_row: u64,
+    /// How many rows.
+    pub rows: u64,
+    /// Rows of each chunk but the last.
+    pub chunk_rows: u64,
+}
+
+impl PlanRecord {
+    pub(super) fn new(plan: &Plan<'_>, mode: Mode, base: u64, shard: Shard) -> Self {
+        Self {
+            version: VERSION,
+            plan_id: plan.id().to_owned(),
+            data_id: plan.data_id().to_owned(),
+            data: plan.data().clone(),
+            format: plan.format().kind().to_string(),
+            compression: plan.format().compression().to_string(),
+            mode,
+            base,
+            shards: shard.of(),
+            tables: plan.tables().iter().map(TableRecord::new).collect(),
+        }
+    }
+
+    /// Parts of all tables, in the order in which shards are dealt.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (usize, usize, &PartRecord)> {
+        self.tables.iter().enumerate().flat_map(|(at, table)| {
+            let parts = table.parts.iter().enumerate();
+            parts.map(move |(number, part)| (at, number, part))
+        })
+    }
+
+    /// The paths of all parts; a record from elsewhere may hold anything.
+    pub(crate) fn paths(&self) -> Result<Vec<PartPath>> {
+        self.parts()
+            .map(|(_, _, part)| PartPath::parse(&part.path))
+            .collect()
+    }
+
+    pub(super) fn to_json(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(Error::encode("plan"))
+    }
+
+    pub(super) fn from_json(json: &[u8]) -> Result<Self> {
+        serde_json::from_slice(json).map_err(Error::encode("plan"))
+    }
+}
+
+impl TableRecord {
+    fn new(table: &TablePlan<'_>) -> Self {
+        let column = |field: &arrow_schema::FieldRef| ManifestColumn {
+            name: field.name().clone(),
+            data_type: field.data_type().to_string(),
+            nullable: field.is_nullable(),
+        };
+        let part = |part: &crate::plan::Part| PartRecord {
+            path: part.path.as_str().to_owned(),
+            first_row: part.rows.start,
+            rows: part.rows.end - part.rows.start,
+            chunk_rows: part.chunk_rows,
+        };
+        Self {
+            name: table.name().to_owned(),
+            columns: table.schema().fields().iter().map(column).collect(),
+            partition_columns: table.partition_columns().to_vec(),
+            parts: table.parts().iter().map(part).collect(),
+        }
+    }
+}
+
+/// A line of the journal: a part that is finished and durable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct JournalLine {
+    pub(crate) table: usize,
+    pub(crate) number: usize,
+    pub(crate) part: ManifestPart,
+}
+
+impl JournalLine {
+    /// Unique within the journal, and in the parts' order.
+    pub(super) fn key(&self) -> String {
+        format!("{:05}-{:07}", self.table, self.number)
+    }
+
+    /// Whether it speaks of exactly this part.
+    pub(super) fn is_of(&self, part: &PartRecord) -> bool {
+        self.part.path == part.path
+            && self.part.first_row == part.first_row
+            && self.part.rows == part.rows
+    }
+}
+
+/// What a shard has done, once it has done all: `_lakeseed/shard-ID-3of16.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ShardRecord {
+    pub(super) version: u32,
+    pub(super) plan_id: String,
+    pub(super) shard: Shard,
+    pub(super) lines: Vec<JournalLine>,
+}
+
+impl ShardRecord {
+    pub(super) fn new(plan_id: &str, shard: Shard, lines: Vec<JournalLine>) -> Self {
+        Self {
+            version: VERSION,
+            plan_id: plan_id.to_owned(),
+            shard,
+            lines,
+        }
+    }
+}

@@ -1,0 +1,527 @@
+//! One process at work on one plan in one store.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::append;
+use super::claim::{Claim, HEARTBEAT};
+use super::names::{self, Shard};
+use super::records::{JournalLine, Mode, PlanRecord, ShardRecord};
+use super::seal::{self, Outdated, Proven};
+use super::standing::{Standing, inspect};
+use super::status::{Ending, LastRun, Status, last_run};
+use crate::error::{Error, Result};
+use crate::fail;
+use crate::manifest::{Manifest, ManifestPart};
+use crate::path::PartPath;
+use crate::plan::Plan;
+use crate::store::{PutNew, Store};
+
+/// The most parts that an interrupted run can have had open: one a worker.
+const MOST_OPEN: usize = 1024;
+
+/// What to do about other plans that were begun in the same place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Others {
+    /// Refuse: somebody may want to go on with them.
+    Refuse,
+    /// Leave them for now; sealing removes what is then outdated.
+    Leave,
+}
+
+/// How a run begins.
+pub(crate) enum Begun<'s> {
+    /// The output holds exactly this already.
+    Finished(Box<Manifest>),
+    /// This shard has done all its parts already.
+    ShardFinished(Vec<JournalLine>),
+    /// There is work to do.
+    Open(Box<Session<'s>>),
+}
+
+/// A plan on its way into a store.
+pub(crate) struct Session<'s> {
+    store: &'s dyn Store,
+    record: PlanRecord,
+    shard: Shard,
+    base: Option<Manifest>,
+    outdated: Outdated,
+    /// Tables whose rows are all in the base already.
+    carried: BTreeSet<usize>,
+    proven: Mutex<Proven>,
+    status: Mutex<Status>,
+    claim: Claim<'s>,
+    found: usize,
+    last_run: Option<LastRun>,
+}
+
+impl<'s> Session<'s> {
+    /// Looks what stands there, and goes on with it, begins, or refuses.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] for a stranger's files, [`Error::OtherPlan`] for another output or plan of
+    /// ours, [`Error::InUse`] for another process at the same work; what the store fails with.
+    pub(crate) fn begin(
+        store: &'s dyn Store,
+        plan: &Plan<'_>,
+        mode: Mode,
+        shard: Shard,
+        others: Others,
+    ) -> Result<Begun<'s>> {
+        let first = decide(store, plan, mode, shard, others)?;
+        if let Decision::Finished(manifest) = first {
+            seal::tidy(store, &manifest)?;
+            return Ok(Begun::Finished(manifest));
+        }
+        store.check()?;
+        let claim = Claim::take(store, plan.id(), shard)?;
+        // Whoever had the claim until now may have come to an end.
+        let (standing, start) = match decide(store, plan, mode, shard, others)? {
+            Decision::Finished(manifest) => return Ok(Begun::Finished(manifest)),
+            Decision::Start(standing, start) => (*standing, start),
+        };
+        let base = standing.finished;
+        let number = base.as_ref().map_or(0, |manifest| manifest.number);
+        let mut replaced = Vec::new();
+        let mut going_on = None;
+        for record in standing.unfinished {
+            let is_same = record.plan_id == plan.id();
+            if is_same && start == Start::GoOn {
+                going_on = Some(record);
+            } else if mode == Mode::Overwrite || is_same {
+                ensure_dead(store, &record, is_same.then_some(shard))?;
+                seal::remove_plan(store, &record, base.as_ref())?;
+            } else {
+                replaced.push(record);
+            }
+        }
+        let is_fresh = going_on.is_none();
+        let record = match going_on {
+            Some(record) => record,
+            None => PlanRecord::new(plan, mode, number, shard),
+        };
+        let carried = match (&base, record.mode) {
+            (Some(base), Mode::Append) => append::carried(store, base, &record)?,
+            _ => BTreeSet::new(),
+        };
+        if is_fresh {
+            begin_plan(store, &record, others)?;
+        }
+        fail::point("begin.plan_written");
+        if let Some(done) = shard_record(store, &record, shard)? {
+            return Ok(Begun::ShardFinished(done.lines));
+        }
+        let last_run = if is_fresh {
+            None
+        } else {
+            last_run(store, plan.id(), shard)?
+        };
+        let rows = own_parts(&record, shard, &carried).map(|(_, part)| part.rows);
+        let (parts, rows) = rows.fold((0, 0), |(parts, sum), rows| (parts + 1, sum + rows));
+        let mut session = Self {
+            store,
+            status: Mutex::new(Status::begin(plan.id(), shard, parts, rows)),
+            record,
+            shard,
+            base,
+            outdated: Outdated {
+                manifests: standing.outdated,
+                plans: replaced,
+            },
+            carried,
+            proven: Mutex::default(),
+            claim,
+            found: 0,
+            last_run,
+        };
+        if !is_fresh {
+            session.find_proven()?;
+        }
+        session.beat()?;
+        Ok(Begun::Open(Box::new(session)))
+    }
+
+    /// Takes over what an earlier run has proven, and sweeps what it had not.
+    fn find_proven(&mut self) -> Result<()> {
+        let journal = names::journal(&self.record.plan_id, self.shard);
+        let mut lines = Vec::new();
+        for line in self.store.logged(&journal)? {
+            // A line that cannot be read proves nothing.
+            let line = serde_json::from_slice::<JournalLine>(&line).ok();
+            lines.extend(line.filter(|line| {
+                let table = self.record.tables.get(line.table);
+                let part = table.and_then(|table| table.parts.get(line.number));
+                part.is_some_and(|part| line.is_of(part))
+            }));
+        }
+        let paths: Vec<PartPath> = lines
+            .iter()
+            .map(|line| PartPath::parse(&line.part.path))
+            .collect::<Result<_>>()?;
+        let sizes = self.store.finished(&paths)?;
+        let standing = lines.into_iter().zip(sizes);
+        let proven: Proven = standing
+            .filter(|(line, size)| *size == Some(line.part.bytes))
+            .map(|(line, _)| ((line.table, line.number), line.part))
+            .collect();
+        let open = own_parts(&self.record, self.shard, &self.carried)
+            .filter(|(at, _)| !proven.contains_key(at))
+            .take(MOST_OPEN)
+            .map(|(_, part)| PartPath::parse(&part.path))
+            .collect::<Result<Vec<_>>>()?;
+        self.store.discard(&open)?;
+        self.found = proven.len();
+        let mut status = lock(&self.status);
+        status.parts_done = proven.len();
+        status.rows_done = proven.values().map(|part| part.rows).sum();
+        status.bytes_done = proven.values().map(|part| part.bytes).sum();
+        drop(status);
+        self.proven = Mutex::new(proven);
+        Ok(())
+    }
+
+    /// The parts that are to be made, as positions of table and part, in order.
+    pub(crate) fn todo(&self) -> Vec<(usize, usize)> {
+        let proven = lock(&self.proven);
+        own_parts(&self.record, self.shard, &self.carried)
+            .map(|(at, _)| at)
+            .filter(|at| !proven.contains_key(at))
+            .collect()
+    }
+
+    /// How many parts an earlier run had proven.
+    pub(crate) fn found(&self) -> usize {
+        self.found
+    }
+
+    /// Rows in these.
+    pub(crate) fn found_rows(&self) -> u64 {
+        lock(&self.status).rows_done
+    }
+
+    /// How the run before ended, where there was one.
+    pub(crate) fn last_run(&self) -> Option<&LastRun> {
+        self.last_run.as_ref()
+    }
+
+    /// Records a part that is finished.
+    pub(crate) fn record(&self, table: usize, number: usize, part: &ManifestPart) -> Result<()> {
+        fail::point("part.finished");
+        let line = JournalLine {
+            table,
+            number,
+            part: part.clone(),
+        };
+        let json = serde_json::to_vec(&line).map_err(Error::encode("journal"))?;
+        let journal = names::journal(&self.record.plan_id, self.shard);
+        self.store.log(&journal, &line.key(), &json)?;
+        fail::point("journal.written");
+        lock(&self.proven).insert((table, number), part.clone());
+        let mut status = lock(&self.status);
+        status.parts_done += 1;
+        status.rows_done += part.rows;
+        status.rows_this_run += part.rows;
+        status.bytes_done += part.bytes;
+        Ok(())
+    }
+
+    /// How often [`Self::beat`] is to be called.
+    pub(crate) const HEARTBEAT: std::time::Duration = HEARTBEAT;
+
+    /// Shows that this process lives, and how far it has come.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] when another process has taken over.
+    pub(crate) fn beat(&self) -> Result<()> {
+        // Another failure is no reason to end: the next heartbeat may get through.
+        if let Err(taken @ Error::InUse { .. }) = self.claim.beat() {
+            return Err(taken);
+        }
+        let mut status = lock(&self.status).clone();
+        // For people only.
+        let _ = status.write(self.store);
+        Ok(())
+    }
+
+    /// All parts are proven: gives names, marks, and the manifest, or the shard's record. `None`
+    /// where this is a shard.
+    pub(crate) fn complete(self) -> Result<Completed> {
+        let proven = std::mem::take(&mut *lock(&self.proven));
+        if self.shard.is_whole() {
+            let manifest = seal::seal(
+                self.store,
+                &self.record,
+                proven,
+                self.base.as_ref(),
+                &self.outdated,
+            )?;
+            return Ok(Completed::Output(Box::new(manifest)));
+        }
+        let lines: Vec<JournalLine> = proven
+            .into_iter()
+            .map(|((table, number), part)| JournalLine {
+                table,
+                number,
+                part,
+            })
+            .collect();
+        let id = &self.record.plan_id;
+        let record = ShardRecord::new(id, self.shard, lines);
+        let json = serde_json::to_vec(&record).map_err(Error::encode("shard"))?;
+        let name = names::shard(id, self.shard);
+        if self.store.put_new(&name, &json)? == PutNew::Taken {
+            return Err(Error::OtherPlan {
+                address: self.store.address(),
+                expected: "no record of this shard".to_owned(),
+                found: format!("`{name}` with other parts"),
+            });
+        }
+        fail::point("shard.written");
+        self.end(Ending::Finished);
+        self.store.remove_log(&names::journal(id, self.shard))?;
+        Ok(Completed::Shard(record.lines))
+    }
+
+    /// Ends a run that did not come to its end: what is proven stays, and the error says what is
+    /// pending. Where nothing was proven, nothing stays.
+    pub(crate) fn interrupted(self, error: Error, by: Option<String>) -> Error {
+        let proven = lock(&self.proven).len();
+        if proven == 0 && self.shard.is_whole() {
+            let _ = seal::remove_plan(self.store, &self.record, self.base.as_ref());
+            return error;
+        }
+        self.end(match (&error, by) {
+            (Error::Stopped, by) => Ending::Stopped {
+                by: by.unwrap_or_else(|| "its caller".to_owned()),
+            },
+            _ => Ending::Failed {
+                error: chain(&error),
+            },
+        });
+        let pending = self.todo().into_iter();
+        let path = |(table, number): (usize, usize)| {
+            let part: &crate::commit::PartRecord = &self.record.tables[table].parts[number];
+            part.path.clone()
+        };
+        Error::Incomplete {
+            proven,
+            pending: pending.map(path).collect(),
+            source: Box::new(error),
+        }
+    }
+
+    /// Puts the plan aside, with what is proven, until others are ready too.
+    pub(crate) fn park(self) -> Parked {
+        Parked {
+            proven: std::mem::take(&mut *lock(&self.proven)),
+            record: self.record,
+        }
+    }
+
+    fn end(&self, ending: Ending) {
+        let mut status = lock(&self.status).clone();
+        status.ended = Some(ending);
+        // For people only.
+        let _ = status.write(self.store);
+    }
+}
+
+/// A plan whose parts are proven and which waits for others, to be one output with them.
+pub(crate) struct Parked {
+    record: PlanRecord,
+    proven: Proven,
+}
+
+impl Parked {
+    /// Takes everything back that the plan has written.
+    pub(crate) fn withdraw(&self, store: &dyn Store) -> Result<()> {
+        seal::remove_plan(store, &self.record, None)
+    }
+}
+
+/// Makes one output of several plans. Other plans that were begun in the same place are removed.
+pub(crate) fn seal_all(store: &dyn Store, parked: &[Parked]) -> Result<Manifest> {
+    let plans: Vec<_> = parked
+        .iter()
+        .map(|parked| (&parked.record, parked.proven.clone()))
+        .collect();
+    let is_own = |other: &PlanRecord| plans.iter().any(|(own, _)| own.plan_id == other.plan_id);
+    for other in inspect(store)?.unfinished {
+        if !is_own(&other) {
+            ensure_dead(store, &other, None)?;
+            seal::remove_plan(store, &other, None)?;
+        }
+    }
+    let manifest = seal::publish(store, &plans, None)?;
+    seal::tidy(store, &manifest)?;
+    Ok(manifest)
+}
+
+/// What a run has brought about.
+pub(crate) enum Completed {
+    Output(Box<Manifest>),
+    Shard(Vec<JournalLine>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Fresh,
+    GoOn,
+}
+
+enum Decision {
+    Finished(Box<Manifest>),
+    Start(Box<Standing>, Start),
+}
+
+/// What a run may do where this stands.
+fn decide(
+    store: &dyn Store,
+    plan: &Plan<'_>,
+    mode: Mode,
+    shard: Shard,
+    others: Others,
+) -> Result<Decision> {
+    let standing = inspect(store)?;
+    if let Some(found) = &standing.foreign {
+        return Err(Error::Exists {
+            path: store.address().into(),
+            found: found.clone(),
+        });
+    }
+    let refused = |expected: &str, found: String| Error::OtherPlan {
+        address: store.address(),
+        expected: expected.to_owned(),
+        found,
+    };
+    let mine = standing
+        .unfinished
+        .iter()
+        .find(|record| record.plan_id == plan.id());
+    if let Some(mine) = mine {
+        if mine.mode == mode && mine.shards == shard.of() {
+            return Ok(Decision::Start(Box::new(standing), Start::GoOn));
+        }
+        if mode == Mode::Overwrite {
+            return Ok(Decision::Start(Box::new(standing), Start::Fresh));
+        }
+        return Err(if mine.shards == shard.of() {
+            let found = format!("this plan, begun to {}", doing(mine.mode));
+            refused("the run to go on as it began", found)
+        } else {
+            let expected = format!("one of {} shards", mine.shards);
+            refused(&expected, format!("this plan, begun in {}", mine.shards))
+        });
+    }
+    if let (Some(other), Others::Refuse, false) =
+        (standing.unfinished.first(), others, mode == Mode::Overwrite)
+    {
+        return Err(refused(
+            "the same run again",
+            format!("the unfinished plan {}", other.plan_id),
+        ));
+    }
+    match (&standing.finished, mode) {
+        (None, _) | (_, Mode::Overwrite) => {}
+        (Some(manifest), _) if manifest.has_plan(plan.id()) => {
+            return Ok(Decision::Finished(Box::new(manifest.clone())));
+        }
+        (Some(_), Mode::Append) => {}
+        (Some(manifest), Mode::New) => {
+            return Err(refused(
+                "nothing, or the same run",
+                format!("the finished plan {}", manifest.plan_id()),
+            ));
+        }
+    }
+    Ok(Decision::Start(Box::new(standing), Start::Fresh))
+}
+
+fn doing(mode: Mode) -> &'static str {
+    match mode {
+        Mode::New => "write where nothing was",
+        Mode::Append => "append",
+        Mode::Overwrite => "overwrite",
+    }
+}
+
+/// Writes the plan down. Of two plans that begin at the same moment, neither goes on.
+fn begin_plan(store: &dyn Store, record: &PlanRecord, others: Others) -> Result<()> {
+    let name = names::plan(&record.plan_id);
+    let refused = |found: String| Error::OtherPlan {
+        address: store.address(),
+        expected: "no other run at the same moment".to_owned(),
+        found,
+    };
+    // An older state of the same plan may be part of what is overwritten.
+    if record.mode == Mode::Overwrite && record.base > 0 {
+        store.remove(&name)?;
+    }
+    if store.put_new(&name, &record.to_json()?)? == PutNew::Taken {
+        return Err(refused("this plan, begun in another way".to_owned()));
+    }
+    if others == Others::Refuse {
+        let standing = inspect(store)?;
+        let other = standing
+            .unfinished
+            .iter()
+            .find(|other| other.plan_id != record.plan_id);
+        if let Some(other) = other {
+            store.remove(&name)?;
+            return Err(refused(format!("the plan {}", other.plan_id)));
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that nobody is at work on a plan that is about to be removed.
+fn ensure_dead(store: &dyn Store, record: &PlanRecord, own: Option<Shard>) -> Result<()> {
+    for index in 1..=record.shards {
+        let shard = Shard::new(index, record.shards)?;
+        if own != Some(shard) {
+            drop(Claim::take(store, &record.plan_id, shard)?);
+        }
+    }
+    Ok(())
+}
+
+fn shard_record(
+    store: &dyn Store,
+    record: &PlanRecord,
+    shard: Shard,
+) -> Result<Option<ShardRecord>> {
+    if shard.is_whole() {
+        return Ok(None);
+    }
+    let json = store.get(&names::shard(&record.plan_id, shard))?;
+    let found = json.map(|json| serde_json::from_slice(&json).map_err(Error::encode("shard")));
+    found.transpose()
+}
+
+/// The parts of a shard, without tables that are there already.
+fn own_parts<'r>(
+    record: &'r PlanRecord,
+    shard: Shard,
+    carried: &'r BTreeSet<usize>,
+) -> impl Iterator<Item = ((usize, usize), &'r super::PartRecord)> {
+    let parts = record.parts().enumerate();
+    parts
+        .filter(move |(at, (table, ..))| shard.has(*at) && !carried.contains(table))
+        .map(|(_, (table, number, part))| ((table, number), part))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
