@@ -199,6 +199,9 @@ fn of_remote(
 }
 
 pub(super) fn of_writing(error: sink::Error, moment: Moment) -> Failure {
+    if error.is_broken_pipe() {
+        return Failure::closed_pipe();
+    }
     let is_full = error.is_disk_full();
     let left = match moment {
         Moment::BeforeTheStart => None,
@@ -207,7 +210,6 @@ pub(super) fn of_writing(error: sink::Error, moment: Moment) -> Failure {
     let (place, kind) = match error.cause() {
         sink::Error::Io { path, source, .. } => (path.display().to_string(), Some(source.kind())),
         sink::Error::Remote { address, .. } => (address.clone(), None),
-        _ if error.is_broken_pipe() => return Failure::closed_pipe(),
         cause => {
             return match left {
                 Some(left) if matches!(error, sink::Error::Incomplete { .. }) => {

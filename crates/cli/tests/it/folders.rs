@@ -42,8 +42,8 @@ fn another_plan_is_refused_until_it_may_start_over() {
     let before = files(folder.path());
     let other = format!("{SMALL} --seed 7");
     let line = format!(
-        "expected a new or empty folder at out, got another finished output of lakeseed, plan \
-         {plan}; choose another --out, or start over with --overwrite"
+        "expected nothing else at out, got the finished plan {plan}; repeat the command that wrote \
+         it, choose another --out, add rows with --append, or start over with --overwrite"
     );
     assert_refused(&run(folder.path(), &other), 3, &line);
     assert!(files(folder.path()) == before);
@@ -133,7 +133,7 @@ fn a_disk_that_fills_up_leaves_nothing() {
         .find(|word| word.starts_with("out/"))
         .unwrap_or_default();
     let line = format!(
-        "expected room at {name} got file too large (os error 27); nothing was published: make \
+        "expected room at {name} got file too large (os error 27); nothing was finished: make \
          room and repeat the command"
     );
     assert!(
@@ -181,25 +181,6 @@ fn memory_that_carries_no_worker_is_refused_with_the_sum() {
     let (_, proposed) = ran.err.trim_end().rsplit_once(", or ").unwrap();
     assert!(proposed.starts_with("--row-group-size "), "{proposed}");
     succeed(folder.path(), &format!("{args} {proposed}"));
-}
-
-#[test]
-fn leftovers_of_a_killed_run_are_swept() {
-    let folder = tempfile::tempdir().unwrap();
-    let plan = json(folder.path(), SMALL)["plan_id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let finished = files(folder.path());
-    // As a kill between the last part and the commit leaves it.
-    let out = folder.path().join("out");
-    fs::remove_file(out.join("_lakeseed/manifest.json")).unwrap();
-    fs::remove_file(out.join("predictions/_SUCCESS")).unwrap();
-    let part = format!("part-00000-{plan}.parquet");
-    let temporary = out.join(format!("predictions/.{part}.inprogress"));
-    fs::rename(out.join("predictions").join(part), temporary).unwrap();
-    succeed(folder.path(), SMALL);
-    assert!(files(folder.path()) == finished);
 }
 
 #[test]

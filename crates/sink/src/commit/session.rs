@@ -417,7 +417,7 @@ fn decide(
         (standing.unfinished.first(), others, mode == Mode::Overwrite)
     {
         return Err(refused(
-            "the same run again",
+            "nothing else",
             format!("the unfinished plan {}", other.plan_id),
         ));
     }
@@ -429,7 +429,7 @@ fn decide(
         (Some(_), Mode::Append) => {}
         (Some(manifest), Mode::New) => {
             return Err(refused(
-                "nothing, or the same run",
+                "nothing else",
                 format!("the finished plan {}", manifest.plan_id()),
             ));
         }
