@@ -49,6 +49,7 @@ mod rows;
 mod source;
 mod store;
 mod stream;
+mod totals;
 
 pub use self::commit::{
     Ending, LastEnd, LastRun, Mode, PartRecord, PlanRecord, Shard, Standing, Status, TableRecord,
@@ -70,3 +71,5 @@ pub use self::report::{Report, TableReport};
 pub use self::source::{BatchSource, BoxedReader, FnSource, Source};
 pub use self::store::{Found, LocalStore, Lock, MemoryStore, PartWriter, PutNew, Store};
 pub use self::stream::Stream;
+pub use self::store::{Found, Lock, PutNew, Store};
+pub use self::totals::{BoundKind, Bounds, ExactSum, Tally, Totals};

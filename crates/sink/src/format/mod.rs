@@ -13,7 +13,7 @@ mod arrow;
 mod compression;
 mod kind;
 mod parquet;
-mod text;
+pub(crate) mod text;
 
 use arrow_array::RecordBatchReader;
 

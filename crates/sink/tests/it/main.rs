@@ -13,3 +13,4 @@ mod plan;
 mod random;
 mod readback;
 mod support;
+mod totals;

@@ -21,7 +21,7 @@ mod escape;
 mod floats;
 mod lines;
 mod numbers;
-mod times;
+pub(crate) mod times;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::SchemaRef;
