@@ -186,10 +186,6 @@ mod hexadecimal {
     use serde::de::{Deserialize, Deserializer, Error as _, Unexpected};
     use serde::ser::Serializer;
 
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "the signature that serde calls"
-    )]
     pub(super) fn serialize<S: Serializer>(value: &u128, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&format!("{value:032x}"))
     }

@@ -139,7 +139,9 @@ impl Track {
         count: usize,
         text: impl Fn(usize) -> &'a str,
     ) {
-        let rows = (start..start + count).filter(|row| array.is_valid(*row));
+        let nulls = array.nulls();
+        let rows =
+            (start..start + count).filter(|row| nulls.is_none_or(|nulls| nulls.is_valid(*row)));
         let mut ends: Option<TextEnds<'a>> = None;
         for row in rows {
             let text = text(row);

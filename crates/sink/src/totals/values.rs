@@ -59,7 +59,9 @@ pub(super) fn numbers(array: &dyn Array) -> Vec<u128> {
         T::UInt16 => integers::<UInt16Type>(array, 1),
         T::UInt32 => integers::<UInt32Type>(array, 1),
         T::UInt64 => integers::<UInt64Type>(array, 1),
-        T::Float16 => doubles::<Float16Type>(array, |value| value.to_f64()),
+        T::Float16 => {
+            doubles::<Float16Type>(array, <Float16Type as ArrowPrimitiveType>::Native::to_f64)
+        }
         T::Float32 => doubles::<Float32Type>(array, f64::from),
         T::Float64 => doubles::<Float64Type>(array, |value| value),
         T::Decimal32(..) => integers::<Decimal32Type>(array, 1),
@@ -148,31 +150,15 @@ pub(super) fn numbers(array: &dyn Array) -> Vec<u128> {
 /// The name under which the elements of a list are hashed, whatever their writer calls them.
 const ELEMENT: &str = "";
 
+/// Integers modulo 2^128, in units of `unit`.
 fn integers<T>(array: &dyn Array, unit: u128) -> Vec<u128>
 where
-    T: ArrowPrimitiveType<Native: Into<Integer>>,
+    T: ArrowPrimitiveType<Native: Into<i128>>,
 {
     let values = array.as_primitive::<T>().values();
-    let number = |value: &T::Native| {
-        let Integer(value) = (*value).into();
-        value.wrapping_mul(unit)
-    };
+    let number = |value: &T::Native| ((*value).into() as u128).wrapping_mul(unit);
     values.iter().map(number).collect()
 }
-
-/// An integer modulo 2^128.
-pub(super) struct Integer(u128);
-
-macro_rules! integer_from {
-    ($($native:ty),*) => {
-        $(impl From<$native> for Integer {
-            fn from(value: $native) -> Self {
-                Self(value as u128)
-            }
-        })*
-    };
-}
-integer_from!(i8, i16, i32, i64, i128, u8, u16, u32, u64);
 
 /// A wide decimal counts like a narrow one where it can, and otherwise as its 32 bytes.
 fn wide(value: i256) -> u128 {

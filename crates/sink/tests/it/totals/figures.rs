@@ -129,19 +129,14 @@ fn differences_are_told_one_by_one() {
         "rows: 3 against 2",
         "row hash: ",
         "sum of `legs`: 7 against 4",
-        "sum of `price`: -9.51 against -9.51",
         "bounds of `born`: date 1969-12-31 to 2023-02-01 against date 2023-01-31 to 2023-02-01",
         "bounds of `id`: integer 1 to 3 against integer 1 to 2",
         "bounds of `name`: text Ada to Zoë against text Ada to Rex",
         "nulls of `price`: 1 against 0",
     ];
-    let expected: Vec<_> = expected
-        .iter()
-        .filter(|line| !line.contains("price`: -9"))
-        .collect();
     assert_eq!(lines.len(), expected.len(), "{lines:?}");
     for (line, expected) in lines.iter().zip(expected) {
-        assert!(line.starts_with(*expected), "{line}");
+        assert!(line.starts_with(expected), "{line}");
     }
     let bare = total(&pets().project(&[0, 1, 2, 4, 5]).unwrap());
     let lines = ours.difference(&bare);
@@ -255,17 +250,16 @@ proptest! {
         }
         let count = ids.len().min(texts.len()).min(money.len());
         let (ids, texts, money) = (&ids[..count], &texts[..count], &money[..count]);
-        let keys = DictionaryArray::<Int32Type>::from_iter(texts.iter().map(String::as_str));
+        let keys: DictionaryArray<Int32Type> = texts.iter().map(String::as_str).collect();
+        let wide = |value: i64| i128::from(value) * 1_000_000_007;
+        let amounts: Decimal128Array = money.iter().map(|value| value.map(wide)).collect();
+        let counts: UInt64Array = money.iter().map(|value| value.map(|value| value as u64)).collect();
         let columns: Vec<(&str, ArrayRef)> = vec![
             ("id", Arc::new(Int32Array::from(ids.to_vec()))),
             ("text", Arc::new(StringArray::from_iter_values(texts))),
             ("code", Arc::new(keys)),
-            ("money", Arc::new(Decimal128Array::from_iter(
-                money.iter().map(|value| value.map(|value| i128::from(value) * 1_000_000_007)),
-            ).with_precision_and_scale(38, 0).unwrap())),
-            ("count", Arc::new(UInt64Array::from_iter(
-                money.iter().map(|value| value.map(|value| value as u64)),
-            ))),
+            ("money", Arc::new(amounts.with_precision_and_scale(38, 0).unwrap())),
+            ("count", Arc::new(counts)),
         ];
         let batch = RecordBatch::try_from_iter_with_nullable(
             columns.into_iter().map(|(name, array)| (name, array, true)),
@@ -285,7 +279,7 @@ proptest! {
         let text = &totals.bounds["text"];
         prop_assert_eq!(text.min(), texts.iter().min().cloned());
         prop_assert_eq!(text.max(), texts.iter().max().cloned());
-        let sum: i128 = money.iter().flatten().map(|value| i128::from(*value) * 1_000_000_007).sum();
+        let sum: i128 = money.iter().flatten().map(|value| wide(*value)).sum();
         prop_assert_eq!(totals.sums["money"].to_string(), sum.to_string());
         let sum: i128 = money.iter().flatten().map(|value| i128::from(*value as u64)).sum();
         prop_assert_eq!(totals.sums["count"].to_string(), sum.to_string());

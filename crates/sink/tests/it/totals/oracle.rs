@@ -147,7 +147,7 @@ fn number_of(value: &Value) -> Option<u128> {
 
 fn mix(state: u128) -> u128 {
     let high = |value: u128| value >> 64;
-    let first = (state ^ high(state)).wrapping_mul(0x9e3779b97f4a7c15f39cc0605cedc835);
-    let second = (first ^ high(first)).wrapping_mul(0xc2b2ae3d27d4eb4f165667b19e3779f9);
+    let first = (state ^ high(state)).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    let second = (first ^ high(first)).wrapping_mul(0xc2b2_ae3d_27d4_eb4f_1656_67b1_9e37_79f9);
     second ^ high(second)
 }

@@ -105,7 +105,9 @@ proptest! {
         let (left, right) = parts.split_at(parts.len() / 2);
         let join = |parts: &[lakeseed_sink::Totals]| {
             let mut joined = lakeseed_sink::Totals::default();
-            parts.iter().for_each(|part| joined.merge(part).unwrap());
+            for part in parts {
+                joined.merge(part).unwrap();
+            }
             joined
         };
         let mut halves = join(right);
@@ -293,14 +295,13 @@ fn seldom_types_follow_the_definition_too() {
         }
         map.append(row % 6 > 0).unwrap();
     }
+    let nanos = (0..40).map(|row| (row % 4 > 0).then_some(row * 999_999_999_999));
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("fixed", Arc::new(fixed.finish())),
         ("map", Arc::new(map.finish())),
         (
             "nanos",
-            Arc::new(TimestampNanosecondArray::from_iter(
-                (0..40).map(|row| (row % 4 > 0).then_some(row * 999_999_999_999)),
-            )),
+            Arc::new(nanos.collect::<TimestampNanosecondArray>()),
         ),
     ];
     let batch = RecordBatch::try_from_iter_with_nullable(
