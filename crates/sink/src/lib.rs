@@ -71,5 +71,4 @@ pub use self::report::{Report, TableReport};
 pub use self::source::{BatchSource, BoxedReader, FnSource, Source};
 pub use self::store::{Found, LocalStore, Lock, MemoryStore, PartWriter, PutNew, Store};
 pub use self::stream::Stream;
-pub use self::store::{Found, Lock, PutNew, Store};
 pub use self::totals::{BoundKind, Bounds, ExactSum, Tally, Totals};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::plan::id;
+use crate::totals::Totals;
 
 /// The version of the manifest's own layout.
 pub const MANIFEST_VERSION: u32 = 2;
@@ -58,6 +59,10 @@ pub struct ManifestTable {
     pub columns: Vec<ManifestColumn>,
     /// The columns that stand in the path instead of in the files.
     pub partition_columns: Vec<String>,
+    /// Control totals of all rows, partition columns included; none where a column is of a type
+    /// that has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totals: Option<Totals>,
     /// The parts, in row order.
     pub parts: Vec<ManifestPart>,
 }
@@ -87,6 +92,9 @@ pub struct ManifestPart {
     pub bytes: u64,
     /// The BLAKE3 digest of the bytes, in hexadecimal.
     pub blake3: String,
+    /// Control totals of the rows, partition columns included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totals: Option<Totals>,
 }
 
 impl Manifest {
@@ -143,12 +151,24 @@ impl Manifest {
 
 impl ManifestTable {
     /// Puts parts in row order and counts them anew.
-    pub(crate) fn count(&mut self) {
+    ///
+    /// # Errors
+    /// When the totals of the parts cannot be added up: they are of different columns.
+    pub(crate) fn count(&mut self) -> Result<()> {
         self.parts.sort_by(|a, b| {
             let key = |part: &ManifestPart| (part.first_row, part.rows);
             key(a).cmp(&key(b)).then_with(|| a.path.cmp(&b.path))
         });
         self.rows = self.parts.iter().map(|part| part.rows).sum();
         self.bytes = self.parts.iter().map(|part| part.bytes).sum();
+        let mut sum = Some(Totals::default());
+        for part in &self.parts {
+            match (&mut sum, &part.totals) {
+                (Some(sum), Some(part)) => sum.merge(part)?,
+                _ => sum = None,
+            }
+        }
+        self.totals = sum;
+        Ok(())
     }
 }

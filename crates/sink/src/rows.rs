@@ -10,6 +10,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use crate::error::{Error, Result};
 use crate::format::{Chunk, EncodeError, Encoder};
 use crate::source::{BoxedReader, Source};
+use crate::totals::Tally;
 
 /// Who may end the work between two batches, and who counts rows.
 #[derive(Default)]
@@ -42,6 +43,7 @@ pub(crate) struct Checked<'a> {
     stopped: bool,
     broken: Option<Error>,
     watch: &'a Watch<'a>,
+    tally: Option<(&'a [usize], &'a mut Tally)>,
 }
 
 impl<'a> Checked<'a> {
@@ -73,7 +75,14 @@ impl<'a> Checked<'a> {
             stopped: false,
             broken: None,
             watch,
+            tally: None,
         })
+    }
+
+    /// Counts the rows that pass, of these columns of the source.
+    pub(crate) fn tallied(mut self, columns: &'a [usize], tally: &'a mut Tally) -> Self {
+        self.tally = Some((columns, tally));
+        self
     }
 
     /// Encodes the rows into one chunk.
@@ -122,6 +131,17 @@ impl<'a> Checked<'a> {
         if batch.num_columns() != self.source_columns {
             let found = format!("{} columns", batch.num_columns());
             return Err(self.break_off(format!("{} columns", self.source_columns), found));
+        }
+        if let Some((columns, tally)) = &mut self.tally {
+            let counted = if columns.len() == batch.num_columns() {
+                tally.add(&batch)
+            } else {
+                tally.add(&batch.project(columns)?)
+            };
+            if let Err(error) = counted {
+                self.broken = Some(error);
+                return Err(ArrowError::ExternalError("the totals failed".into()));
+            }
         }
         let batch = if self.projection.len() == batch.num_columns() {
             batch

@@ -66,6 +66,7 @@ pub(super) fn publish(
                 bytes: 0,
                 columns: table.columns.clone(),
                 partition_columns: table.partition_columns.clone(),
+                totals: None,
                 parts: parts.map(|(_, part)| part.clone()).collect(),
             });
         }
@@ -84,7 +85,7 @@ pub(super) fn publish(
         data: record.data.clone(),
     }));
     for table in &mut tables {
-        table.count();
+        table.count()?;
         store.replace(&names::success(&table.name), b"")?;
     }
     store.settle()?;

@@ -12,12 +12,15 @@ use super::{Part, TablePlan, TableSpec};
 use crate::error::{Error, Result};
 use crate::format::{FileFormat, Format};
 use crate::path::{PartPath, check_name};
+use crate::totals::Tally;
 
 /// A table whose ranges are fixed, and whose paths wait for the plan's id.
 pub(super) struct Draft<'a> {
     pub(super) spec: TableSpec<'a>,
     pub(super) projection: Vec<usize>,
     pub(super) schema: SchemaRef,
+    counted: Vec<usize>,
+    counted_schema: Option<SchemaRef>,
     pub(super) format: Arc<dyn Format>,
     pub(super) batch_rows: usize,
     pub(super) sample: Sample,
@@ -34,6 +37,10 @@ impl<'a> Draft<'a> {
         check_partitions(&spec)?;
         let all = spec.source.schema();
         let projection = projection(&spec, &all)?;
+        let counted = kept(&all, &spec.leave_out.iter().collect::<Vec<_>>());
+        let counted_schema = all.project(&counted).ok().map(Arc::new);
+        // Of types that have no totals, the manifest has none.
+        let counted_schema = counted_schema.filter(|schema| Tally::try_new(schema).is_ok());
         let schema: SchemaRef = if projection.len() == all.fields().len() {
             all
         } else {
@@ -69,6 +76,8 @@ impl<'a> Draft<'a> {
             spec,
             projection,
             schema,
+            counted,
+            counted_schema,
             format,
             batch_rows,
             sample,
@@ -117,6 +126,8 @@ impl<'a> Draft<'a> {
             source: spec.source,
             projection: self.projection,
             schema: self.schema,
+            counted: self.counted,
+            counted_schema: self.counted_schema,
             format: self.format,
             batch_rows: self.batch_rows,
             partition_columns: spec.partition_columns,
@@ -146,13 +157,7 @@ fn projection(spec: &TableSpec<'_>, schema: &Schema) -> Result<Vec<usize>> {
             });
         }
     }
-    let kept: Vec<usize> = schema
-        .fields()
-        .iter()
-        .enumerate()
-        .filter(|(_, field)| !out.contains(&field.name()))
-        .map(|(at, _)| at)
-        .collect();
+    let kept = kept(schema, &out);
     if kept.is_empty() {
         return Err(Error::Invalid {
             what: "columns",
@@ -161,4 +166,13 @@ fn projection(spec: &TableSpec<'_>, schema: &Schema) -> Result<Vec<usize>> {
         });
     }
     Ok(kept)
+}
+
+/// The positions of the columns that are not left out.
+fn kept(schema: &Schema, out: &[&String]) -> Vec<usize> {
+    let fields = schema.fields().iter().enumerate();
+    fields
+        .filter(|(_, field)| !out.contains(&field.name()))
+        .map(|(at, _)| at)
+        .collect()
 }

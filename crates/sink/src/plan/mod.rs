@@ -61,6 +61,10 @@ pub struct TablePlan<'a> {
     /// The columns that go into files, as positions in the source's schema.
     pub(crate) projection: Vec<usize>,
     pub(crate) schema: SchemaRef,
+    /// The columns whose values count, partition columns included, as positions in the source's
+    /// schema; their schema, where control totals can be made of them.
+    pub(crate) counted: Vec<usize>,
+    pub(crate) counted_schema: Option<SchemaRef>,
     pub(crate) format: Arc<dyn Format>,
     pub(crate) batch_rows: usize,
     pub(crate) partition_columns: Vec<String>,

@@ -15,6 +15,7 @@ use crate::plan::TablePlan;
 use crate::report::TableReport;
 use crate::rows::{Checked, Watch};
 use crate::store::PartWriter;
+use crate::totals::{Tally, Totals};
 
 /// A file that has been opened, or is about to be.
 struct OpenPart<'p> {
@@ -34,6 +35,15 @@ struct OpenPart<'p> {
 struct PartState {
     appended: u64,
     assembler: Option<Box<dyn Assembler>>,
+    totals: Totals,
+}
+
+/// What a worker keeps from one chunk of a table to the next.
+struct Tools {
+    table: usize,
+    encoder: Box<dyn Encoder>,
+    /// `None` where nobody asks for totals, or there are none of the table's types.
+    tally: Option<Tally>,
 }
 
 /// A run under way.
@@ -77,6 +87,7 @@ impl<'p, 'w> Pump<'p, 'w> {
                 state: Mutex::new(PartState {
                     appended: 0,
                     assembler: None,
+                    totals: Totals::default(),
                 }),
                 digest: Arc::default(),
                 moved: Condvar::new(),
@@ -134,25 +145,36 @@ impl<'p, 'w> Pump<'p, 'w> {
 
     fn work(&self) -> Result<()> {
         let mut current: Option<&OpenPart<'p>> = None;
-        let mut encoder: Option<(usize, Box<dyn Encoder>)> = None;
+        let mut kept: Option<Tools> = None;
         while let Some(task) = self.take(&mut current)? {
             let table = task.part.table;
-            let mut own = match encoder.take() {
-                Some((of, own)) if of == table => own,
+            let mut tools = match kept.take() {
+                Some(tools) if tools.table == table => tools,
                 // The old one's memory goes before the new one's comes.
                 other => {
                     drop(other);
-                    task.part.plan.format.encoder()?
+                    self.tools(task.part)?
                 }
             };
             let started = Instant::now();
-            let chunk = self.encode(&task, own.as_mut())?;
-            self.append(&task, &chunk)?;
-            own.recycle(chunk);
+            let chunk = self.encode(&task, &mut tools)?;
+            let totals = tools.tally.as_mut().map(Tally::take);
+            self.append(&task, &chunk, totals)?;
+            tools.encoder.recycle(chunk);
             self.clock(table, started);
-            encoder = Some((table, own));
+            kept = Some(tools);
         }
         Ok(())
+    }
+
+    fn tools(&self, part: &OpenPart<'p>) -> Result<Tools> {
+        // A stream has no manifest.
+        let counted = self.session.and(part.plan.counted_schema.as_ref());
+        Ok(Tools {
+            table: part.table,
+            encoder: part.plan.format.encoder()?,
+            tally: counted.map(Tally::try_new).transpose()?,
+        })
     }
 
     /// The next chunk to encode; `None` when all are taken.
@@ -171,7 +193,8 @@ impl<'p, 'w> Pump<'p, 'w> {
             let unopened = self.unopened.fetch_add(1, Ordering::Relaxed) as usize;
             if let Some(part) = self.parts.get(unopened) {
                 if part.chunks == 0 {
-                    self.finish(part, self.open(part)?)?;
+                    let totals = self.tools(part)?.tally.map(|_| Totals::default());
+                    self.finish(part, self.open(part)?, totals)?;
                 } else {
                     *current = Some(part);
                 }
@@ -200,7 +223,7 @@ impl<'p, 'w> Pump<'p, 'w> {
         }
     }
 
-    fn encode(&self, task: &Task<'_, 'p>, encoder: &mut dyn Encoder) -> Result<Chunk> {
+    fn encode(&self, task: &Task<'_, 'p>, tools: &mut Tools) -> Result<Chunk> {
         let plan = task.part.plan;
         let count = |rows| {
             if let Some(observer) = self.run.observer {
@@ -217,7 +240,10 @@ impl<'p, 'w> Pump<'p, 'w> {
             plan.batch_rows,
             &watch,
         )?;
-        rows.encode(encoder)
+        if let Some(tally) = &mut tools.tally {
+            rows = rows.tallied(&plan.counted, tally);
+        }
+        rows.encode(tools.encoder.as_mut())
     }
 
     fn open(&self, part: &OpenPart<'p>) -> Result<Box<dyn Assembler>> {
@@ -227,6 +253,9 @@ impl<'p, 'w> Pump<'p, 'w> {
             .run
             .create(&planned.path, part.plan.expected_bytes(rows))?;
         fail::point("part.created");
+        if self.session.is_none() {
+            return part.plan.format.assemble(out);
+        }
         part.plan.format.assemble(Box::new(Digested {
             out,
             hasher: blake3::Hasher::new(),
@@ -235,7 +264,7 @@ impl<'p, 'w> Pump<'p, 'w> {
     }
 
     /// Appends a chunk when its turn has come; the last one finishes the file.
-    fn append(&self, task: &Task<'_, 'p>, chunk: &Chunk) -> Result<()> {
+    fn append(&self, task: &Task<'_, 'p>, chunk: &Chunk, totals: Option<Totals>) -> Result<()> {
         let part = task.part;
         let mut state = lock(&part.state);
         while state.appended < task.chunk {
@@ -254,6 +283,9 @@ impl<'p, 'w> Pump<'p, 'w> {
         assembler.append(chunk)?;
         fail::point("part.appended");
         state.appended += 1;
+        if let Some(totals) = &totals {
+            state.totals.merge(totals)?;
+        }
         if let Some(observer) = self.run.observer {
             observer.bytes(part.table, chunk.bytes());
         }
@@ -262,11 +294,17 @@ impl<'p, 'w> Pump<'p, 'w> {
             part.moved.notify_all();
             return Ok(());
         }
+        let totals = totals.map(|_| std::mem::take(&mut state.totals));
         drop(state);
-        self.finish(part, assembler)
+        self.finish(part, assembler, totals)
     }
 
-    fn finish(&self, part: &OpenPart<'p>, assembler: Box<dyn Assembler>) -> Result<()> {
+    fn finish(
+        &self,
+        part: &OpenPart<'p>,
+        assembler: Box<dyn Assembler>,
+        totals: Option<Totals>,
+    ) -> Result<()> {
         let bytes = assembler.finish()?;
         let planned = &part.plan.parts[part.number];
         let receipt = ManifestPart {
@@ -279,6 +317,7 @@ impl<'p, 'w> Pump<'p, 'w> {
                 .get()
                 .map(|digest| digest.to_hex().to_string())
                 .unwrap_or_default(),
+            totals,
         };
         if let Some(session) = self.session {
             session.record(part.table, part.number, &receipt)?;
