@@ -269,6 +269,9 @@ pub(crate) struct Layout {
     /// One folder a day, month or year: year,month,day. For event tables.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) partition_by: Vec<String>,
+    /// So much in all files together, as 10GB: sets the scale, from samples.
+    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with_all = ["scale", "rows"], allow_negative_numbers = true)]
+    pub(crate) size: Option<Bytes>,
     /// About how large a file becomes; 128MiB by default.
     #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "files", allow_negative_numbers = true)]
     pub(crate) file_size: Option<Bytes>,

@@ -129,5 +129,5 @@ fn show(args: &Generate, job: &Job, outcome: &Outcome) -> Result<()> {
     if is_quiet {
         return Ok(());
     }
-    report::print(&outcome.text(&lower::flags(&args.source)))
+    report::print(&outcome.text(&lower::flags(&args.source, job.scale)))
 }

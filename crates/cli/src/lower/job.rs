@@ -1,5 +1,7 @@
 //! A whole job: which rows, in which files, where, with what means.
 
+mod size;
+
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
@@ -11,7 +13,7 @@ use lakeseed_sink::{Compression, FileFormat, FormatKind, Layout, Plan, PlanBuild
 use super::memory::Memory;
 use super::place::Destination;
 use super::recipe::Recipe;
-use super::selection::{Selection, select};
+use super::selection::{Selection, select_at};
 use super::tables;
 use crate::args::{self, Format, Source};
 use crate::error::{self, Failure};
@@ -27,13 +29,21 @@ pub(crate) struct Job {
     /// Whether the size of row groups is free to be proposed.
     pub(crate) has_row_groups: bool,
     /// The scale, as it was asked for.
-    scale: Option<f64>,
+    pub(crate) scale: Option<f64>,
     specs: Vec<TableSpec<'static>>,
 }
 
 /// Fixes what the arguments ask for; nothing is made yet.
 pub(crate) fn job(source: &Source, output: &args::Layout) -> Result<Job> {
-    let selection = select(source)?;
+    match output.size {
+        Some(size) => size::job(source, output, size),
+        None => job_at(source, output, source.scale),
+    }
+}
+
+/// The same at a scale of its own.
+fn job_at(source: &Source, output: &args::Layout, scale: Option<f64>) -> Result<Job> {
+    let selection = select_at(source, scale)?;
     let destination = destination(&selection, output)?;
     let format = format(output, &destination)?;
     let specs = tables::specs(&selection, &output.columns, &output.partition_by)?;
@@ -46,7 +56,7 @@ pub(crate) fn job(source: &Source, output: &args::Layout) -> Result<Job> {
         // After the tables, which hold memory of their own.
         memory: Memory::of(output.memory),
         has_row_groups: format.kind() == FormatKind::Parquet,
-        scale: source.scale,
+        scale,
         selection,
         destination,
         format,

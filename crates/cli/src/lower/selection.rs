@@ -17,9 +17,14 @@ pub(crate) struct Selection {
 
 /// Fixes what the arguments ask for.
 pub(crate) fn select(source: &Source) -> Result<Selection> {
+    select_at(source, source.scale)
+}
+
+/// The same at a scale of its own.
+pub(super) fn select_at(source: &Source, scale: Option<f64>) -> Result<Selection> {
     let info = find(&source.target.dataset)?;
     let mut settings = parameters(info, &source.parameters)?.seed(source.seed);
-    if let Some(scale) = source.scale {
+    if let Some(scale) = scale {
         settings = settings.scale(scale);
     }
     for (at, rows) in source.rows.iter().enumerate() {
@@ -160,9 +165,9 @@ fn foreign(info: &DatasetInfo, name: &str) -> Failure {
 }
 
 /// The flags that choose the values, as a command line would repeat them.
-pub(crate) fn flags(source: &Source) -> String {
+pub(crate) fn flags(source: &Source, scale: Option<f64>) -> String {
     let mut flags = Vec::new();
-    if let Some(scale) = source.scale {
+    if let Some(scale) = scale {
         flags.push(format!("-s {scale}"));
     }
     let rows = source.rows.iter().map(|Rows { table, rows }| match table {

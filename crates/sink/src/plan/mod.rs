@@ -86,7 +86,12 @@ impl TablePlan<'_> {
 
     /// Its size in files, estimated from the sample.
     pub fn estimated_bytes(&self) -> u64 {
-        (self.rows as f64 * self.sample.in_file) as u64
+        let chunks = self
+            .parts
+            .iter()
+            .map(|part| part.chunks().max(1))
+            .sum::<u64>();
+        (self.rows as f64 * self.sample.in_file) as u64 + chunks * self.sample.around
     }
 
     /// Its files, in row order.

@@ -6,6 +6,7 @@ use super::TableSpec;
 use crate::error::Result;
 use crate::format::{Format, FormatKind};
 use crate::rows::{Checked, Watch};
+use crate::store::PartWriter;
 
 /// Rows that are encoded to learn a table's size: enough for dictionaries to show.
 const SAMPLE_ROWS: u64 = 65_536;
@@ -21,6 +22,8 @@ pub(super) struct Sample {
     pub(super) in_file: f64,
     /// Before a text codec.
     pub(super) plain: f64,
+    /// What a file takes besides its chunks: header, footer, metadata of a chunk.
+    pub(super) around: u64,
     /// As Arrow arrays.
     in_memory: f64,
     /// What an encoder holds besides, in all.
@@ -62,6 +65,7 @@ pub(super) fn take(
         return Ok(Sample {
             in_file: 1.0,
             plain: 1.0,
+            around: 0,
             in_memory: 1.0,
             encoder_bytes: format.encoder_bytes(),
         });
@@ -78,11 +82,29 @@ pub(super) fn take(
         &watch,
     )?;
     let chunk = rows.encode(format.encoder()?.as_mut())?;
+    let mut file = format.assemble(Box::new(Counted(0)))?;
+    file.append(&chunk)?;
+    let around = file.finish()?.saturating_sub(chunk.bytes());
     let per_row = |bytes: u64| bytes as f64 / taken as f64;
     Ok(Sample {
         in_file: per_row(chunk.bytes()),
         plain: per_row(chunk.plain_bytes()),
+        around,
         in_memory: per_row(rows.arrow_bytes()),
         encoder_bytes: format.encoder_bytes(),
     })
+}
+
+/// A file of which only the size counts.
+struct Counted(u64);
+
+impl PartWriter for Counted {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.0 += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<u64> {
+        Ok(self.0)
+    }
 }
