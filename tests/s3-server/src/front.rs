@@ -3,7 +3,7 @@
 use crate::body::{Slow, Truncated};
 use crate::fault::{Fault, Faults};
 use crate::lock;
-use crate::pause::{Held, Moment, Pauses, Verdict};
+use crate::pause::{Moment, Pauses, Stops, Verdict};
 use crate::request::Request;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -78,14 +78,14 @@ impl Front {
 
     async fn handle(self: Arc<Self>, request: http::Request<Incoming>) -> Outcome {
         let (head, body) = request.into_parts();
-        let (entry, fault, held) = self.enter(&head);
+        let (entry, fault, stops) = self.enter(&head);
         let mut body = Body::from(body);
-        if held.has_before() {
+        if stops.has_before() {
             let Ok(whole) = body.collect().await else {
                 return Outcome::Reset;
             };
             body = Body::from(whole.to_bytes());
-            if let Verdict::Discard = held.hold(Moment::Before, &entry).await {
+            if let Verdict::Discard = stops.hold(Moment::Before, &entry).await {
                 return Outcome::Reset;
             }
         }
@@ -120,20 +120,20 @@ impl Front {
         };
         let status = answer.status().as_u16();
         self.note(&entry, |request| request.handled = Some(status));
-        if let Verdict::Discard = held.hold(Moment::After, &entry).await {
+        if let Verdict::Discard = stops.hold(Moment::After, &entry).await {
             return Outcome::Reset;
         }
         self.finish(&entry, fault, answer)
     }
 
     /// Writes a request down and asks the plans. Under one lock, so that numbers and counts agree.
-    fn enter(&self, head: &http::request::Parts) -> (Request, Option<Fault>, Held) {
+    fn enter(&self, head: &http::request::Parts) -> (Request, Option<Fault>, Stops) {
         let mut log = lock(&self.log);
         let entry = Request::new(log.len() as u64 + 1, head);
         log.push(entry.clone());
         let fault = self.faults.meet(&entry);
-        let held = self.pauses.meet(&entry);
-        (entry, fault, held)
+        let stops = self.pauses.meet(&entry);
+        (entry, fault, stops)
     }
 
     /// What becomes of an answer of the store.

@@ -16,7 +16,7 @@ pub enum Moment {
 }
 
 /// How long [`Paused::wait`] waits: no test takes that long, and one that waits in vain must end.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 #[derive(Default)]
 struct State {
@@ -119,8 +119,8 @@ impl Pauses {
     }
 
     /// Counts a request, and says where it is to be held.
-    pub(crate) fn meet(&self, request: &Request) -> Held {
-        let mut held = Held::default();
+    pub(crate) fn meet(&self, request: &Request) -> Stops {
+        let mut stops = Stops::default();
         lock(&self.0).retain_mut(|rule| {
             if rule.kind != request.kind {
                 return true;
@@ -130,24 +130,24 @@ impl Pauses {
                 return true;
             }
             let gates = match rule.moment {
-                Moment::Before => &mut held.before,
-                Moment::After => &mut held.after,
+                Moment::Before => &mut stops.before,
+                Moment::After => &mut stops.after,
             };
             gates.push(Arc::clone(&rule.gate));
             false
         });
-        held
+        stops
     }
 }
 
 /// Where one request is to be held.
 #[derive(Default)]
-pub(crate) struct Held {
+pub(crate) struct Stops {
     before: Vec<Arc<Gate>>,
     after: Vec<Arc<Gate>>,
 }
 
-impl Held {
+impl Stops {
     pub(crate) fn has_before(&self) -> bool {
         !self.before.is_empty()
     }

@@ -156,7 +156,7 @@ fn the_answer_of_a_conditional_put_is_lost() {
 #[test]
 fn a_body_is_truncated() {
     let (server, client) = start();
-    client.put("a", &[7; 50_000]).unwrap();
+    client.put("a", &vec![7; 50_000]).unwrap();
     server
         .faults()
         .on(Kind::GetObject, 1, Fault::Truncated { bytes: 10_000 });
@@ -194,7 +194,7 @@ fn bodies_are_slow_both_ways() {
     let slow = Fault::Slow {
         bytes_per_second: 100_000,
     };
-    let body = [7; 20_000];
+    let body = vec![7; 20_000];
     server.faults().from(1, 2, slow);
     for step in ["put", "get"] {
         let from = Instant::now();
