@@ -17,7 +17,8 @@
 //!
 //! Contents: [`Server`] and its [`Settings`]; [`Request`], what the log holds; [`Fault`] and
 //! [`Faults`], the plan; [`Paused`], which holds a request at an exact moment, so that a test can
-//! end the client there; [`Upload`] and [`Object`], what the server holds.
+//! end the client there; [`Upload`] and [`Object`], what the server holds;
+//! [`Service`], a real server that `dev/services` has started.
 //!
 //! Only addresses with the bucket in the path are served. A fault belongs to the HTTP level, in
 //! front of the store: a request that is refused by plan never reaches it.
@@ -41,6 +42,7 @@ mod front;
 mod pause;
 mod request;
 mod server;
+mod service;
 mod settings;
 mod store;
 mod uploads;
@@ -49,6 +51,7 @@ pub use fault::{Fault, Faults};
 pub use pause::{Moment, Paused};
 pub use request::{Kind, Request};
 pub use server::{Object, Server};
+pub use service::Service;
 pub use settings::Settings;
 pub use uploads::Upload;
 

@@ -35,15 +35,25 @@ impl Client {
     }
 
     pub(crate) fn with(server: &Server, access: &str, secret: &str, token: Option<&str>) -> Self {
+        Self::new(server.endpoint(), server.bucket(), access, secret, token)
+    }
+
+    pub(crate) fn new(
+        endpoint: &str,
+        bucket: &str,
+        access: &str,
+        secret: &str,
+        token: Option<&str>,
+    ) -> Self {
         let retry = RetryConfig {
             max_retries: 0,
             retry_timeout: Duration::ZERO,
             ..Default::default()
         };
         let mut builder = AmazonS3Builder::new()
-            .with_endpoint(server.endpoint())
+            .with_endpoint(endpoint)
             .with_region("us-east-1")
-            .with_bucket_name(server.bucket())
+            .with_bucket_name(bucket)
             .with_access_key_id(access)
             .with_secret_access_key(secret)
             .with_retry(retry)
@@ -57,7 +67,7 @@ impl Client {
                 .enable_all()
                 .build()
                 .unwrap(),
-            endpoint: server.endpoint().to_owned(),
+            endpoint: endpoint.to_owned(),
             credential: AwsCredential {
                 key_id: access.to_owned(),
                 secret_key: secret.to_owned(),

@@ -7,4 +7,5 @@ mod access;
 mod client;
 mod faults;
 mod pauses;
+mod services;
 mod store;

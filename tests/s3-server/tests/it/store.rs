@@ -138,29 +138,34 @@ fn folders_are_not_objects_and_buckets_are_not_made_by_writing() {
     assert_eq!(server.objects().len(), 1);
 }
 
+/// Writes one key from eight threads at once and says which of them won.
+pub(crate) fn race(key: &str, client: impl Fn() -> Client) -> Vec<u8> {
+    let clients: Vec<Client> = (0..8).map(|_| client()).collect();
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0_u8..)
+            .zip(clients)
+            .map(|(writer, client)| {
+                scope.spawn(move || match client.put_new(key, &[writer; 3000]) {
+                    Ok(()) => Some(writer),
+                    Err(Error::AlreadyExists { .. }) => None,
+                    Err(error) => panic!("writer {writer}: {error}"),
+                })
+            })
+            .collect();
+        writers
+            .into_iter()
+            .filter_map(|writer| writer.join().unwrap())
+            .collect()
+    })
+}
+
 #[test]
 fn one_of_eight_conditional_writers_wins() {
-    for round in 0..10 {
-        let (server, _) = start();
-        let key = "manifest";
-        let won: Vec<u8> = std::thread::scope(|scope| {
-            let writers: Vec<_> = (0..8_u8)
-                .map(|writer| {
-                    let client = Client::of(&server);
-                    scope.spawn(move || match client.put_new(key, &[writer; 3000]) {
-                        Ok(()) => Some(writer),
-                        Err(Error::AlreadyExists { .. }) => None,
-                        Err(error) => panic!("round {round}: {error}"),
-                    })
-                })
-                .collect();
-            writers
-                .into_iter()
-                .filter_map(|writer| writer.join().unwrap())
-                .collect()
-        });
-        assert_eq!(won.len(), 1, "round {round}: {won:?} won");
-        assert_eq!(Client::of(&server).get(key).unwrap(), [won[0]; 3000]);
+    for _ in 0..10 {
+        let (server, client) = start();
+        let won = race("manifest", || Client::of(&server));
+        assert_eq!(won.len(), 1, "{won:?} won");
+        assert_eq!(client.get("manifest").unwrap(), [won[0]; 3000]);
         let refused = server
             .requests()
             .iter()
