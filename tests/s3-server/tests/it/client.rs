@@ -1,6 +1,7 @@
 //! `object_store` as the client, without retries of its own and with blocking calls.
 
 use futures_util::TryStreamExt as _;
+use hyper::header::{HeaderName, HeaderValue};
 use lakeseed_test_s3::Server;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AwsAuthorizer, AwsCredential};
 use object_store::client::{
@@ -133,10 +134,7 @@ impl Client {
 
     /// One signed request of any kind: its status and its body.
     pub(crate) fn send(&self, method: &str, target: &str, body: &[u8]) -> (u16, String) {
-        let mut request = HttpRequest::new(HttpRequestBody::from(body.to_vec()));
-        *request.method_mut() = method.parse().unwrap();
-        *request.uri_mut() = format!("{}{target}", self.endpoint).parse().unwrap();
-        AwsAuthorizer::new(&self.credential, "s3", "us-east-1").authorize(&mut request, None);
+        let request = self.signed(method, target, body, true);
         self.run(async {
             let client = ReqwestConnector::default().connect(&options()).unwrap();
             let answer = client.execute(request).await.unwrap();
@@ -144,6 +142,27 @@ impl Client {
             let body = answer.into_body().bytes().await.unwrap();
             (status, String::from_utf8(body.to_vec()).unwrap())
         })
+    }
+
+    /// The head of a signed request, as it goes over the wire, for a body of this length.
+    pub(crate) fn head(&self, method: &str, target: &str, bytes: usize) -> String {
+        let request = self.signed(method, target, b"", false);
+        let first = format!("{method} {target} HTTP/1.1\r\ncontent-length: {bytes}\r\n");
+        let line = |(name, value): (&HeaderName, &HeaderValue)| {
+            format!("{name}: {}\r\n", value.to_str().unwrap())
+        };
+        let lines: Vec<String> = request.headers().iter().map(line).collect();
+        first + &lines.concat() + "\r\n"
+    }
+
+    fn signed(&self, method: &str, target: &str, body: &[u8], sign_body: bool) -> HttpRequest {
+        let mut request = HttpRequest::new(HttpRequestBody::from(body.to_vec()));
+        *request.method_mut() = method.parse().unwrap();
+        *request.uri_mut() = format!("{}{target}", self.endpoint).parse().unwrap();
+        AwsAuthorizer::new(&self.credential, "s3", "us-east-1")
+            .with_sign_payload(sign_body)
+            .authorize(&mut request, None);
+        request
     }
 }
 

@@ -7,5 +7,6 @@ mod access;
 mod client;
 mod faults;
 mod pauses;
+mod program;
 mod services;
 mod store;

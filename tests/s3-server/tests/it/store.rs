@@ -5,6 +5,8 @@ use lakeseed_test_s3::{Kind, Server, Settings};
 use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::path::Path;
 use object_store::{Error, GetRange, ObjectStore as _, ObjectStoreExt as _};
+use std::io::Write as _;
+use std::net::TcpStream;
 
 const MIN_PART_BYTES: usize = 5 << 20;
 
@@ -310,4 +312,34 @@ fn open_uploads_are_listed_by_prefix_and_in_pages() {
     let (_, left) = client.send("GET", "/lake?uploads&prefix=run%2F", b"");
     assert!(!left.contains(&ids[0]) && left.contains(&ids[1]));
     assert_eq!(server.uploads().len(), 3);
+}
+
+#[test]
+fn a_body_that_breaks_off_has_no_effect() {
+    // Small bodies are read before the store sees them, large ones are not.
+    for bytes in [1 << 20, 9 << 20] {
+        let (server, client) = start();
+        let send = |number: usize, sent: usize| {
+            let address = server.endpoint().trim_start_matches("http://");
+            let mut stream = TcpStream::connect(address).unwrap();
+            let head = client.head("PUT", "/lake/a", bytes);
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&vec![0; sent]).unwrap();
+            drop(stream);
+            loop {
+                let handled = server
+                    .requests()
+                    .get(number)
+                    .and_then(|request| request.handled);
+                if let Some(status) = handled {
+                    return status;
+                }
+                std::thread::yield_now();
+            }
+        };
+        assert!([400, 500].contains(&send(0, bytes / 2)));
+        assert_eq!(server.objects(), []);
+        assert_eq!(send(1, bytes), 200);
+        assert_eq!(server.objects()[0].bytes, bytes as u64);
+    }
 }
