@@ -14,8 +14,10 @@ use object_store::{
 use std::future::Future;
 use std::time::Duration;
 
-/// How long the client waits for an answer: short, as only the tests of hangs use it up.
-const TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a client waits for an answer: longer than any machine takes.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// How long one waits that is to give up.
+const IMPATIENCE: Duration = Duration::from_secs(1);
 
 /// A client of one server. Every call is one request.
 pub(crate) struct Client {
@@ -39,12 +41,37 @@ impl Client {
         Self::new(server.endpoint(), server.bucket(), access, secret, token)
     }
 
+    /// A client that gives up on a hanging request.
+    pub(crate) fn impatient(server: &Server) -> Self {
+        let (access, secret) = (server.access_key(), server.secret_key());
+        let options = options(IMPATIENCE);
+        Self::build(
+            server.endpoint(),
+            server.bucket(),
+            access,
+            secret,
+            None,
+            options,
+        )
+    }
+
     pub(crate) fn new(
         endpoint: &str,
         bucket: &str,
         access: &str,
         secret: &str,
         token: Option<&str>,
+    ) -> Self {
+        Self::build(endpoint, bucket, access, secret, token, options(PATIENCE))
+    }
+
+    fn build(
+        endpoint: &str,
+        bucket: &str,
+        access: &str,
+        secret: &str,
+        token: Option<&str>,
+        options: ClientOptions,
     ) -> Self {
         let retry = RetryConfig {
             max_retries: 0,
@@ -58,7 +85,7 @@ impl Client {
             .with_access_key_id(access)
             .with_secret_access_key(secret)
             .with_retry(retry)
-            .with_client_options(options());
+            .with_client_options(options);
         if let Some(token) = token {
             builder = builder.with_token(token);
         }
@@ -136,7 +163,9 @@ impl Client {
     pub(crate) fn send(&self, method: &str, target: &str, body: &[u8]) -> (u16, String) {
         let request = self.signed(method, target, body, true);
         self.run(async {
-            let client = ReqwestConnector::default().connect(&options()).unwrap();
+            let client = ReqwestConnector::default()
+                .connect(&options(PATIENCE))
+                .unwrap();
             let answer = client.execute(request).await.unwrap();
             let status = answer.status().as_u16();
             let body = answer.into_body().bytes().await.unwrap();
@@ -166,8 +195,8 @@ impl Client {
     }
 }
 
-fn options() -> ClientOptions {
+fn options(timeout: Duration) -> ClientOptions {
     ClientOptions::new()
         .with_allow_http(true)
-        .with_timeout(TIMEOUT)
+        .with_timeout(timeout)
 }

@@ -74,7 +74,7 @@ fn hangs_end_by_the_clients_patience() {
     for (fault, effect) in [(Fault::HangBefore, 0), (Fault::HangAfter, 1)] {
         let (server, client) = start();
         server.faults().at(1, fault);
-        let error = client.put("a", b"1").unwrap_err();
+        let error = Client::impatient(&server).put("a", b"1").unwrap_err();
         assert!(chain(&error).contains("timed out"), "{}", chain(&error));
         assert_eq!(
             (server.faults().fired(), server.objects().len()),

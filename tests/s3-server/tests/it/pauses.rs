@@ -40,7 +40,7 @@ fn a_discarded_request_has_no_effect_before_and_no_answer_after() {
 #[test]
 fn a_released_request_takes_effect_though_its_client_is_gone() {
     let server = Server::start(Settings::default());
-    let client = Client::of(&server);
+    let client = Client::impatient(&server);
     let paused = server.pause_at(Kind::PutObject, 1, Moment::Before);
     // The client gives up while the request is held.
     client.put("a", b"1").unwrap_err();
