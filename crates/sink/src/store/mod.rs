@@ -5,6 +5,9 @@
 //! commit's business and the same for every store. Calls block; a store that speaks to a network
 //! runs its transfers on threads of its own.
 
+#[cfg(feature = "s3")]
+pub mod s3;
+
 use std::fmt::Debug;
 use std::io::Read;
 

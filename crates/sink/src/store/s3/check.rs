@@ -1,0 +1,122 @@
+//! Proves before any work that everything a run will do is allowed and works.
+
+use bytes::Bytes;
+
+use super::core::{Core, random};
+use super::failure::Failure;
+use super::options::ConditionalPut;
+use super::part::{begin, put_piece};
+use crate::error::{Error, Result, Trouble};
+use crate::store::PutNew;
+
+/// S3 refuses requests whose date is further away than this.
+const MOST_SKEW_S: i64 = 15 * 60;
+/// From here on a clock is worth a word.
+const WARN_SKEW_S: i64 = 60;
+
+/// Tries every kind of request under the real prefix, and leaves nothing behind.
+pub(super) async fn check(core: &Core, how: ConditionalPut) -> Result<()> {
+    let core = &core.starting();
+    // Other shards may check the same prefix at the same time.
+    let name = format!("_lakeseed/check-{:016x}{:016x}", random(), random());
+    let file = core.key(&name);
+    let upload = format!("{file}.upload");
+    let outcome = files(core, &name, &file, how).await;
+    let outcome = match outcome {
+        Ok(()) => uploads(core, &upload).await,
+        Err(error) => Err(error),
+    };
+    let outcome = outcome.and_then(|()| clocks(core));
+    // What was made goes in any case. Its error only counts when nothing worse happened.
+    let cleared = core.delete(&file).await;
+    let outcome = outcome.and(cleared);
+    if outcome.is_ok() {
+        core.info(&format!(
+            "{} takes files; credentials from {}",
+            core.address(&core.root),
+            core.keyring.found()
+        ));
+    }
+    outcome
+}
+
+async fn files(core: &Core, name: &str, file: &str, how: ConditionalPut) -> Result<()> {
+    let (first, second) = (Bytes::from_static(b"first"), Bytes::from_static(b"second"));
+    let unsupported = |text: &str| {
+        let failure = Failure::plain(Trouble::Unsupported, text);
+        Err(core.unread("check", file, failure))
+    };
+    core.put_new(file, first.clone(), how).await?;
+    // The second one has to be refused: this is what keeps two runs from writing one manifest.
+    let taken = core.put_new(file, second, how).await? == PutNew::Taken;
+    let kept = core.get(file).await?.as_deref() == Some(&*first);
+    if !taken || !kept {
+        return unsupported(
+            "the server overwrites a file in spite of `If-None-Match: *`, so that two runs could \
+             undo each other; for a server without it there is the setting to look first",
+        );
+    }
+    if how == ConditionalPut::LookFirst {
+        core.warn("files are written by looking first: only one run may write here at a time");
+    }
+    let listed = core.list_names(name, 2).await?;
+    if !listed
+        .iter()
+        .any(|found| found.name == name && found.bytes == 5)
+    {
+        return unsupported("a listing does not show a file that was just written");
+    }
+    Ok(())
+}
+
+async fn uploads(core: &Core, key: &str) -> Result<()> {
+    let path = core.path(key)?;
+    let (id, doubtful) = begin(core, &path).await;
+    let outcome = match id {
+        Ok(id) => {
+            let piece = Bytes::from_static(b"piece");
+            let sent = match put_piece(core, &path, &id, 0, &piece).await {
+                Ok(_) => Ok(()),
+                Err(failure) => Err(core.failed("upload to", key, failure)),
+            };
+            // A run sweeps what it left, for which it has to find it.
+            let found = core.uploads(key).await;
+            let aborted = core.abort(key, &id).await;
+            let found = match found {
+                Ok(_) => Ok(()),
+                Err(failure) if failure.trouble == Trouble::Unsupported => Ok(()),
+                Err(failure) => Err(core.unread("list the uploads of", key, failure)),
+            };
+            sent.and(found).and(aborted)
+        }
+        Err(failure) => Err(core.failed("begin to upload", key, failure)),
+    };
+    let swept = match doubtful {
+        true => core.abort_uploads(key).await,
+        false => Ok(()),
+    };
+    outcome.and(swept)
+}
+
+fn clocks(core: &Core) -> Result<()> {
+    let Some(skew) = core.watch.skew.seconds() else {
+        return Ok(());
+    };
+    let text = format!(
+        "the server's clock is {} s {} this machine's",
+        skew.abs(),
+        if skew > 0 { "ahead of" } else { "behind" }
+    );
+    if skew.abs() > MOST_SKEW_S {
+        return Err(too_far(core, &text));
+    }
+    if skew.abs() > WARN_SKEW_S {
+        core.warn(&text);
+    }
+    Ok(())
+}
+
+fn too_far(core: &Core, text: &str) -> Error {
+    let failure = Failure::plain(Trouble::ClockSkew, format!("{text}: set it"));
+    core.unread("check", &core.root, failure)
+}
