@@ -12,4 +12,6 @@ mod places;
 mod plan;
 mod random;
 mod readback;
+#[cfg(feature = "s3")]
+mod s3;
 mod support;

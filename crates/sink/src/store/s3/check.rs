@@ -21,12 +21,29 @@ pub(super) async fn check(core: &Core, how: ConditionalPut) -> Result<()> {
     let name = format!("_lakeseed/check-{:016x}{:016x}", random(), random());
     let file = core.key(&name);
     let upload = format!("{file}.upload");
-    let outcome = files(core, &name, &file, how).await;
+    let (first, second) = (Bytes::from_static(b"first"), Bytes::from_static(b"second"));
+    if let Err(error) = core.put_new(&file, first.clone(), how).await {
+        // Wrong keys are told at once, not after a useless clearing up.
+        let unknown = matches!(
+            &error,
+            Error::Remote {
+                trouble: Trouble::Unknown,
+                ..
+            }
+        );
+        if unknown && let Err(error) = core.delete(&file).await {
+            core.warn(&format!("a file of the check may be left: {error}"));
+        }
+        return Err(error);
+    }
+    let outcome = match clocks(core) {
+        Ok(()) => files(core, &name, &file, [first, second], how).await,
+        Err(error) => Err(error),
+    };
     let outcome = match outcome {
         Ok(()) => uploads(core, &upload).await,
         Err(error) => Err(error),
     };
-    let outcome = outcome.and_then(|()| clocks(core));
     // What was made goes in any case. Its error only counts when nothing worse happened.
     let cleared = core.delete(&file).await;
     let outcome = outcome.and(cleared);
@@ -40,14 +57,19 @@ pub(super) async fn check(core: &Core, how: ConditionalPut) -> Result<()> {
     outcome
 }
 
-async fn files(core: &Core, name: &str, file: &str, how: ConditionalPut) -> Result<()> {
-    let (first, second) = (Bytes::from_static(b"first"), Bytes::from_static(b"second"));
+/// The first bytes stand there already; the second must not take their place.
+async fn files(
+    core: &Core,
+    name: &str,
+    file: &str,
+    [first, second]: [Bytes; 2],
+    how: ConditionalPut,
+) -> Result<()> {
     let unsupported = |text: &str| {
         let failure = Failure::plain(Trouble::Unsupported, text);
         Err(core.unread("check", file, failure))
     };
-    core.put_new(file, first.clone(), how).await?;
-    // The second one has to be refused: this is what keeps two runs from writing one manifest.
+    // This is what keeps two runs from writing one manifest.
     let taken = core.put_new(file, second, how).await? == PutNew::Taken;
     let kept = core.get(file).await?.as_deref() == Some(&*first);
     if !taken || !kept {
