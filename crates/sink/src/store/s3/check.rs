@@ -113,9 +113,10 @@ async fn uploads(core: &Core, key: &str) -> Result<()> {
         }
         Err(failure) => Err(core.failed("begin to upload", key, failure)),
     };
-    let swept = match doubtful {
-        true => core.abort_uploads(key).await,
-        false => Ok(()),
+    let swept = if doubtful {
+        core.abort_uploads(key).await
+    } else {
+        Ok(())
     };
     outcome.and(swept)
 }

@@ -56,7 +56,7 @@ pub(super) struct Tries<'a> {
     action: &'static str,
     key: &'a str,
     began: Duration,
-    tries: u32,
+    failed: u32,
 }
 
 impl Core {
@@ -101,7 +101,7 @@ impl Core {
             action,
             key,
             began: self.pause.now(),
-            tries: 0,
+            failed: 0,
         }
     }
 
@@ -216,13 +216,13 @@ impl Core {
 impl Tries<'_> {
     /// Waits for the next try, or gives the failure back when there is to be none.
     pub(super) async fn again(&mut self, mut failure: Failure) -> Result<(), Failure> {
-        self.tries += 1;
+        self.failed += 1;
         let Self {
             core,
             action,
             key,
             began,
-            tries,
+            failed: tries,
         } = *self;
         let hopeless = match failure.again {
             Again::Never => true,

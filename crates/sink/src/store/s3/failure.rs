@@ -142,8 +142,9 @@ impl Failure {
 /// What a status and a code stand for.
 fn meaning(status: u16, code: &str) -> (Trouble, Again) {
     match code {
-        "InvalidAccessKeyId" => return (Trouble::Denied, Again::NotAtStart),
-        "SignatureDoesNotMatch" | "InvalidToken" => return (Trouble::Denied, Again::NotAtStart),
+        "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" => {
+            return (Trouble::Denied, Again::NotAtStart);
+        }
         "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => {
             return (Trouble::Expired, Again::Renewed);
         }
@@ -157,15 +158,14 @@ fn meaning(status: u16, code: &str) -> (Trouble, Again) {
         _ => {}
     }
     match status {
-        // An answer that cannot be read, such as an error behind a 200.
-        0..300 => (Trouble::Unavailable, Again::Yes),
         // MinIO gives 403 in passing; AWS until a changed permission has spread.
         401 | 403 => (Trouble::Denied, Again::Yes),
         // A HEAD has no body to say so, and expired keys are the common reason.
         400 if code.is_empty() => (Trouble::Other, Again::Renewed),
         404 => (Trouble::Missing, Again::Never),
         501 => (Trouble::Unsupported, Again::Never),
-        408 | 409 | 429 | 500.. => (Trouble::Unavailable, Again::Yes),
+        // Below 300 an answer that cannot be read, such as an error behind a 200.
+        0..300 | 408 | 409 | 429 | 500.. => (Trouble::Unavailable, Again::Yes),
         _ => (Trouble::Other, Again::Never),
     }
 }

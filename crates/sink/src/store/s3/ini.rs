@@ -68,12 +68,11 @@ impl Ini {
             };
             let (key, value) = (key.trim().to_ascii_lowercase(), value_of(value));
             let nested = line.starts_with([' ', '\t']);
-            let key = match (&outer, nested) {
-                (Some(outer), true) => format!("{outer}.{key}"),
-                _ => {
-                    outer = value.is_empty().then(|| key.clone());
-                    key
-                }
+            let key = if nested && let Some(outer) = &outer {
+                format!("{outer}.{key}")
+            } else {
+                outer = value.is_empty().then(|| key.clone());
+                key
             };
             entries.0.insert(key, value.to_owned());
         }

@@ -10,7 +10,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use super::core::Core;
-use super::failure::Failure;
+use super::failure::{Again, Failure};
 use super::options::ConditionalPut;
 use crate::error::{Result, Trouble};
 use crate::store::{Found, PutNew};
@@ -92,24 +92,16 @@ impl Core {
             };
             let payload = PutPayload::from(bytes.clone());
             let request = self.store.put_opts(&path, payload, PutOptions::from(mode));
-            let failure = match self.once(bytes.len() as u64, request).await {
-                Ok(_) => return Ok(PutNew::Written),
-                Err(failure) => failure,
+            let Err(mut failure) = self.once(bytes.len() as u64, request).await else {
+                return Ok(PutNew::Written);
             };
             if failure.is_taken() || failure.doubt {
                 if let Some(outcome) = self.standing(key, &path, &bytes).await? {
                     return Ok(outcome);
                 }
+                // Nothing, or nothing any more: the name is free.
+                failure.again = Again::Yes;
             }
-            let failure = match failure.is_taken() {
-                // It was there and is not any more: someone deleted it. The name is free again.
-                true => Failure {
-                    again: super::failure::Again::Yes,
-                    text: format!("{}, but nothing stands there", failure.text),
-                    ..failure
-                },
-                false => failure,
-            };
             if let Err(failure) = tries.again(failure).await {
                 return Err(self.failed("write", key, failure));
             }

@@ -299,9 +299,8 @@ async fn complete(
     let mut tries = core.tries(action, key);
     loop {
         let request = core.store.complete_multipart(path, upload, pieces.clone());
-        let mut failure = match core.once(0, request).await {
-            Ok(_) => return Ok(()),
-            Err(failure) => failure,
+        let Err(mut failure) = core.once(0, request).await else {
+            return Ok(());
         };
         let gone = failure.status == Some(404);
         if doubt || failure.doubt || gone {

@@ -93,9 +93,11 @@ pub enum Level {
     Warn,
 }
 
+type Hear = dyn Fn(Level, &str) + Send + Sync;
+
 /// Hears what a store does beside its calls. The text is one line without secrets.
 #[derive(Clone)]
-pub struct Events(Arc<dyn Fn(Level, &str) + Send + Sync>);
+pub struct Events(Arc<Hear>);
 
 impl Events {
     /// Hands events to a function, which is called from several threads.

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::objects::IN_FLIGHT;
 use crate::error::{Result, Trouble};
 
-/// A page of ListMultipartUploads, as far as it matters here.
+/// A page of `ListMultipartUploads`, as far as it matters here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Page {

@@ -72,9 +72,12 @@ fn patience_ends_and_says_how_long_it_was() {
 fn a_denial_of_two_minutes_is_waited_for() {
     let granted = std::sync::Arc::new(AtomicBool::new(false));
     let open = std::sync::Arc::clone(&granted);
-    let server = Script::start(move |_, _| match open.load(Ordering::SeqCst) {
-        true => Reply::ok(),
-        false => Reply::error(403, "AccessDenied"),
+    let server = Script::start(move |_, _| {
+        if open.load(Ordering::SeqCst) {
+            Reply::ok()
+        } else {
+            Reply::error(403, "AccessDenied")
+        }
     });
     let (mut options, clock, _) = options(&server.url);
     options.events = lakeseed_sink::s3::Events::new(move |_, _| {
@@ -120,9 +123,10 @@ fn a_server_that_is_not_there_cannot_be_reached() {
 fn expired_keys_are_looked_for_anew() {
     let server = Script::start(|_, request| {
         let header = request.header("authorization").unwrap();
-        match header.contains("Credential=AKIDNEW/") {
-            true => Reply::ok(),
-            false => Reply::error(400, "ExpiredToken"),
+        if header.contains("Credential=AKIDNEW/") {
+            Reply::ok()
+        } else {
+            Reply::error(400, "ExpiredToken")
         }
     });
     let (mut options, _, _) = options(&server.url);
@@ -392,10 +396,13 @@ fn an_upload_that_was_begun_twice_is_swept() {
             let page = format!("<ListMultipartUploadsResult>{upload}</ListMultipartUploadsResult>");
             Reply::bytes(page.as_bytes())
         }
-        line if line.ends_with("?uploads") => match begun.swap(true, Ordering::SeqCst) {
-            true => Reply::bytes(BEGUN),
-            false => Reply::Silence,
-        },
+        line if line.ends_with("?uploads") => {
+            if begun.swap(true, Ordering::SeqCst) {
+                Reply::bytes(BEGUN)
+            } else {
+                Reply::Silence
+            }
+        }
         line if line.starts_with("POST") => Reply::bytes(COMPLETED),
         _ => Reply::ok(),
     });

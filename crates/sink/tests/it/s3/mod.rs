@@ -79,7 +79,7 @@ pub(super) fn told_of(error: &Error) -> String {
     let mut text = format!("{error}\n{error:?}\n{error:#?}");
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        text.push_str(&format!("\n{error}\n{error:?}"));
+        text.extend([format!("\n{error}"), format!("\n{error:?}")]);
         cause = error.source();
     }
     text

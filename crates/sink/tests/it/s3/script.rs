@@ -126,7 +126,7 @@ fn serve(stream: TcpStream, answer: &Answer, all: &Mutex<Vec<Request>>) {
                 .map_or(body.len().to_string(), |(_, value)| value.clone());
             let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n");
             for (name, value) in headers.iter().filter(|(name, _)| name != "content-length") {
-                head.push_str(&format!("{name}: {value}\r\n"));
+                head.extend([name, ": ", value, "\r\n"]);
             }
             head.push_str("connection: close\r\n\r\n");
             let body = if request.method == "HEAD" {
