@@ -313,7 +313,8 @@ async fn complete(
                     return Ok(());
                 }
                 Standing::Gone => failure.again = Again::Never,
-                Standing::Open => {}
+                // Refused, and nothing came of it. After silence something still may.
+                Standing::Open => failure.doubt &= failure.trouble == Trouble::Unreachable,
                 Standing::Unclear(why) => {
                     doubt = true;
                     failure.text = format!("{}; {why}", failure.text);

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use http::Method;
 use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
@@ -58,6 +59,10 @@ fn note(change: impl FnOnce(&mut Seen)) {
 /// How far the server's clock is ahead of ours, in seconds, as of its last answer.
 #[derive(Debug)]
 pub(super) struct Skew(AtomicI64);
+
+/// What a server puts behind a good status when a long request failed after all. Only answers to
+/// changes are looked at: a file may hold such words.
+const ERROR: &[u8] = b"<Error";
 
 /// Stands for "no answer yet".
 const UNKNOWN: i64 = i64::MIN;
@@ -112,6 +117,7 @@ struct Watched {
 impl HttpService for Watched {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         self.watch.counters.request();
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let response = self.inner.execute(request).await.inspect_err(|error| {
             let text = self.watch.scrubber.scrub(&chain(error));
             note(|seen| seen.broken = Some((error.kind(), text)));
@@ -121,18 +127,33 @@ impl HttpService for Watched {
         {
             self.watch.skew.learn(date);
         }
-        let status = response.status().as_u16();
+        let is_good = response.status().is_success();
         note(|seen| {
             *seen = Seen {
-                status: Some(status),
+                status: Some(response.status().as_u16()),
                 ..Seen::default()
             }
         });
-        if status < 300 {
+        if is_good && is_read {
             return Ok(response);
         }
-        let (parts, body) = response.into_parts();
-        let body = body.bytes().await.unwrap_or_default();
+        let (mut parts, body) = response.into_parts();
+        // The body of a refusal only explains; that of a change is part of its outcome.
+        let body = match body.bytes().await {
+            Err(error) if is_good => {
+                let text = self.watch.scrubber.scrub(&chain(&error));
+                note(|seen| seen.broken = Some((HttpErrorKind::Interrupted, text)));
+                return Err(error);
+            }
+            body => body.unwrap_or_default(),
+        };
+        if is_good {
+            if !body.windows(ERROR.len()).any(|window| window == ERROR) {
+                return Ok(HttpResponse::from_parts(parts, body.into()));
+            }
+            parts.status = http::StatusCode::INTERNAL_SERVER_ERROR;
+            note(|seen| seen.status = Some(parts.status.as_u16()));
+        }
         let body = String::from_utf8_lossy(&body);
         let code = element(&body, "Code").map(str::to_owned);
         let message = element(&body, "Message").map(|text| self.watch.scrubber.scrub(text));

@@ -341,7 +341,7 @@ fn an_error_behind_a_good_status_is_an_error() {
         Reply::bytes(page.as_bytes())
     };
     let (outcome, _) = upload(hidden, open, None);
-    assert_eq!(outcome, Err(Trouble::Unknown));
+    assert_eq!(outcome, Err(Trouble::Unavailable));
 }
 
 #[test]

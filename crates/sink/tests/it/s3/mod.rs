@@ -5,6 +5,7 @@ mod faults;
 mod moto;
 mod script;
 mod secrets;
+mod server;
 mod settings;
 
 use std::pin::Pin;

@@ -1,37 +1,21 @@
 //! A server that checks signatures and lets exactly one of several writers win.
 //!
-//! `LAKESEED_TEST_MOTO_URL`, `_BUCKET`, `_KEY` and `_SECRET` say where it is.
+//! The variables `LAKESEED_TEST_MOTO_*` say where it is.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lakeseed_sink::s3::{S3Options, S3Store};
 use lakeseed_sink::{PutNew, Store, Trouble};
+use lakeseed_test_s3::Service;
 
 use super::{contract, environment, options, trouble};
 
-struct Moto {
-    url: String,
-    bucket: String,
-    key: String,
-    secret: String,
-}
+struct Moto(Service);
 
-/// The server, or a line that says why the test is skipped.
+/// The server, or a line that says which test is skipped.
 fn moto(test: &str) -> Option<Moto> {
-    let variable = |name: &str| std::env::var(format!("LAKESEED_TEST_MOTO_{name}")).ok();
-    let moto = (|| {
-        Some(Moto {
-            url: variable("URL")?,
-            bucket: variable("BUCKET")?,
-            key: variable("KEY")?,
-            secret: variable("SECRET")?,
-        })
-    })();
-    if moto.is_none() {
-        println!("skipped {test}: set LAKESEED_TEST_MOTO_URL, _BUCKET, _KEY and _SECRET");
-    }
-    moto
+    Service::find("moto", test).map(Moto)
 }
 
 impl Moto {
@@ -40,7 +24,7 @@ impl Moto {
             environment: environment(&[
                 ("AWS_ACCESS_KEY_ID", key),
                 ("AWS_SECRET_ACCESS_KEY", secret),
-                ("AWS_ENDPOINT_URL", &self.url),
+                ("AWS_ENDPOINT_URL", &self.0.endpoint),
             ]),
             endpoint_url: None,
             ..options("").0
@@ -50,12 +34,12 @@ impl Moto {
     fn open(&self, prefix: &str, options: S3Options) -> S3Store {
         static RUN: AtomicU64 = AtomicU64::new(0);
         let run = (std::process::id(), RUN.fetch_add(1, Ordering::Relaxed));
-        let url = format!("s3://{}/{prefix}-{}-{}", self.bucket, run.0, run.1);
+        let url = format!("s3://{}/{prefix}-{}-{}", self.0.bucket, run.0, run.1);
         S3Store::open(&url, options).unwrap()
     }
 
     fn store(&self, prefix: &str) -> S3Store {
-        self.open(prefix, self.options(&self.key, &self.secret))
+        self.open(prefix, self.options(&self.0.access_key, &self.0.secret_key))
     }
 }
 
@@ -113,8 +97,8 @@ fn wrong_keys_are_denied() {
         return;
     };
     for (key, secret) in [
-        (moto.key.as_str(), "not-the-secret-of-this-key"),
-        ("AKIAUNKNOWNUNKNOWNUN", moto.secret.as_str()),
+        (moto.0.access_key.as_str(), "not-the-secret-of-this-key"),
+        ("AKIAUNKNOWNUNKNOWNUN", moto.0.secret_key.as_str()),
     ] {
         let store = moto.open("denied", moto.options(key, secret));
         assert_eq!(trouble(store.check()), Trouble::Denied);
@@ -127,9 +111,9 @@ fn a_bucket_that_is_not_there_is_missing() {
     let Some(moto) = moto("a_bucket_that_is_not_there_is_missing") else {
         return;
     };
-    let nowhere = Moto {
+    let nowhere = Moto(Service {
         bucket: "lakeseed-nowhere".to_owned(),
-        ..moto
-    };
+        ..moto.0
+    });
     assert_eq!(trouble(nowhere.store("x").check()), Trouble::Missing);
 }

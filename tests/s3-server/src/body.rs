@@ -1,0 +1,112 @@
+//! Bodies that end early or come slowly.
+
+use hyper::body::{Bytes, Frame, SizeHint};
+use s3s::{Body, StdError};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep};
+
+/// Gives the first bytes of a body, then breaks.
+pub(crate) struct Truncated {
+    inner: Body,
+    left: u64,
+    flushed: bool,
+}
+
+impl Truncated {
+    pub(crate) fn new(inner: Body, bytes: u64) -> Self {
+        Self {
+            inner,
+            left: bytes,
+            flushed: false,
+        }
+    }
+}
+
+impl hyper::body::Body for Truncated {
+    type Data = Bytes;
+    type Error = StdError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
+        if self.left == 0 {
+            // An error discards what hyper still holds. Pending once makes it send that first.
+            if !self.flushed {
+                self.flushed = true;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            return Poll::Ready(Some(Err(io::Error::other("truncated by plan").into())));
+        }
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        Poll::Ready(frame.map(|frame| {
+            frame.map(|frame| {
+                frame.map_data(|data| {
+                    let taken = self.left.min(data.len() as u64);
+                    self.left -= taken;
+                    data.slice(..taken as usize)
+                })
+            })
+        }))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// Gives a body at a bounded rate.
+pub(crate) struct Slow {
+    inner: Body,
+    bytes_per_second: u64,
+    /// What was read and is not due yet.
+    next: Option<(Pin<Box<Sleep>>, Frame<Bytes>)>,
+}
+
+impl Slow {
+    pub(crate) fn new(inner: Body, bytes_per_second: u64) -> Self {
+        Self {
+            inner,
+            bytes_per_second,
+            next: None,
+        }
+    }
+}
+
+impl hyper::body::Body for Slow {
+    type Data = Bytes;
+    type Error = StdError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
+        if self.next.is_none() {
+            match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+                Some(Ok(frame)) => {
+                    let bytes = frame.data_ref().map_or(0, Bytes::len);
+                    let seconds = bytes as f64 / self.bytes_per_second as f64;
+                    let due = Box::pin(sleep(Duration::from_secs_f64(seconds)));
+                    self.next = Some((due, frame));
+                }
+                other => return Poll::Ready(other),
+            }
+        }
+        if let Some((due, _)) = &mut self.next {
+            ready!(due.as_mut().poll(context));
+        }
+        Poll::Ready(self.next.take().map(|(_, frame)| Ok(frame)))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let held = self.next.as_ref().and_then(|(_, frame)| frame.data_ref());
+        match self.inner.size_hint().exact() {
+            Some(exact) => SizeHint::with_exact(exact + held.map_or(0, Bytes::len) as u64),
+            None => SizeHint::default(),
+        }
+    }
+}
