@@ -60,8 +60,8 @@ fn note(change: impl FnOnce(&mut Seen)) {
 #[derive(Debug)]
 pub(super) struct Skew(AtomicI64);
 
-/// What a server puts behind a good status when a long request failed after all. Only answers to
-/// changes are looked at: a file may hold such words.
+/// What a server puts behind a good status when a long request failed after all. As a listing it
+/// would read as an empty one. A file may hold such words, so those are not looked at.
 const ERROR: &[u8] = b"<Error";
 
 /// Stands for "no answer yet".
@@ -117,7 +117,7 @@ struct Watched {
 impl HttpService for Watched {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         self.watch.counters.request();
-        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let is_file = asks_for_file(&request);
         let response = self.inner.execute(request).await.inspect_err(|error| {
             let text = self.watch.scrubber.scrub(&chain(error));
             note(|seen| seen.broken = Some((error.kind(), text)));
@@ -134,11 +134,11 @@ impl HttpService for Watched {
                 ..Seen::default()
             }
         });
-        if is_good && is_read {
+        if is_good && is_file {
             return Ok(response);
         }
         let (mut parts, body) = response.into_parts();
-        // The body of a refusal only explains; that of a change is part of its outcome.
+        // The body of a refusal only explains; that of a change or a listing is its outcome.
         let body = match body.bytes().await {
             Err(error) if is_good => {
                 let text = self.watch.scrubber.scrub(&chain(&error));
@@ -161,6 +161,16 @@ impl HttpService for Watched {
         let body = self.watch.scrubber.scrub(&body);
         Ok(HttpResponse::from_parts(parts, body.into()))
     }
+}
+
+/// Whether the answer's body will be the content of a file.
+fn asks_for_file(request: &HttpRequest) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    let is_listing = query.split('&').any(|pair| {
+        let name = pair.split('=').next();
+        matches!(name, Some("list-type" | "uploads"))
+    });
+    matches!(*request.method(), Method::GET | Method::HEAD) && !is_listing
 }
 
 /// The text of an element that holds nothing but text.

@@ -2,6 +2,7 @@
 
 mod contract;
 mod faults;
+mod listen;
 mod moto;
 mod script;
 mod secrets;

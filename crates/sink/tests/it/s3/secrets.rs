@@ -6,7 +6,7 @@ use lakeseed_sink::s3::{Encryption, Keys, S3Options, S3Store, Secret};
 use lakeseed_sink::{Error, Store};
 
 use super::script::{Reply, Request, Script};
-use super::{environment, options, part, told_of};
+use super::{environment, listen, options, part, told_of};
 
 /// 64 characters that no text of ours holds.
 fn canary(slot: &str) -> String {
@@ -62,7 +62,8 @@ fn clean(text: &str, server: &Script) {
 }
 
 #[test]
-fn no_secret_leaves_by_an_error_or_an_event() {
+fn no_secret_leaves_by_an_error_an_event_or_a_log() {
+    let heard_by_libraries = listen::start();
     let mut said = 0;
     for (status, code) in [
         (403, "AccessDenied"),
@@ -116,7 +117,13 @@ fn no_secret_leaves_by_an_error_or_an_event() {
             told.lock().unwrap().append(&mut heard.lock().unwrap());
         }
         clean(&told.lock().unwrap().join("\n"), &server);
+        clean(&heard_by_libraries.lock().unwrap(), &server);
     }
+    let heard = heard_by_libraries.lock().unwrap();
+    assert!(
+        heard.contains("reqwest") || heard.contains("hyper"),
+        "the libraries were heard"
+    );
     assert!(said > 200, "{said}");
 }
 

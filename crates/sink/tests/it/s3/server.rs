@@ -153,7 +153,7 @@ fn every_fault_at_every_request_is_mended() {
         let least = if matches!(fault, Fault::Truncated { .. }) {
             5
         } else {
-            20
+            15
         };
         assert!(landed >= least, "{fault:?} landed {landed} times");
     }
