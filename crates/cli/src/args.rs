@@ -15,6 +15,7 @@ use lakeseed_budget::Bytes;
 use lakeseed_gen_core::Date;
 use lakeseed_sink::{Compression, Shard};
 
+use crate::log::LogLevel;
 pub(crate) use parameters::{Given, Parameters};
 pub(crate) use values::{Expected, Rows, Target, count};
 use values::{compression, date, positive_count, scale, shard, size};
@@ -81,6 +82,8 @@ pub(crate) struct Generate {
     pub(crate) shard: Option<Shard>,
     #[command(flatten)]
     pub(crate) remote: Remote,
+    #[command(flatten)]
+    pub(crate) logging: Logging,
     /// How progress is shown on stderr.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
@@ -115,6 +118,18 @@ pub(crate) struct Remote {
     pub(crate) sse_kms_key_id: Option<String>,
 }
 
+/// What is written down for later.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Log")]
+pub(crate) struct Logging {
+    /// Appends what happens to a file: steps, retries, errors. Credentials are never written.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+    /// How much of it.
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    pub(crate) log_level: LogLevel,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     /// The output: a folder, or a bucket's prefix as `s3://lake/demo`.
@@ -134,6 +149,8 @@ pub(crate) struct Verify {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) remote: Remote,
+    #[command(flatten)]
+    pub(crate) logging: Logging,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ mod args;
 mod commands;
 mod disk;
 mod error;
+mod log;
 mod lower;
 mod report;
 mod signals;

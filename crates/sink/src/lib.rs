@@ -69,6 +69,8 @@ pub use self::plan::{
 pub use self::pump::{DEFAULT_THREADS, Observer, Run};
 pub use self::report::{Report, TableReport};
 pub use self::source::{BatchSource, BoxedReader, FnSource, Source};
+#[cfg(feature = "s3")]
+pub use self::store::s3;
 pub use self::store::{Found, LocalStore, Lock, MemoryStore, PartWriter, PutNew, Store};
 pub use self::stream::Stream;
 pub use self::totals::{BoundKind, Bounds, ExactSum, Tally, Totals};

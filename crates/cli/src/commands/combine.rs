@@ -5,6 +5,7 @@ use lakeseed_budget::Bytes;
 use serde::Serialize;
 
 use crate::args::Combine;
+use crate::log::Log;
 use crate::lower;
 use crate::report::{self, units};
 
@@ -19,7 +20,7 @@ struct Combined {
 }
 
 pub(super) fn run(args: &Combine) -> Result<()> {
-    let store = lower::store(&args.place, &args.remote)?;
+    let store = lower::store(&args.place, &args.remote, &Log::none())?;
     let manifest = lakeseed_sink::combine(store.as_ref())?;
     let combined = Combined {
         place: store.address(),

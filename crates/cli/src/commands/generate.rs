@@ -8,18 +8,28 @@ use lakeseed_sink::{Error, Mode, Plan, Report, Run, Shard, Stream};
 
 use crate::args::Generate;
 use crate::error::{Failure, Moment};
+use crate::log::Log;
 use crate::lower::{self, Destination, Job};
 use crate::report::{self, Outcome, Progress, Style};
 use crate::signals::Stop;
 
 pub(super) fn run(args: &Generate) -> Result<()> {
     let stop = Stop::listen()?;
+    let log = Log::open(args.logging.log.as_deref(), args.logging.log_level)?;
+    let done = work(args, &stop, &log);
+    if let Err(error) = &done {
+        log.error(&format!("{error:#}"));
+    }
+    done
+}
+
+fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {
     let job = lower::job(&args.source, &args.layout)?;
     if args.json && job.destination == Destination::Stdout {
         let advice = "leave --json out, or write to a folder";
         return Err(Failure::usage("either --json or --out -", "both", advice).into());
     }
-    let store = job.destination.store(&args.remote)?;
+    let store = job.destination.store(&args.remote, log)?;
     let stream = Stream::stdout();
     let standing = match &store {
         Some(store) => Some(preflight::look_at(store.as_ref())?),
@@ -46,13 +56,20 @@ pub(super) fn run(args: &Generate) -> Result<()> {
             preflight::check_disk(folder, &plan, standing)?;
         }
     }
-    let report = write(args, &job, &plan, run, &stop)?;
+    let report = write(args, &job, &plan, run, stop, log)?;
     show(args, &job, &Outcome::new(&job, &plan, &report))
 }
 
-fn write(args: &Generate, job: &Job, plan: &Plan<'_>, run: Run<'_>, stop: &Stop) -> Result<Report> {
+fn write(
+    args: &Generate,
+    job: &Job,
+    plan: &Plan<'_>,
+    run: Run<'_>,
+    stop: &Stop,
+    log: &Log,
+) -> Result<Report> {
     let style = Style::choose(args.progress, args.voice, &job.destination);
-    let progress = Progress::start(style, plan);
+    let progress = Progress::start(style, plan, log);
     let stopped_by = || stop.name().to_owned();
     let mut run = run
         .threads(job.threads)
@@ -77,8 +94,26 @@ fn write(args: &Generate, job: &Job, plan: &Plan<'_>, run: Run<'_>, stop: &Stop)
             job.memory.by,
         ));
     }
+    log.info(&format!(
+        "writes {} to {}: plan {}, {} rows in {} files",
+        plan.data_id(),
+        job.destination,
+        plan.id(),
+        plan.rows(),
+        plan.files(),
+    ));
     let done = run.commit();
     progress.finish();
+    if let Ok(report) = &done {
+        log.info(&format!(
+            "finished: {} rows in {} files, {} bytes; {} rows made in {:.3} s",
+            report.rows(),
+            report.files(),
+            report.bytes(),
+            report.made_rows(),
+            report.seconds,
+        ));
+    }
     done.map_err(|error| {
         if error.is_stopped() {
             return stopped(stop, job, &error).into();

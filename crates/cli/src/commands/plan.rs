@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::args;
 use crate::disk;
+use crate::log::Log;
 use crate::lower::{self, Destination, Job};
 use crate::report::{self, Align, Grid, units};
 
@@ -74,7 +75,7 @@ impl Planned {
             tables.push(TablePlanned::new(planned, seconds_a_row));
         }
         let nowhere = Stream::new("nowhere", io::sink());
-        let store = job.destination.store(remote)?;
+        let store = job.destination.store(remote, &Log::none())?;
         let run = match &store {
             Some(store) => Run::new(&plan, store.as_ref()),
             None => Run::to_stream(&plan, &nowhere),

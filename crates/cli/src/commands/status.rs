@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::args;
 use crate::error::Failure;
+use crate::log::Log;
 use crate::lower;
 use crate::report::{self, Align, Grid, ended, units};
 
@@ -42,7 +43,7 @@ struct RunShown {
 }
 
 pub(super) fn run(args: &args::Status) -> Result<()> {
-    let store = lower::store(&args.place, &args.remote)?;
+    let store = lower::store(&args.place, &args.remote, &Log::none())?;
     let standing = inspect(store.as_ref())?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let runs = statuses(store.as_ref())?;

@@ -8,6 +8,7 @@ use lakeseed_sink::{LocalStore, Store};
 
 use crate::args::Remote;
 use crate::error::Failure;
+use crate::log::Log;
 
 /// Where the bytes go, or stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,7 @@ impl Destination {
         let address = text.to_string_lossy();
         match address.split_once("://") {
             None => Ok(Self::Folder(text.to_path_buf())),
-            Some(("s3" | "s3a", _)) => Ok(Self::Bucket(address.into_owned())),
+            Some(("s3", _)) => Ok(Self::Bucket(address.into_owned())),
             Some((scheme, _)) => {
                 let got = format!("'{scheme}://'");
                 let advice = "write to s3://BUCKET/PREFIX, or to a folder and copy it";
@@ -37,11 +38,11 @@ impl Destination {
     }
 
     /// The store behind it; `None` for standard output.
-    pub(crate) fn store(&self, remote: &Remote) -> Result<Option<Box<dyn Store>>> {
+    pub(crate) fn store(&self, remote: &Remote, log: &Log) -> Result<Option<Box<dyn Store>>> {
         match self {
             Self::Stdout => Ok(None),
             Self::Folder(folder) => Ok(Some(Box::new(LocalStore::new(folder)))),
-            Self::Bucket(url) => Ok(Some(super::bucket::open(url, remote)?)),
+            Self::Bucket(url) => Ok(Some(super::bucket::open(url, remote, log)?)),
         }
     }
 }
@@ -50,8 +51,8 @@ impl Destination {
 ///
 /// # Errors
 /// When it is none, or cannot be opened.
-pub(crate) fn store(place: &Path, remote: &Remote) -> Result<Box<dyn Store>> {
-    let store = Destination::parse(place)?.store(remote)?;
+pub(crate) fn store(place: &Path, remote: &Remote, log: &Log) -> Result<Box<dyn Store>> {
+    let store = Destination::parse(place)?.store(remote, log)?;
     store.ok_or_else(|| {
         let expected = "a folder or s3://BUCKET/PREFIX";
         Failure::usage(expected, "-, standard output", "name the place").into()

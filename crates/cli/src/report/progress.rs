@@ -10,6 +10,7 @@ use lakeseed_sink::{LastRun, ManifestPart, Observer, Plan};
 
 use super::{ended, tell, units};
 use crate::args::{self, Voice};
+use crate::log::Log;
 use crate::lower::Destination;
 
 /// Plain lines come this often, in milliseconds.
@@ -50,6 +51,7 @@ impl Style {
 /// that were committed.
 pub(crate) struct Progress {
     style: Style,
+    log: Log,
     started: Instant,
     bars: MultiProgress,
     tables: Vec<Table>,
@@ -72,7 +74,7 @@ struct Table {
 }
 
 impl Progress {
-    pub(crate) fn start(style: Style, plan: &Plan<'_>) -> Self {
+    pub(crate) fn start(style: Style, plan: &Plan<'_>, log: &Log) -> Self {
         let bars = MultiProgress::new();
         let width = plan
             .tables()
@@ -94,6 +96,7 @@ impl Progress {
         });
         Self {
             style,
+            log: log.clone(),
             started: Instant::now(),
             tables: tables.collect(),
             bars,
@@ -161,9 +164,6 @@ impl Progress {
 impl Observer for Progress {
     fn goes_on(&self, parts: usize, rows: u64, last: Option<&LastRun>) {
         self.found_rows.store(rows, Ordering::Relaxed);
-        if self.style.form == Form::Nothing {
-            return;
-        }
         let file = if parts == 1 { "file" } else { "files" };
         let rows = units::grouped(rows);
         let before = last.map_or_else(String::new, |last| {
@@ -205,6 +205,11 @@ impl Observer for Progress {
     }
 
     fn part_finished(&self, table: usize, part: &ManifestPart) {
+        let line = format!(
+            "finished {}: {} rows, {} bytes",
+            part.path, part.rows, part.bytes
+        );
+        self.log.debug(&line);
         let table = &self.tables[table];
         let bytes = table
             .finished_bytes

@@ -7,6 +7,8 @@
 
 mod local;
 mod memory;
+#[cfg(feature = "s3")]
+pub mod s3;
 
 use std::fmt::Debug;
 use std::io::Read;

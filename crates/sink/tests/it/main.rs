@@ -12,5 +12,7 @@ mod places;
 mod plan;
 mod random;
 mod readback;
+#[cfg(feature = "s3")]
+mod s3;
 mod support;
 mod totals;

@@ -1,0 +1,145 @@
+//! Proves before any work that everything a run will do is allowed and works.
+
+use bytes::Bytes;
+
+use super::core::{Core, random};
+use super::failure::Failure;
+use super::options::ConditionalPut;
+use super::part::{begin, put_piece};
+use crate::error::{Error, Result, Trouble};
+use crate::store::PutNew;
+
+/// S3 refuses requests whose date is further away than this.
+const MOST_SKEW_S: i64 = 15 * 60;
+/// From here on a clock is worth a word.
+const WARN_SKEW_S: i64 = 60;
+
+/// Tries every kind of request under the real prefix, and leaves nothing behind.
+pub(super) async fn check(core: &Core, how: ConditionalPut) -> Result<()> {
+    let core = &core.starting();
+    // Other shards may check the same prefix at the same time.
+    let name = format!("_lakeseed/check-{:016x}{:016x}", random(), random());
+    let file = core.key(&name);
+    let upload = format!("{file}.upload");
+    let (first, second) = (Bytes::from_static(b"first"), Bytes::from_static(b"second"));
+    if let Err(error) = core.put_new(&file, first.clone(), how).await {
+        // Wrong keys are told at once, not after a useless clearing up.
+        let unknown = matches!(
+            &error,
+            Error::Remote {
+                trouble: Trouble::Unknown,
+                ..
+            }
+        );
+        if unknown && let Err(error) = core.delete(&file).await {
+            core.warn(&format!("a file of the check may be left: {error}"));
+        }
+        return Err(error);
+    }
+    let outcome = match clocks(core) {
+        Ok(()) => files(core, &name, &file, [first, second], how).await,
+        Err(error) => Err(error),
+    };
+    let outcome = match outcome {
+        Ok(()) => uploads(core, &upload).await,
+        Err(error) => Err(error),
+    };
+    // What was made goes in any case. Its error only counts when nothing worse happened.
+    let cleared = core.delete(&file).await;
+    let outcome = outcome.and(cleared);
+    if outcome.is_ok() {
+        core.info(&format!(
+            "{} takes files; credentials from {}",
+            core.address(&core.root),
+            core.keyring.found()
+        ));
+    }
+    outcome
+}
+
+/// The first bytes stand there already; the second must not take their place.
+async fn files(
+    core: &Core,
+    name: &str,
+    file: &str,
+    [first, second]: [Bytes; 2],
+    how: ConditionalPut,
+) -> Result<()> {
+    let unsupported = |text: &str| {
+        let failure = Failure::plain(Trouble::Unsupported, text);
+        Err(core.unread("check", file, failure))
+    };
+    // This is what keeps two runs from writing one manifest.
+    let taken = core.put_new(file, second, how).await? == PutNew::Taken;
+    let kept = core.get(file).await?.as_deref() == Some(&*first);
+    if !taken || !kept {
+        return unsupported(
+            "the server overwrites a file in spite of `If-None-Match: *`, so that two runs could \
+             undo each other; for a server without it there is the setting to look first",
+        );
+    }
+    if how == ConditionalPut::LookFirst {
+        core.warn("files are written by looking first: only one run may write here at a time");
+    }
+    let listed = core.list_names(name, 2).await?;
+    if !listed
+        .iter()
+        .any(|found| found.name == name && found.bytes == 5)
+    {
+        return unsupported("a listing does not show a file that was just written");
+    }
+    Ok(())
+}
+
+async fn uploads(core: &Core, key: &str) -> Result<()> {
+    let path = core.path(key)?;
+    let (id, doubtful) = begin(core, &path).await;
+    let outcome = match id {
+        Ok(id) => {
+            let piece = Bytes::from_static(b"piece");
+            let sent = match put_piece(core, &path, &id, 0, &piece).await {
+                Ok(_) => Ok(()),
+                Err(failure) => Err(core.failed("upload to", key, failure)),
+            };
+            // A run sweeps what it left, for which it has to find it.
+            let found = core.uploads(key).await;
+            let aborted = core.abort(key, &id).await;
+            let found = match found {
+                Ok(_) => Ok(()),
+                Err(failure) if failure.trouble == Trouble::Unsupported => Ok(()),
+                Err(failure) => Err(core.unread("list the uploads of", key, failure)),
+            };
+            sent.and(found).and(aborted)
+        }
+        Err(failure) => Err(core.failed("begin to upload", key, failure)),
+    };
+    let swept = if doubtful {
+        core.abort_uploads(key).await
+    } else {
+        Ok(())
+    };
+    outcome.and(swept)
+}
+
+fn clocks(core: &Core) -> Result<()> {
+    let Some(skew) = core.watch.skew.seconds() else {
+        return Ok(());
+    };
+    let text = format!(
+        "the server's clock is {} s {} this machine's",
+        skew.abs(),
+        if skew > 0 { "ahead of" } else { "behind" }
+    );
+    if skew.abs() > MOST_SKEW_S {
+        return Err(too_far(core, &text));
+    }
+    if skew.abs() > WARN_SKEW_S {
+        core.warn(&text);
+    }
+    Ok(())
+}
+
+fn too_far(core: &Core, text: &str) -> Error {
+    let failure = Failure::plain(Trouble::ClockSkew, format!("{text}: set it"));
+    core.unread("check", &core.root, failure)
+}

@@ -1,0 +1,173 @@
+//! From a user's options, the environment and the files of the aws tool to a client.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{
+    AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider, S3ConditionalPut,
+};
+use object_store::client::HttpConnector;
+use object_store::{Certificate, ClientOptions, RetryConfig};
+
+use super::core::Core;
+use super::credentials::{Keyring, Sources};
+use super::options::{Encryption, Location, S3Options, bucket_url, check_header};
+use super::patience::Counters;
+use super::profile::Profile;
+use super::secret::Scrubber;
+use super::watch::{Skew, Watch, chain};
+use crate::error::{Error, Result};
+
+/// The region where nothing names one; most servers beside AWS ask for none.
+const DEFAULT_REGION: &str = "us-east-1";
+/// How long a server may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// The user agent of our requests.
+const AGENT: &str = concat!("lakeseed/", env!("CARGO_PKG_VERSION"));
+
+/// Everything that requests need.
+pub(super) fn core(url: &str, options: S3Options) -> Result<Core> {
+    let location = Location::parse(url)?;
+    let environment = &options.environment;
+    let profile = Profile::read(options.profile.as_deref(), environment)?;
+    let or_profile = |value: Option<&str>| value.map(str::to_owned);
+
+    let region = options
+        .region
+        .clone()
+        .or_else(|| environment.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]))
+        .or_else(|| or_profile(profile.region()))
+        .unwrap_or_else(|| DEFAULT_REGION.to_owned());
+    check_header("region", &region)?;
+    let endpoint = options
+        .endpoint_url
+        .clone()
+        .or_else(|| environment.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]))
+        .or_else(|| or_profile(profile.endpoint_url()));
+    let bucket_url = bucket_url(
+        endpoint.as_deref(),
+        &region,
+        &location.bucket,
+        options.path_style,
+    )?;
+    let ca_bundle = options
+        .ca_bundle
+        .clone()
+        .or_else(|| environment.get("AWS_CA_BUNDLE").map(PathBuf::from))
+        .or_else(|| profile.ca_bundle().map(PathBuf::from));
+
+    let scrubber = Arc::new(Scrubber::default());
+    let client = client_options(ca_bundle.as_deref())?;
+    let keyring = Arc::new(Keyring::open(
+        Sources {
+            keys: options.keys.clone(),
+            profile: options.profile.clone(),
+            environment: environment.clone(),
+            region: region.clone(),
+            client: client.clone(),
+        },
+        Arc::clone(&scrubber),
+    )?);
+    let watch = Watch {
+        counters: Arc::new(Counters::default()),
+        skew: Arc::new(Skew::new()),
+        scrubber: Arc::clone(&scrubber),
+    };
+    let client = client.with_allow_http(bucket_url.starts_with("http://"));
+    let builder = AmazonS3Builder::new()
+        .with_bucket_name(&location.bucket)
+        .with_region(&region)
+        // Our own choice of path or host is in this address already.
+        .with_endpoint(&bucket_url)
+        .with_virtual_hosted_style_request(true)
+        .with_credentials(Arc::clone(&keyring) as AwsCredentialProvider)
+        .with_conditional_put(S3ConditionalPut::ETagMatch)
+        .with_client_options(client.clone())
+        .with_http_connector(watch.clone())
+        // One policy tries again, with fresh signatures: ours.
+        .with_retry(RetryConfig {
+            max_retries: 0,
+            retry_timeout: Duration::ZERO,
+            ..RetryConfig::default()
+        });
+    let builder = match &options.encryption {
+        Some(encryption) => encrypted(builder, encryption, &scrubber)?,
+        None => builder,
+    };
+    let failed = |error: object_store::Error| Error::Invalid {
+        what: "S3 setting",
+        expected: "one that the client takes".to_owned(),
+        found: scrubber.scrub(&chain(&error)),
+    };
+    let store = builder.build().map_err(failed)?;
+    let http = watch.connect(&client).map_err(failed)?;
+    let root = match location.prefix.as_str() {
+        "" => String::new(),
+        prefix => format!("{prefix}/"),
+    };
+    Ok(Core {
+        store,
+        http,
+        keyring,
+        bucket_url: bucket_url.into(),
+        region: region.into(),
+        bucket: format!("s3://{}", location.bucket).into(),
+        root: root.into(),
+        patience: options.patience,
+        pause: options.pause,
+        events: options.events,
+        watch,
+        starting: false,
+    })
+}
+
+fn client_options(ca_bundle: Option<&Path>) -> Result<ClientOptions> {
+    let mut client = ClientOptions::new()
+        .with_user_agent(http::HeaderValue::from_static(AGENT))
+        .with_connect_timeout(CONNECT)
+        // A fixed limit would cut off large buffers on slow lines; each try brings its own.
+        .with_timeout_disabled();
+    if let Some(path) = ca_bundle {
+        let pem = std::fs::read(path).map_err(Error::io("read", path))?;
+        let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+        if certificates.is_empty() {
+            return Err(Error::Invalid {
+                what: "CA bundle",
+                expected: "a PEM file with at least one certificate".to_owned(),
+                found: path.display().to_string(),
+            });
+        }
+        for certificate in certificates {
+            client = client.with_root_certificate(certificate);
+        }
+    }
+    Ok(client)
+}
+
+fn encrypted(
+    builder: AmazonS3Builder,
+    encryption: &Encryption,
+    scrubber: &Scrubber,
+) -> Result<AmazonS3Builder> {
+    encryption.check()?;
+    // The type of the key inside is not public, its name is.
+    let kind: Result<AmazonS3ConfigKey, _> = "aws_server_side_encryption".parse();
+    let of_kind = |builder: AmazonS3Builder, value: &str| match kind {
+        Ok(kind) => Ok(builder.with_config(kind, value)),
+        Err(error) => Err(Error::Invalid {
+            what: "encryption",
+            expected: "a client that knows it".to_owned(),
+            found: error.to_string(),
+        }),
+    };
+    Ok(match encryption {
+        Encryption::Managed => of_kind(builder, "AES256")?,
+        Encryption::Kms { key: None } => of_kind(builder, "aws:kms")?,
+        Encryption::Kms { key: Some(key) } => builder.with_sse_kms_encryption(key),
+        Encryption::Customer { key } => {
+            scrubber.learn(key.reveal());
+            builder.with_ssec_encryption(key.reveal())
+        }
+    })
+}

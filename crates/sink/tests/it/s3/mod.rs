@@ -1,0 +1,96 @@
+//! The S3 store: what it promises on a server that behaves, and on one that does not.
+
+mod contract;
+mod faults;
+mod listen;
+mod moto;
+mod script;
+mod secrets;
+mod server;
+mod settings;
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use lakeseed_sink::s3::{Environment, Events, Pause, S3Options, S3Store};
+use lakeseed_sink::{Error, PartPath, Trouble};
+
+pub(super) const KEY: &str = "AKIDOFTHETESTS";
+pub(super) const SECRET: &str = "secret-of-the-tests";
+
+/// A clock that needs no time.
+#[derive(Debug, Default)]
+pub(super) struct Shortened(AtomicU64);
+
+impl Pause for Shortened {
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::SeqCst))
+    }
+
+    fn wait(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.0
+            .fetch_add(duration.as_millis() as u64, Ordering::SeqCst);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// An environment of these variables alone.
+pub(super) fn environment(variables: &[(&str, &str)]) -> Environment {
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Environment::new(move |name| {
+        let found = variables.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone())
+    })
+}
+
+/// Options for a server, a clock that needs no time, and what was told.
+pub(super) fn options(url: &str) -> (S3Options, Arc<Shortened>, Arc<Mutex<Vec<String>>>) {
+    let clock = Arc::new(Shortened::default());
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let hear = Arc::clone(&told);
+    let options = S3Options {
+        endpoint_url: Some(url.to_owned()),
+        environment: environment(&[
+            ("AWS_ACCESS_KEY_ID", KEY),
+            ("AWS_SECRET_ACCESS_KEY", SECRET),
+        ]),
+        pause: Arc::clone(&clock) as _,
+        events: Events::new(move |level, text| {
+            hear.lock().unwrap().push(format!("{level:?} {text}"));
+        }),
+        ..S3Options::default()
+    };
+    (options, clock, told)
+}
+
+pub(super) fn store(url: &str) -> S3Store {
+    S3Store::open("s3://lake/demo", options(url).0).unwrap()
+}
+
+pub(super) fn part(number: usize) -> PartPath {
+    PartPath::try_new("invoices", &[], number, "abcdef", "csv").unwrap()
+}
+
+/// The error and all its causes, as a person sees them and as a debugger does.
+pub(super) fn told_of(error: &Error) -> String {
+    let mut text = format!("{error}\n{error:?}\n{error:#?}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.extend([format!("\n{error}"), format!("\n{error:?}")]);
+        cause = error.source();
+    }
+    text
+}
+
+#[track_caller]
+pub(super) fn trouble<T>(result: Result<T, Error>) -> Trouble {
+    match result.err().expect("an error") {
+        Error::Remote { trouble, .. } => trouble,
+        other => panic!("{other}"),
+    }
+}

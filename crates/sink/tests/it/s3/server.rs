@@ -1,0 +1,222 @@
+//! A whole server in the test process: every promise kept, and every fault at every request.
+
+use std::time::Duration;
+
+use lakeseed_sink::s3::{Patience, S3Options, S3Store};
+use lakeseed_sink::{Error, PutNew, Store, Trouble};
+use lakeseed_test_s3::{Fault, Kind, Server, Settings};
+
+use super::{contract, environment, options, part, trouble};
+
+const MIB: usize = 1 << 20;
+
+fn settings(server: &Server) -> S3Options {
+    let variables: Vec<_> = server.environment();
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    S3Options {
+        environment: environment(&variables),
+        ..options(server.endpoint()).0
+    }
+}
+
+fn open(server: &Server, options: S3Options) -> S3Store {
+    S3Store::open(&format!("s3://{}/demo", server.bucket()), options).unwrap()
+}
+
+#[test]
+fn every_call_keeps_its_promise() {
+    let server = Server::start(Settings::default().session_token("a-token"));
+    contract::check(&open(&server, settings(&server)));
+    let server = Server::start(Settings::default());
+    let options = settings(&server);
+    let root = S3Store::open(&format!("s3://{}", server.bucket()), options).unwrap();
+    contract::check(&root);
+    assert!(server.uploads().is_empty());
+    assert!(server.objects().is_empty());
+}
+
+#[test]
+fn wrong_keys_are_denied_at_once() {
+    let server = Server::start(Settings::default());
+    for (id, secret) in [
+        (server.access_key(), "another"),
+        ("AKUNKNOWN", server.secret_key()),
+    ] {
+        let mut options = settings(&server);
+        options.environment =
+            environment(&[("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)]);
+        let store = open(&server, options);
+        assert_eq!(trouble(store.check()), Trouble::Denied);
+        assert_eq!(store.counts().requests, 1);
+    }
+}
+
+#[test]
+fn a_bucket_that_is_not_there_is_missing() {
+    let server = Server::start(Settings::default());
+    let store = S3Store::open("s3://nowhere/demo", settings(&server)).unwrap();
+    assert_eq!(trouble(store.check()), Trouble::Missing);
+    assert_eq!(trouble(store.get("x")), Trouble::Missing);
+}
+
+/// What a run does here, in small: check, log, a part of two pieces, a small part, a manifest.
+fn run(store: &S3Store) -> Result<(), Error> {
+    store.check()?;
+    let mut writer = store.create(&part(0), 0)?;
+    writer.write(&vec![7; 8 * MIB])?;
+    writer.write(&[8; 100])?;
+    assert_eq!(writer.finish()?, 8 * MIB as u64 + 100);
+    let mut writer = store.create(&part(1), 0)?;
+    writer.write(b"little")?;
+    assert_eq!(writer.finish()?, 6);
+    store.log("_lakeseed/log", "one", b"done")?;
+    assert_eq!(
+        store.put_new("_lakeseed/manifest.json", b"all")?,
+        PutNew::Written
+    );
+    assert_eq!(
+        store.finished(&[part(0), part(1), part(2)])?,
+        [Some(8 * MIB as u64 + 100), Some(6), None]
+    );
+    assert_eq!(store.logged("_lakeseed/log")?, [b"done"]);
+    store.remove_log("_lakeseed/log")?;
+    assert_eq!(
+        store.get("_lakeseed/manifest.json")?.as_deref(),
+        Some(&b"all"[..])
+    );
+    Ok(())
+}
+
+/// What stands in the bucket after a whole run, and nothing beside it.
+#[track_caller]
+fn whole(server: &Server, fault: Fault, at: u64) {
+    let mut objects: Vec<_> = server
+        .objects()
+        .into_iter()
+        .map(|object| (object.key, object.bytes))
+        .collect();
+    objects.sort();
+    let expected = [
+        ("demo/_lakeseed/manifest.json".to_owned(), 3),
+        (
+            "demo/invoices/part-00000-abcdef.csv".to_owned(),
+            8 * MIB as u64 + 100,
+        ),
+        ("demo/invoices/part-00001-abcdef.csv".to_owned(), 6),
+    ];
+    assert_eq!(objects, expected, "{fault:?} at {at}");
+    assert!(
+        server.uploads().is_empty(),
+        "{fault:?} at {at}: {:?}",
+        server.uploads()
+    );
+}
+
+/// Each fault once, at each request of a run: the run gets by, and leaves nothing beside its files.
+#[test]
+fn every_fault_at_every_request_is_mended() {
+    for fault in [
+        Fault::InternalError,
+        Fault::InternalErrorAfter,
+        Fault::ErrorInside200,
+        Fault::SlowDown,
+        Fault::AccessDenied,
+        Fault::ExpiredToken,
+        Fault::ResetBefore,
+        Fault::ResetAfter,
+        Fault::Truncated { bytes: 1 },
+    ] {
+        let mut landed = 0;
+        for at in 1..100 {
+            let server = Server::start(Settings::default());
+            if fault == Fault::ErrorInside200 {
+                // Within a file such words are its content, and no server answers so.
+                server
+                    .faults()
+                    .some(|request| request.kind != Kind::GetObject, at, 1, fault);
+            } else {
+                server.faults().at(at, fault);
+            }
+            let store = open(&server, settings(&server));
+            run(&store).unwrap_or_else(|error| {
+                panic!("{fault:?} at {at}: {}", super::told_of(&error));
+            });
+            whole(&server, fault, at);
+            landed += server.faults().fired();
+            if (server.requests().len() as u64) < at {
+                break;
+            }
+        }
+        let least = if matches!(fault, Fault::Truncated { .. }) {
+            5
+        } else {
+            15
+        };
+        assert!(landed >= least, "{fault:?} landed {landed} times");
+    }
+}
+
+/// Requests that never get an answer, where it is hard to know whether they were done.
+#[test]
+fn a_server_that_falls_silent_is_asked_again() {
+    for fault in [Fault::HangBefore, Fault::HangAfter] {
+        for kind in [
+            Kind::PutObject,
+            Kind::CreateMultipart,
+            Kind::UploadPart,
+            Kind::Complete,
+            Kind::List,
+            Kind::GetObject,
+            Kind::Delete,
+        ] {
+            let server = Server::start(Settings::default());
+            let mut options = settings(&server);
+            options.patience = Patience {
+                answer: Duration::from_millis(500),
+                ..options.patience
+            };
+            let store = open(&server, options);
+            store.check().unwrap();
+            server.faults().on(kind, 1, fault);
+            run(&store).unwrap();
+            assert_eq!(server.faults().fired(), 1, "{fault:?} on {kind:?}");
+            whole(&server, fault, 0);
+        }
+    }
+}
+
+/// Faults that do not pass: a typed error, and no upload is left that could be aborted.
+#[test]
+fn a_fault_that_stays_is_a_typed_error() {
+    for (fault, expected) in [
+        (Fault::InternalError, Trouble::Unavailable),
+        (Fault::SlowDown, Trouble::Unavailable),
+        (Fault::AccessDenied, Trouble::Denied),
+        (Fault::ExpiredToken, Trouble::Expired),
+        (Fault::SkewedClock, Trouble::ClockSkew),
+        (Fault::ResetBefore, Trouble::Unknown),
+    ] {
+        for kind in [
+            Kind::PutObject,
+            Kind::CreateMultipart,
+            Kind::UploadPart,
+            Kind::Complete,
+        ] {
+            let server = Server::start(Settings::default());
+            let store = open(&server, settings(&server));
+            server
+                .faults()
+                .every(move |request| request.kind == kind, fault);
+            let error = run(&store).expect_err("a fault that stays");
+            assert_eq!(
+                trouble(Err::<(), _>(error)),
+                expected,
+                "{fault:?} on {kind:?}"
+            );
+            assert!(server.uploads().is_empty(), "{fault:?} on {kind:?}");
+        }
+    }
+}
