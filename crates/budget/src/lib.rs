@@ -35,6 +35,7 @@
 //! # Contents
 //! - [`Bytes`]: a size that reads `512MB`, `512MiB`, `1_000_000`.
 //! - [`limit()`]: the smallest of the cgroup limits and the host's memory, and where it came from.
+//! - [`oom_kills`]: how often the kernel has killed for memory in this cgroup.
 //! - [`resident_anonymous`], [`peak_resident`]: what the process holds, as the kernel counts it;
 //!   [`Peak`] keeps the largest that was seen.
 //! - [`Budget`] and [`Lease`]: a semaphore in bytes; [`Need`] and [`Budget::workers`] in front.
@@ -46,14 +47,19 @@
 
 mod budget;
 mod bytes;
+mod cgroup;
 mod error;
+mod kills;
 mod limit;
 mod need;
+#[cfg(test)]
+mod test_root;
 mod usage;
 
 pub use budget::{Budget, Lease};
 pub use bytes::{Bytes, GIB, KIB, MIB};
 pub use error::{Error, Holder, Result};
+pub use kills::{oom_kills, oom_kills_under};
 pub use limit::{Limit, LimitSource, limit, limit_under};
 pub use need::Need;
 pub use usage::{Peak, peak_resident, resident_anonymous, usage_in};

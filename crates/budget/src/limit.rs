@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use crate::cgroup::{self, Group, Version};
 use crate::{Bytes, KIB};
 
 /// A cgroup v1 without a limit holds the largest number of pages; nothing near it is a limit.
@@ -58,11 +59,9 @@ pub fn limit() -> Option<Limit> {
 /// As [`limit()`], with `/proc` and `/sys` under another root, for tests and for looking at the
 /// host from inside a container that has them mounted elsewhere.
 pub fn limit_under(root: &Path) -> Option<Limit> {
-    let memberships = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
-    let cgroups = memberships
-        .lines()
-        .filter_map(Membership::parse)
-        .flat_map(|membership| membership.limit_files(root))
+    let cgroups = cgroup::groups(root)
+        .into_iter()
+        .flat_map(limit_files)
         .filter_map(|file| {
             Some(Limit {
                 bytes: read_limit(&file)?,
@@ -81,57 +80,12 @@ fn host(root: &Path) -> Option<Limit> {
     })
 }
 
-/// One line of `/proc/self/cgroup` that can limit memory.
-struct Membership<'a> {
-    mounts: &'static [&'static str],
-    files: &'static [&'static str],
-    group: &'a str,
-}
-
-impl<'a> Membership<'a> {
-    /// `0::/path` for version 2, `4:memory:/path` for version 1; other controllers are of no use.
-    fn parse(line: &'a str) -> Option<Self> {
-        let mut fields = line.splitn(3, ':');
-        let (id, controllers, group) = (fields.next()?, fields.next()?, fields.next()?);
-        if id == "0" && controllers.is_empty() {
-            // `unified` is where systemd mounts version 2 beside version 1.
-            let mounts = &["sys/fs/cgroup", "sys/fs/cgroup/unified"];
-            Some(Self {
-                mounts,
-                files: &["memory.max", "memory.high"],
-                group,
-            })
-        } else if controllers.split(',').any(|name| name == "memory") {
-            let mounts = &["sys/fs/cgroup/memory"];
-            Some(Self {
-                mounts,
-                files: &["memory.limit_in_bytes"],
-                group,
-            })
-        } else {
-            None
-        }
-    }
-
-    /// The limit files of the group and of all its ancestors up to the mount. In a container the
-    /// path is often the host's, and only the mount itself exists: files that are absent are
-    /// skipped by the reader.
-    fn limit_files(self, root: &Path) -> impl Iterator<Item = PathBuf> {
-        // A group outside the namespace begins with `..`, and is not to be reached from here.
-        let names: PathBuf = Path::new(self.group)
-            .components()
-            .filter(|component| matches!(component, Component::Normal(_)))
-            .collect();
-        let groups: Vec<PathBuf> = names.ancestors().map(Path::to_path_buf).collect();
-        let mounts: Vec<PathBuf> = self.mounts.iter().map(|mount| root.join(mount)).collect();
-        let mut files = Vec::new();
-        for mount in &mounts {
-            for group in &groups {
-                files.extend(self.files.iter().map(|file| mount.join(group).join(file)));
-            }
-        }
-        files.into_iter()
-    }
+fn limit_files(group: Group) -> impl Iterator<Item = PathBuf> {
+    let names: &[&str] = match group.version {
+        Version::Two => &["memory.max", "memory.high"],
+        Version::One => &["memory.limit_in_bytes"],
+    };
+    names.iter().map(move |name| group.folder.join(name))
 }
 
 /// `None` for `max`, for the absurd numbers that mean the same, and for files that are not there.

@@ -1,53 +1,23 @@
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use super::*;
+use crate::test_root::Root;
 use crate::{GIB, MIB};
 
-/// A folder with a `/proc` and a `/sys` of its own, gone at the end.
-struct Root(PathBuf);
-
-impl Root {
-    fn new(cgroup: &str, files: &[(&str, &str)]) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = format!("lakeseed-budget-{}-{number}", std::process::id());
-        let root = Self(std::env::temp_dir().join(folder));
-        root.write("proc/self/cgroup", cgroup);
-        root.write(
-            "proc/meminfo",
-            "MemTotal:       8388608 kB\nMemFree:  1 kB\n",
-        );
-        for (path, text) in files {
-            root.write(path, text);
+/// The limit, with the path of its file relative to the root, or `host`.
+fn found(root: &Root) -> (Bytes, String) {
+    let limit = limit_under(root.path()).unwrap();
+    let source = match limit.source {
+        LimitSource::Cgroup(file) => {
+            let file = file.strip_prefix(root.path()).unwrap();
+            file.display().to_string()
         }
-        root
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let file = self.0.join(path);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, text).unwrap();
-    }
-
-    /// The limit, with the path of its file relative to the root, or `host`.
-    fn limit(&self) -> (Bytes, String) {
-        let limit = limit_under(&self.0).unwrap();
-        let source = match limit.source {
-            LimitSource::Cgroup(file) => file.strip_prefix(&self.0).unwrap().display().to_string(),
-            LimitSource::Host => "host".to_owned(),
-        };
-        (limit.bytes, source)
-    }
-}
-
-impl Drop for Root {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
-    }
+        LimitSource::Host => "host".to_owned(),
+    };
+    (limit.bytes, source)
 }
 
 fn check(cgroup: &str, files: &[(&str, &str)], bytes: Bytes, source: &str) {
-    assert_eq!(Root::new(cgroup, files).limit(), (bytes, source.to_owned()));
+    let root = Root::new(cgroup, files);
+    assert_eq!(found(&root), (bytes, source.to_owned()));
 }
 
 #[test]
@@ -213,7 +183,7 @@ fn an_absurd_limit_is_none_even_alone() {
     );
     let root = Root::new("4:memory:/\n", &[absurd]);
     root.write("proc/meminfo", "");
-    assert_eq!(limit_under(&root.0), None);
+    assert_eq!(limit_under(root.path()), None);
 }
 
 #[test]
