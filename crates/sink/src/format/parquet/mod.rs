@@ -31,7 +31,7 @@ use crate::place::PartWriter;
 pub(super) const NAME: &str = "parquet";
 
 /// What a codec holds at its higher levels, with the page that it squeezes.
-const CODEC_BYTES: u64 = 6 << 20;
+const CODEC_BYTES: u64 = 4 << 20;
 
 /// Parquet for one schema.
 #[derive(Debug)]

@@ -29,13 +29,11 @@ pub(super) struct Pages<B> {
     /// The values of the page under construction; where nothing comes around them, behind room for
     /// the header, so that the page is finished without a copy.
     page: Vec<u8>,
-    /// Whether the page's memory is the codec's.
-    is_borrowed: bool,
     /// Which rows of the page have a value; `None` for a column that is never null.
     validity: Option<BooleanBufferBuilder>,
     /// Room for its header, as long as the last one was.
     header_room: usize,
-    /// The size of the last page that was finished without a copy.
+    /// The size of the last page that was finished without a copy: exact for values of one width.
     page_bytes: usize,
     page_rows: usize,
     page_nulls: usize,
@@ -68,7 +66,6 @@ impl<B: Bound> Pages<B> {
             encoding,
             blocks: spare,
             page: Vec::new(),
-            is_borrowed: false,
             validity: is_nullable.then(|| BooleanBufferBuilder::new(0)),
             header_room: 0,
             page_bytes: 0,
@@ -97,8 +94,9 @@ impl<B: Bound> Pages<B> {
 
     fn begin(&mut self) {
         if self.is_direct() {
-            // As large as the last one, which is exact for values of one width.
-            self.page = self.blocks.empty(self.page_bytes);
+            if self.page.capacity() == 0 {
+                self.page = self.blocks.empty(self.page_bytes);
+            }
             self.page.resize(self.header_room, 0);
         }
     }
@@ -137,7 +135,6 @@ impl<B: Bound> Pages<B> {
     pub(super) fn borrow(&mut self, codec: &mut PageCodec) {
         if !self.is_direct() && self.page.capacity() == 0 {
             self.page = std::mem::take(&mut codec.page);
-            self.is_borrowed = true;
         }
     }
 
@@ -156,8 +153,14 @@ impl<B: Bound> Pages<B> {
             let header_bytes = header.len();
             // The same length but for the first page and the last.
             self.page.splice(room, header);
-            self.page_bytes = self.page.len();
-            self.blocks.adopt(std::mem::take(&mut self.page));
+            if self.encoding == Encoding::DELTA_BINARY_PACKED {
+                // Much smaller than its room, which the next page takes.
+                self.blocks.extend(&self.page);
+                self.page.clear();
+            } else {
+                self.page_bytes = self.page.len();
+                self.blocks.adopt(std::mem::take(&mut self.page));
+            }
             header_bytes
         } else {
             let mut levels_and_page = std::mem::take(&mut codec.payload);
@@ -179,7 +182,8 @@ impl<B: Bound> Pages<B> {
             self.blocks.extend(squeezed);
             codec.payload = levels_and_page;
             self.page.clear();
-            if std::mem::take(&mut self.is_borrowed) {
+            // Lent above, or not there yet.
+            if codec.page.capacity() == 0 {
                 codec.page = std::mem::take(&mut self.page);
             }
             header.len()
