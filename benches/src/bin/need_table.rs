@@ -142,11 +142,11 @@ fn plan(
 
 fn format(name: &str) -> Result<FileFormat, Box<dyn Error>> {
     Ok(match name {
-        "parquet-zstd" => Parquet::zstd(1).into(),
-        "parquet-none" => Parquet::plain().into(),
-        "csv" => Csv::plain().into(),
-        "csv-zstd" => Csv::zstd(1).into(),
-        "json" => Json::plain().into(),
+        "parquet-zstd" => Parquet::zstd(1),
+        "parquet-none" => Parquet::plain(),
+        "csv" => Csv::plain(),
+        "csv-zstd" => Csv::zstd(1),
+        "json" => Json::plain(),
         "arrow" => FileFormat::new(FormatKind::Arrow, FormatKind::Arrow.default_compression())?,
         other => return Err(format!("no format {other}").into()),
     })
