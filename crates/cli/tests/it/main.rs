@@ -10,6 +10,7 @@ mod environment;
 mod folders;
 mod formats;
 mod layout;
+mod memory;
 mod signals;
 mod streams;
 mod support;

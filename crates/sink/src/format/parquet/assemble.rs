@@ -1,6 +1,7 @@
 //! Row groups to a file: bytes as they are, offsets moved, the footer last.
 
 use std::io::{self, Write};
+use std::iter;
 use std::sync::Arc;
 
 use parquet::file::metadata::{
@@ -87,7 +88,7 @@ impl FileAssembler {
                         .map(|index| shifted(index, self.at as i64)),
                 );
             }
-            for bytes in [&column.head, &column.bytes] {
+            for bytes in iter::once(column.head.as_slice()).chain(column.blocks.iter()) {
                 self.out.write(bytes)?;
                 self.at += bytes.len() as u64;
             }

@@ -12,6 +12,11 @@ use crate::error::{Error, Result};
 pub(super) struct PageCodec {
     kind: Kind,
     squeezed: Vec<u8>,
+    /// For a column whose values only become a page when the page ends. Pages end one after the
+    /// other, so all columns share it.
+    pub(super) page: Vec<u8>,
+    /// Levels and values side by side, likewise.
+    pub(super) payload: Vec<u8>,
 }
 
 enum Kind {
@@ -42,6 +47,8 @@ impl PageCodec {
         Ok(Self {
             kind,
             squeezed: Vec::new(),
+            page: Vec::new(),
+            payload: Vec::new(),
         })
     }
 

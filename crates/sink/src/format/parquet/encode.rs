@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatchReader;
 
+use super::blocks::Blocks;
 use super::codec::PageCodec;
 use super::flat::{self, ColumnEncoder};
 use super::layout::{ColumnLayout, FileLayout};
@@ -17,7 +18,7 @@ pub(super) struct RowGroupEncoder {
     layout: Arc<FileLayout>,
     codec: PageCodec,
     /// The memory of an earlier row group, by column.
-    spare: Vec<Vec<u8>>,
+    spare: Vec<Blocks>,
 }
 
 impl RowGroupEncoder {
@@ -30,7 +31,7 @@ impl RowGroupEncoder {
         })
     }
 
-    fn column(&self, layout: &ColumnLayout, spare: Vec<u8>) -> Result<Box<dyn ColumnEncoder>> {
+    fn column(&self, layout: &ColumnLayout, spare: Blocks) -> Result<Box<dyn ColumnEncoder>> {
         let descr = self.layout.parquet_schema.column(layout.leaf);
         match flat::encoder(layout, &descr, spare) {
             Ok(column) => Ok(column),
@@ -72,7 +73,7 @@ impl Encoder for RowGroupEncoder {
             self.spare = group
                 .columns
                 .into_iter()
-                .map(|column| column.bytes)
+                .map(|column| column.blocks)
                 .collect();
         }
     }

@@ -90,16 +90,10 @@ impl FileLayout {
 }
 
 impl ColumnLayout {
-    /// What the page under construction takes: its values, and what they become.
+    /// What the values of the page under construction take. What they become is shared by all
+    /// columns.
     pub(super) fn page_bytes(&self) -> u64 {
-        let is_direct = self.codec == Codec::UNCOMPRESSED
-            && self.encoding == Encoding::Plain
-            && !self.field.is_nullable();
-        if is_direct {
-            0
-        } else {
-            (2 * PAGE_ROWS * width(self.field.data_type())) as u64
-        }
+        (PAGE_ROWS * width(self.field.data_type())) as u64
     }
 
     /// The settings by which the parquet crate writes this column.

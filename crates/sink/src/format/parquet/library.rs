@@ -13,6 +13,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 
+use super::blocks::Blocks;
 use super::codec::PageCodec;
 use super::flat::ColumnEncoder;
 use super::layout::ColumnLayout;
@@ -22,20 +23,19 @@ use crate::error::{Error, Result};
 /// One field of a row group, on its way through a file of its own in memory.
 pub(super) struct LibraryColumn {
     schema: SchemaRef,
-    writer: ArrowWriter<Vec<u8>>,
+    writer: ArrowWriter<Blocks>,
     /// Whether bounds of floating-point leaves would pass over a NaN, as this writer's do.
     has_nan: bool,
 }
 
 impl LibraryColumn {
-    pub(super) fn try_new(layout: &ColumnLayout, spare: Vec<u8>) -> Result<Self> {
+    pub(super) fn try_new(layout: &ColumnLayout, mut spare: Blocks) -> Result<Self> {
         let schema = Arc::new(Schema::new(vec![layout.field.clone()]));
         let options = ArrowWriterOptions::new()
             .with_properties(layout.properties())
             .with_skip_arrow_metadata(true);
-        let mut buffer = spare;
-        buffer.clear();
-        let writer = ArrowWriter::try_new_with_options(buffer, schema.clone(), options)
+        spare.clear();
+        let writer = ArrowWriter::try_new_with_options(spare, schema.clone(), options)
             .map_err(Error::encode(NAME))?;
         Ok(Self {
             schema,
@@ -56,7 +56,7 @@ impl ColumnEncoder for LibraryColumn {
 
     fn finish(mut self: Box<Self>, _codec: &mut PageCodec) -> Result<EncodedColumn> {
         let file = self.writer.finish().map_err(Error::encode(NAME))?;
-        let mut bytes = std::mem::take(self.writer.inner_mut());
+        let mut blocks = std::mem::take(self.writer.inner_mut());
         let group = file.row_groups().first().ok_or_else(|| {
             Error::encode(NAME)(ParquetError::General("no rows in a row group".to_owned()))
         })?;
@@ -84,10 +84,10 @@ impl ColumnEncoder for LibraryColumn {
             let (start, size) = leaf.byte_range();
             (start + size) as usize
         });
-        bytes.truncate(ends.max().unwrap_or(0));
+        blocks.truncate(ends.max().unwrap_or(0));
         Ok(EncodedColumn {
             head: Vec::new(),
-            bytes,
+            blocks,
             leaves,
         })
     }

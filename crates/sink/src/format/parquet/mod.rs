@@ -5,6 +5,7 @@
 //! nothing is copied on the way to the file.
 
 mod assemble;
+mod blocks;
 mod bounds;
 mod codec;
 mod encode;
@@ -21,6 +22,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 
+use self::blocks::Blocks;
 use self::layout::{ColumnLayout, FileLayout};
 use super::{Assembler, Compression, Encoder, Format};
 use crate::error::Result;
@@ -29,7 +31,7 @@ use crate::store::PartWriter;
 pub(super) const NAME: &str = "parquet";
 
 /// What a codec holds at its higher levels, with the page that it squeezes.
-const CODEC_BYTES: u64 = 6 << 20;
+const CODEC_BYTES: u64 = 4 << 20;
 
 /// Parquet for one schema.
 #[derive(Debug)]
@@ -77,10 +79,11 @@ pub(super) struct RowGroup {
 }
 
 impl RowGroup {
+    /// What it takes in the file, dictionaries included.
     pub(super) fn bytes(&self) -> u64 {
         self.columns
             .iter()
-            .map(|column| column.bytes.len() as u64)
+            .map(|column| (column.head.len() + column.blocks.len()) as u64)
             .sum()
     }
 }
@@ -90,7 +93,7 @@ impl RowGroup {
 struct EncodedColumn {
     /// What was known last and stands first: the dictionary page.
     head: Vec<u8>,
-    bytes: Vec<u8>,
+    blocks: Blocks,
     /// One a leaf: a nested field has several.
     leaves: Vec<Leaf>,
 }

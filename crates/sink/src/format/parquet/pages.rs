@@ -8,6 +8,7 @@ use parquet::file::metadata::{
 };
 use parquet::schema::types::ColumnDescPtr;
 
+use super::blocks::Blocks;
 use super::bounds::{Bound, joined};
 use super::codec::PageCodec;
 use super::packing::{put_run, put_varint, put_zigzag};
@@ -23,18 +24,17 @@ pub(super) struct Pages<B> {
     descr: ColumnDescPtr,
     codec: Codec,
     encoding: Encoding,
-    /// Finished pages, and behind them the page under construction where it can stand at once.
-    bytes: Vec<u8>,
-    /// The values of the page under construction, where it cannot.
+    /// Finished pages.
+    blocks: Blocks,
+    /// The values of the page under construction; where nothing comes around them, behind room for
+    /// the header, so that the page is finished without a copy.
     page: Vec<u8>,
-    /// Levels and values side by side, for a codec.
-    scratch: Vec<u8>,
     /// Which rows of the page have a value; `None` for a column that is never null.
     validity: Option<BooleanBufferBuilder>,
-    /// Where the page under construction begins in `bytes`.
-    start: usize,
     /// Room for its header, as long as the last one was.
     header_room: usize,
+    /// The size of the last page that was finished without a copy: exact for values of one width.
+    page_bytes: usize,
     page_rows: usize,
     page_nulls: usize,
     rows: u64,
@@ -57,19 +57,18 @@ impl<B: Bound> Pages<B> {
         descr: ColumnDescPtr,
         codec: Codec,
         encoding: Encoding,
-        mut spare: Vec<u8>,
+        mut spare: Blocks,
     ) -> Self {
         spare.clear();
         let is_nullable = descr.max_def_level() > 0;
         let mut pages = Self {
             codec,
             encoding,
-            bytes: spare,
+            blocks: spare,
             page: Vec::new(),
-            scratch: Vec::new(),
             validity: is_nullable.then(|| BooleanBufferBuilder::new(0)),
-            start: 0,
             header_room: 0,
+            page_bytes: 0,
             page_rows: 0,
             page_nulls: 0,
             rows: 0,
@@ -88,15 +87,17 @@ impl<B: Bound> Pages<B> {
         pages
     }
 
-    /// Whether values can be written where they will stay: nothing comes before or around them.
+    /// Whether values can be written where they will stay: nothing but a header comes around them.
     fn is_direct(&self) -> bool {
         self.codec == Codec::UNCOMPRESSED && self.validity.is_none()
     }
 
     fn begin(&mut self) {
-        self.start = self.bytes.len();
         if self.is_direct() {
-            self.bytes.resize(self.start + self.header_room, 0);
+            if self.page.capacity() == 0 {
+                self.page = self.blocks.empty(self.page_bytes);
+            }
+            self.page.resize(self.header_room, 0);
         }
     }
 
@@ -112,11 +113,7 @@ impl<B: Bound> Pages<B> {
 
     /// Where the values of the page go.
     pub(super) fn values(&mut self) -> &mut Vec<u8> {
-        if self.is_direct() {
-            &mut self.bytes
-        } else {
-            &mut self.page
-        }
+        &mut self.page
     }
 
     /// Counts the rows of `array`, whose values are there or about to come.
@@ -133,27 +130,45 @@ impl<B: Bound> Pages<B> {
         }
     }
 
+    /// Lends the memory of the page, where the column has none of its own because its values are
+    /// still elsewhere; [`end`](Self::end) gives it back.
+    pub(super) fn borrow(&mut self, codec: &mut PageCodec) {
+        if !self.is_direct() && self.page.capacity() == 0 {
+            self.page = std::mem::take(&mut codec.page);
+        }
+    }
+
     /// Closes the page under construction, if it has rows.
     pub(super) fn end(&mut self, bounds: Option<(B, B)>, codec: &mut PageCodec) -> Result<()> {
         if self.page_rows == 0 {
             return Ok(());
         }
+        let start = self.blocks.len();
         let header_bytes = if self.is_direct() {
-            let plain = self.bytes.len() - self.start - self.header_room;
+            let plain = self.page.len() - self.header_room;
             let header = data_header(plain, plain, self.page_rows, self.encoding)?;
-            let room = self.start..self.start + self.header_room;
+            let room = ..self.header_room;
             self.header_room = header.len();
             self.plain_bytes += plain;
             let header_bytes = header.len();
             // The same length but for the first page and the last.
-            self.bytes.splice(room, header);
+            self.page.splice(room, header);
+            if self.encoding == Encoding::DELTA_BINARY_PACKED {
+                // Much smaller than its room, which the next page takes.
+                self.blocks.extend(&self.page);
+                self.page.clear();
+            } else {
+                self.page_bytes = self.page.len();
+                self.blocks.adopt(std::mem::take(&mut self.page));
+            }
             header_bytes
         } else {
+            let mut levels_and_page = std::mem::take(&mut codec.payload);
             let payload = if self.validity.is_some() {
-                self.scratch.clear();
-                self.levels();
-                self.scratch.extend_from_slice(&self.page);
-                &self.scratch
+                levels_and_page.clear();
+                self.levels(&mut levels_and_page);
+                levels_and_page.extend_from_slice(&self.page);
+                &levels_and_page
             } else {
                 &self.page
             };
@@ -163,14 +178,19 @@ impl<B: Bound> Pages<B> {
             };
             let header = data_header(payload.len(), squeezed.len(), self.page_rows, self.encoding)?;
             self.plain_bytes += payload.len();
-            self.bytes.extend_from_slice(&header);
-            self.bytes.extend_from_slice(squeezed);
+            self.blocks.extend(&header);
+            self.blocks.extend(squeezed);
+            codec.payload = levels_and_page;
             self.page.clear();
+            // Lent above, or not there yet.
+            if codec.page.capacity() == 0 {
+                codec.page = std::mem::take(&mut self.page);
+            }
             header.len()
         };
         self.plain_bytes += header_bytes;
         self.finished
-            .push((self.start, self.bytes.len() - self.start, self.page_rows));
+            .push((start, self.blocks.len() - start, self.page_rows));
         self.note_bounds(bounds);
         self.rows += self.page_rows as u64;
         self.nulls += self.page_nulls as u64;
@@ -185,11 +205,10 @@ impl<B: Bound> Pages<B> {
 
     /// Appends the definition levels of the page: a run where all rows are alike, else the bits
     /// as Arrow has them.
-    fn levels(&mut self) {
+    fn levels(&self, out: &mut Vec<u8>) {
         let Some(validity) = &self.validity else {
             return;
         };
-        let out = &mut self.scratch;
         out.extend_from_slice(&[0; 4]);
         if self.page_nulls == 0 || self.page_nulls == self.page_rows {
             put_run(u32::from(self.page_nulls == 0), self.page_rows, 1, out);
@@ -233,8 +252,10 @@ impl<B: Bound> Pages<B> {
         dictionary: Option<(&[u8], usize)>,
         codec: &mut PageCodec,
     ) -> Result<EncodedColumn> {
-        // Room for a header of a page that does not come.
-        self.bytes.truncate(self.start);
+        if self.is_direct() {
+            // The page that does not come.
+            self.blocks.give_back(std::mem::take(&mut self.page));
+        }
         let mut head = Vec::new();
         let mut encodings = vec![Encoding::RLE, self.encoding];
         let mut stats = vec![PageEncodingStats {
@@ -281,7 +302,7 @@ impl<B: Bound> Pages<B> {
             .set_compression(self.codec)
             .set_encodings_mask(EncodingMask::new_from_encodings(encodings.iter()))
             .set_page_encoding_stats(stats)
-            .set_total_compressed_size((head.len() + self.bytes.len()) as i64)
+            .set_total_compressed_size((head.len() + self.blocks.len()) as i64)
             .set_total_uncompressed_size(self.plain_bytes as i64)
             .set_num_values(self.rows as i64)
             .set_data_page_offset(head.len() as i64)
@@ -296,7 +317,7 @@ impl<B: Bound> Pages<B> {
         };
         Ok(EncodedColumn {
             head,
-            bytes: self.bytes,
+            blocks: self.blocks,
             leaves: vec![leaf],
         })
     }

@@ -17,6 +17,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use self::number::{FloatValues, IntegerValues, is_integer};
 use self::text::{DictionaryValues, TextValues};
+use super::blocks::Blocks;
 use super::bounds::Bound;
 use super::codec::PageCodec;
 use super::layout::ColumnLayout;
@@ -38,8 +39,8 @@ pub(super) trait ColumnEncoder: Send {
 pub(super) fn encoder(
     layout: &ColumnLayout,
     descr: &ColumnDescPtr,
-    spare: Vec<u8>,
-) -> Result<Box<dyn ColumnEncoder>, Vec<u8>> {
+    spare: Blocks,
+) -> Result<Box<dyn ColumnEncoder>, Blocks> {
     let kind = match layout.encoding {
         Encoding::Plain => ParquetEncoding::PLAIN,
         Encoding::Delta => ParquetEncoding::DELTA_BINARY_PACKED,
@@ -111,7 +112,7 @@ fn flat<V: PageValues + 'static>(
     encoding: ParquetEncoding,
     layout: &ColumnLayout,
     descr: &ColumnDescPtr,
-    spare: Vec<u8>,
+    spare: Blocks,
 ) -> Box<dyn ColumnEncoder> {
     Box::new(FlatColumn {
         pages: Pages::new(descr.clone(), layout.codec, encoding, spare),
@@ -142,6 +143,7 @@ struct FlatColumn<V: PageValues> {
 
 impl<V: PageValues> FlatColumn<V> {
     fn end_page(&mut self, codec: &mut PageCodec) -> Result<()> {
+        self.pages.borrow(codec);
         let bounds = self.values.end(self.pages.values());
         self.pages.end(bounds, codec)
     }

@@ -11,6 +11,7 @@ use arrow_schema::{DataType, TimeUnit};
 
 use super::super::bounds::{Bound, float_bounds, integer_bounds, joined};
 use super::super::packing::{Delta, put_delta};
+use super::super::pages::PAGE_ROWS;
 use super::{PageValues, for_valid};
 use crate::hints::Encoding;
 
@@ -97,7 +98,8 @@ impl<T: Stored> IntegerValues<T> {
     pub(super) fn new(encoding: Encoding) -> Self {
         Self {
             encoding,
-            values: Vec::new(),
+            // Only what is used of it is ever touched; growing would leave pieces behind.
+            values: Vec::with_capacity(PAGE_ROWS),
         }
     }
 
