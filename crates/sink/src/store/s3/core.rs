@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -48,6 +49,8 @@ pub(super) struct Core {
     pub(super) watch: Watch,
     /// Whether a run is only about to begin.
     pub(super) starting: bool,
+    /// Whether a request was ever taken: until then the keys, and the server, may be wrong ones.
+    pub(super) accepted: Arc<AtomicBool>,
 }
 
 /// One call, tried until it is done or patience ends.
@@ -135,7 +138,10 @@ impl Core {
         let limit = self.patience.answer_to(bytes);
         let attempt = tokio::time::timeout(limit, watch::watched(request));
         let mut failure = match attempt.await {
-            Ok((Ok(done), _)) => return Ok(done),
+            Ok((Ok(done), _)) => {
+                self.accepted.store(true, Ordering::Relaxed);
+                return Ok(done);
+            }
             Ok((Err(error), seen)) => Failure::of(&error, seen),
             Err(_) => Failure::late(limit.as_secs()),
         };
@@ -203,9 +209,13 @@ impl Core {
         }
     }
 
+    fn is_start(&self) -> bool {
+        self.starting || !self.accepted.load(Ordering::Relaxed)
+    }
+
     fn total_for(&self, failure: &Failure) -> Duration {
         let total = self.patience.total;
-        match (self.starting, failure.trouble) {
+        match (self.is_start(), failure.trouble) {
             (true, Trouble::Denied) => total / START_DENIED_SHARE,
             (true, _) => total / START_SHARE,
             (false, _) => total,
@@ -226,7 +236,7 @@ impl Tries<'_> {
         } = *self;
         let hopeless = match failure.again {
             Again::Never => true,
-            Again::NotAtStart => core.starting,
+            Again::NotAtStart => core.is_start(),
             Again::Yes | Again::Renewed => false,
         };
         if hopeless {

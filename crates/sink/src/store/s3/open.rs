@@ -119,6 +119,7 @@ pub(super) fn core(url: &str, options: S3Options) -> Result<Core> {
         events: options.events,
         watch,
         starting: false,
+        accepted: Arc::default(),
     })
 }
 
