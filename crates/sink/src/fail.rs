@@ -1,8 +1,9 @@
 //! Named points at which a test can end the process, as a kill from outside would.
 //!
 //! Builds without debug assertions have none. `LAKESEED_FAIL_POINT=journal.written:3` ends the
-//! process at the third hit of that point; `LAKESEED_FAIL_LOG=FILE` appends the name of each point
-//! that is hit, so that a test can try them all.
+//! process at the third hit of that point, `any:17` at the seventeenth hit of any point;
+//! `LAKESEED_FAIL_LOG=FILE` appends the name of each point that is hit, so that a test can try them
+//! all.
 
 /// A step of the commit that a kill must not break.
 #[cfg(debug_assertions)]
@@ -54,7 +55,7 @@ mod points {
             }
         }
         if let Some((at, hit)) = &setting.at
-            && at == name
+            && (at == name || at == "any")
             && setting.hits.fetch_add(1, Ordering::SeqCst) + 1 == *hit
         {
             // No destructor runs, no buffer is written: as good as a kill.
