@@ -3,26 +3,31 @@
 //! ```text
 //! OUT/TABLE/.part-00000-PLAN.parquet.inprogress    a part, until it is published
 //! OUT/TABLE/part-00000-PLAN.parquet                a published part
-//! OUT/NAME.inprogress                              a small file on its way to NAME
+//! OUT/_lakeseed/NAME.NONCE.inprogress              a small file on its way to NAME
 //! OUT/LOG.jsonl                                    a log: one line an entry, appended and synced
 //! ```
 //! Bytes are synced before a name is given, and the folder of a name before anything is said of it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Found, Lock, PartWriter, PutNew, Store};
+use crate::commit::OWN;
 use crate::error::{Error, Result};
+use crate::fail;
 use crate::path::PartPath;
 
 /// The end of every name under which something is unfinished.
 const UNFINISHED: &str = ".inprogress";
 /// Small writes are gathered up to this size; larger ones go straight to the system.
 const BUFFER_BYTES: usize = 128 * 1024;
+/// How often a folder is made anew that another process has just removed as empty.
+const MOST_ATTEMPTS: usize = 16;
 
 /// A folder, which need not exist yet.
 #[derive(Debug)]
@@ -32,6 +37,8 @@ pub struct LocalStore {
     unsettled: Mutex<BTreeSet<PathBuf>>,
     /// One line of a log is written at a time.
     logs: Mutex<()>,
+    /// The root and folders above it that this store has made: it may remove them again.
+    made: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl LocalStore {
@@ -41,6 +48,7 @@ impl LocalStore {
             root: root.into(),
             unsettled: Mutex::default(),
             logs: Mutex::default(),
+            made: Mutex::default(),
         }
     }
 
@@ -61,8 +69,23 @@ impl LocalStore {
             });
         }
         let mut path = self.root.clone();
-        path.extend(name.split('/'));
+        let (folders, file) = name.rsplit_once('/').unwrap_or(("", name));
+        for folder in folders.split('/').filter(|folder| !folder.is_empty()) {
+            path.push(folder);
+            if is_link(&path) {
+                return Err(Error::Name {
+                    what: "file",
+                    name: name.to_owned(),
+                    reason: "a link stands on its way",
+                });
+            }
+        }
+        path.push(file);
         Ok(path)
+    }
+
+    fn part_path(&self, part: &PartPath) -> Result<PathBuf> {
+        self.path(part.as_str())
     }
 
     fn unsettled(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
@@ -82,7 +105,11 @@ impl LocalStore {
         }
         for folder in missing.into_iter().rev() {
             match fs::create_dir(folder) {
-                Ok(()) => {}
+                Ok(()) => {
+                    if self.root.starts_with(folder) {
+                        self.made().insert(folder.to_path_buf());
+                    }
+                }
                 // Another worker was first.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
                 Err(error) => return Err(Error::io("create", folder)(error)),
@@ -92,37 +119,83 @@ impl LocalStore {
         Ok(())
     }
 
+    /// Does something in the folder of `path`, which another process may be about to remove
+    /// because it is empty.
+    fn in_folder<T>(
+        &self,
+        action: &'static str,
+        path: &Path,
+        act: impl Fn(&Path) -> io::Result<T>,
+    ) -> Result<T> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let done = self
+                .make_folder(&folder_of(path))
+                .and_then(|()| act(path).map_err(Error::io(action, path)));
+            match done {
+                Err(Error::Io { source, .. })
+                    if source.kind() == ErrorKind::NotFound && attempts < MOST_ATTEMPTS => {}
+                done => return done,
+            }
+        }
+    }
+
     /// Writes a small file under a name of its own, ready to be given the right one.
-    fn write_beside(&self, path: &Path, bytes: &[u8]) -> Result<PathBuf> {
-        self.make_folder(&folder_of(path))?;
-        let mut beside = path.as_os_str().to_owned();
-        // Other processes may be at the same file.
-        beside.push(format!(".{}{UNFINISHED}", std::process::id()));
-        let beside = PathBuf::from(beside);
-        let written = File::create(&beside).and_then(|mut file| {
+    fn write_beside(&self, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+        // All stand in one folder, where they are found again. Other processes may be at the same
+        // file, on other machines and in other containers too, where process ids are the same.
+        let nonce = RandomState::new().hash_one(name);
+        let file = name.strip_prefix(OWN).unwrap_or(name).replace('/', "-");
+        let beside = self.path(&format!("{OWN}{file}.{nonce:016x}{UNFINISHED}"))?;
+        let written = self.in_folder("write", &beside, |beside| {
+            let mut file = File::options().write(true).create_new(true).open(beside)?;
             file.write_all(bytes)?;
             file.sync_all()
         });
-        match written {
-            Ok(()) => Ok(beside),
-            Err(error) => {
-                let _ = fs::remove_file(&beside);
-                Err(Error::io("write", path)(error))
-            }
+        if let Err(error) = written {
+            let _ = fs::remove_file(&beside);
+            self.remove_empty(&folder_of(&beside));
+            return Err(error);
         }
+        fail::point("small.beside");
+        Ok(beside)
     }
 
     fn log_path(&self, log: &str) -> Result<PathBuf> {
         self.path(&format!("{log}.jsonl"))
     }
 
-    /// Removes folders that have become empty, from `folder` up, the root last.
+    fn made(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes a file, and folders that become empty; durable after the next [`Store::settle`].
+    fn remove_file(&self, path: &Path) -> Result<()> {
+        let was_there = match fs::remove_file(path) {
+            Ok(()) => true,
+            Err(error) if is_missing(&error) => false,
+            Err(error) => return Err(Error::io("remove", path)(error)),
+        };
+        if was_there {
+            let folders = path.ancestors().skip(1);
+            let folders = folders.take_while(|folder| folder.starts_with(&self.root));
+            self.unsettled().extend(folders.map(Path::to_path_buf));
+        }
+        self.remove_empty(&folder_of(path));
+        Ok(())
+    }
+
+    /// Removes folders that have become empty, from `folder` up. The root and what is above it go
+    /// only where this store has made them.
     fn remove_empty(&self, folder: &Path) {
         for folder in folder.ancestors() {
+            let is_below = folder != self.root && folder.starts_with(&self.root);
             // One that is not empty, or cannot go, stays; nothing depends on it.
-            if !folder.starts_with(&self.root) || fs::remove_dir(folder).is_err() {
+            if !(is_below || self.made().contains(folder)) || fs::remove_dir(folder).is_err() {
                 return;
             }
+            self.made().remove(folder);
             self.unsettled().remove(folder);
         }
     }
@@ -134,17 +207,17 @@ impl Store for LocalStore {
     }
 
     fn check(&self) -> Result<()> {
-        let probe = self.path("_lakeseed/check")?;
-        let beside = self.write_beside(&probe, b"check")?;
-        fs::remove_file(&beside).map_err(Error::io("remove", &beside))?;
-        self.remove_empty(&folder_of(&probe));
-        Ok(())
+        let beside = self.write_beside("_lakeseed/check", b"check")?;
+        self.remove_file(&beside)
     }
 
     fn create(&self, path: &PartPath, _expected_bytes: u64) -> Result<Box<dyn PartWriter>> {
-        let path = hidden(&path.under(&self.root));
-        self.make_folder(&folder_of(&path))?;
-        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        let path = hidden(&self.part_path(path)?);
+        // What an interrupted writer left may be a link by now: nothing is written through one.
+        remove(&path)?;
+        let file = self.in_folder("create", &path, |path| {
+            File::options().write(true).create_new(true).open(path)
+        })?;
         Ok(Box::new(LocalPart {
             out: Some(BufWriter::with_capacity(BUFFER_BYTES, file)),
             path,
@@ -153,7 +226,7 @@ impl Store for LocalStore {
     }
 
     fn publish(&self, path: &PartPath) -> Result<()> {
-        let target = path.under(&self.root);
+        let target = self.part_path(path)?;
         match fs::rename(hidden(&target), &target) {
             Ok(()) => {}
             // Published before.
@@ -183,7 +256,7 @@ impl Store for LocalStore {
             Err(error) => Err(Error::io("read", path)(error)),
         };
         let sizes = parts.iter().map(|part| {
-            let target = part.under(&self.root);
+            let target = self.part_path(part)?;
             match size(&hidden(&target))? {
                 None => size(&target),
                 found => Ok(found),
@@ -194,9 +267,7 @@ impl Store for LocalStore {
 
     fn discard(&self, parts: &[PartPath]) -> Result<()> {
         for part in parts {
-            let path = hidden(&part.under(&self.root));
-            remove(&path)?;
-            self.remove_empty(&folder_of(&path));
+            self.remove_file(&hidden(&self.part_path(part)?))?;
         }
         Ok(())
     }
@@ -221,7 +292,8 @@ impl Store for LocalStore {
 
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<PutNew> {
         let path = self.path(name)?;
-        let beside = self.write_beside(&path, bytes)?;
+        let beside = self.write_beside(name, bytes)?;
+        self.make_folder(&folder_of(&path))?;
         // A link, unlike a rename, never takes the place of something else.
         let linked = fs::hard_link(&beside, &path).or_else(|error| match error.kind() {
             ErrorKind::AlreadyExists => Err(error),
@@ -229,6 +301,7 @@ impl Store for LocalStore {
             _ if path.exists() => Err(ErrorKind::AlreadyExists.into()),
             _ => fs::rename(&beside, &path),
         });
+        fail::point("small.named");
         // Its name has served, or is a leftover of a failure.
         let _ = fs::remove_file(&beside);
         match linked {
@@ -238,42 +311,48 @@ impl Store for LocalStore {
                 Ok(PutNew::Written)
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                let is_same = self.get(name)?.is_some_and(|found| found == bytes);
-                Ok(if is_same {
-                    PutNew::Written
-                } else {
-                    PutNew::Taken
-                })
+                if self.get(name)?.is_none_or(|found| found != bytes) {
+                    return Ok(PutNew::Taken);
+                }
+                // Whoever gave the name may have died before it was durable.
+                sync_folder(&folder_of(&path))?;
+                Ok(PutNew::Written)
             }
-            Err(error) => Err(Error::io("create", &path)(error)),
+            Err(error) => {
+                self.remove_empty(&folder_of(&path));
+                Err(Error::io("create", &path)(error))
+            }
         }
     }
 
     fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path(name)?;
-        let beside = self.write_beside(&path, bytes)?;
+        let beside = self.write_beside(name, bytes)?;
         self.unsettled().insert(folder_of(&path));
-        fs::rename(&beside, &path).map_err(Error::io("create", &path))
+        let named = self.in_folder("create", &path, |path| fs::rename(&beside, path));
+        if named.is_err() {
+            let _ = fs::remove_file(&beside);
+            self.remove_empty(&folder_of(&path));
+        }
+        named
     }
 
     fn log(&self, log: &str, _key: &str, line: &[u8]) -> Result<()> {
         let path = self.log_path(log)?;
-        self.make_folder(&folder_of(&path))?;
+        refuse_link(&path, log)?;
         let one_at_a_time = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = !path.exists();
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(Error::io("open", &path))?;
+        let mut file = self.in_folder("open", &path, |path| {
+            OpenOptions::new().append(true).create(true).open(path)
+        })?;
         // It begins with its line's end: what a dying process left half written stays apart.
         let mut text = Vec::with_capacity(line.len() + 2);
         text.push(b'\n');
         text.extend_from_slice(line);
         text.push(b'\n');
-        file.write_all(&text)
-            .and_then(|()| file.sync_data())
-            .map_err(Error::io("write", &path))?;
+        file.write_all(&text).map_err(Error::io("write", &path))?;
+        fail::point("log.written");
+        file.sync_data().map_err(Error::io("sync", &path))?;
         drop(one_at_a_time);
         if is_new {
             self.unsettled().insert(folder_of(&path));
@@ -299,26 +378,21 @@ impl Store for LocalStore {
     }
 
     fn remove_log(&self, log: &str) -> Result<()> {
-        remove(&self.log_path(log)?)
+        self.remove_file(&self.log_path(log)?)
     }
 
     fn remove(&self, name: &str) -> Result<()> {
-        let path = self.path(name)?;
-        remove(&path)?;
-        self.remove_empty(&folder_of(&path));
-        Ok(())
+        self.remove_file(&self.path(name)?)
     }
 
     fn lock(&self, name: &str) -> Result<Lock> {
         let path = self.path(name)?;
-        self.make_folder(&folder_of(&path))?;
+        refuse_link(&path, name)?;
         loop {
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)
-                .map_err(Error::io("open", &path))?;
+            let file = self.in_folder("open", &path, |path| {
+                let mut options = OpenOptions::new();
+                options.write(true).create(true).truncate(false).open(path)
+            })?;
             match file.try_lock() {
                 // The one before may have removed its file after we had opened it.
                 Ok(()) if !is_named(&file, &path) => {}
@@ -395,6 +469,7 @@ impl PartWriter for LocalPart {
             out.get_ref()
                 .sync_all()
                 .map_err(Error::io("sync", &self.path))?;
+            fail::point("part.synced");
             sync_folder(&folder_of(&self.path))?;
         }
         self.out = None;
@@ -441,7 +516,7 @@ fn hidden(target: &Path) -> PathBuf {
 /// Whether only an unfinished write of ours gives such a name.
 pub(crate) fn is_unfinished(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or_default();
-    file.ends_with(UNFINISHED) && (file.starts_with(".part-") || name.starts_with("_lakeseed/"))
+    file.ends_with(UNFINISHED) && (file.starts_with(".part-") || name.starts_with(OWN))
 }
 
 /// The folder that holds the name of `path`.
@@ -450,6 +525,22 @@ fn folder_of(path: &Path) -> PathBuf {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
         _ => PathBuf::from("."),
     }
+}
+
+fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
+}
+
+/// Refuses to write through a link, which may lead anywhere.
+fn refuse_link(path: &Path, name: &str) -> Result<()> {
+    if is_link(path) {
+        return Err(Error::Name {
+            what: "file",
+            name: name.to_owned(),
+            reason: "it is a link",
+        });
+    }
+    Ok(())
 }
 
 fn is_missing(error: &io::Error) -> bool {
@@ -486,7 +577,12 @@ fn walk(
     folder: &Path,
     visit: &mut impl FnMut(&Path, u64) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>> {
-    for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
+    let entries = match fs::read_dir(folder) {
+        // It went while we were looking.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(ControlFlow::Continue(())),
+        other => other.map_err(Error::io("read", folder))?,
+    };
+    for entry in entries {
         let entry = entry.map_err(Error::io("read", folder))?;
         let path = entry.path();
         let metadata = match entry.metadata() {

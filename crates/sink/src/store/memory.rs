@@ -33,12 +33,15 @@ impl MemoryStore {
 
     /// The files of a finished output, by path; nothing before.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let Some(manifest) = self.manifest() else {
+            return BTreeMap::new();
+        };
         let state = self.lock_state();
-        let parts = state.files.iter().filter(|(name, _)| !name.contains("/_"));
-        parts
-            .filter(|(name, _)| !name.starts_with(commit::OWN))
-            .map(|(name, bytes)| (name.clone(), bytes.to_vec()))
-            .collect()
+        let parts = manifest.parts().filter_map(|part| {
+            let bytes = state.files.get(&part.path)?;
+            Some((part.path.clone(), bytes.to_vec()))
+        });
+        parts.collect()
     }
 
     /// The manifest, once there is one.
@@ -171,17 +174,19 @@ impl Store for MemoryStore {
 
     fn list(&self, prefix: &str, most: usize) -> Result<Vec<Found>> {
         let state = self.lock_state();
-        let found = state
-            .files
-            .iter()
-            .filter(|(name, _)| name.starts_with(prefix));
-        Ok(found
-            .take(most)
-            .map(|(name, bytes)| Found {
-                name: name.clone(),
-                bytes: bytes.len() as u64,
-            })
-            .collect())
+        let files = state.files.iter().map(|(name, bytes)| Found {
+            name: name.clone(),
+            bytes: bytes.len() as u64,
+        });
+        let logs = state.logs.iter().map(|(name, lines)| Found {
+            name: name.clone(),
+            bytes: lines.values().map(|line| line.len() as u64).sum(),
+        });
+        let all = files.chain(logs);
+        let mut found: Vec<_> = all.filter(|found| found.name.starts_with(prefix)).collect();
+        found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        found.truncate(most);
+        Ok(found)
     }
 }
 

@@ -126,8 +126,9 @@ pub trait Store: Debug + Send + Sync {
     /// When the lock's file cannot be opened.
     fn lock(&self, name: &str) -> Result<Lock>;
 
-    /// All files whose name starts with `prefix`, those under unfinished names included, in the
-    /// order of their names. `most` bounds how many are looked at.
+    /// All files whose name starts with `prefix`, in the order of their names: those under
+    /// unfinished names too, and what logs consist of, under names that start with the log's.
+    /// `most` bounds how many are given.
     ///
     /// # Errors
     /// When the store cannot be read.
