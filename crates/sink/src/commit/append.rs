@@ -85,22 +85,14 @@ pub(super) fn merged(base: &Manifest, added: Vec<ManifestTable>) -> Vec<Manifest
 
 /// The rows that a table has, joined where they follow one another.
 fn covered(table: &ManifestTable) -> Vec<Range<u64>> {
-    joined(
-        table
-            .parts
-            .iter()
-            .map(|part| part.first_row..part.first_row + part.rows),
-    )
+    let parts = table.parts.iter();
+    joined(parts.map(|part| part.first_row..part.first_row.saturating_add(part.rows)))
 }
 
 /// The rows that a plan has of a table.
 fn asked(table: &TableRecord) -> Vec<Range<u64>> {
-    joined(
-        table
-            .parts
-            .iter()
-            .map(|part| part.first_row..part.first_row + part.rows),
-    )
+    let parts = table.parts.iter();
+    joined(parts.map(|part| part.first_row..part.first_row.saturating_add(part.rows)))
 }
 
 fn joined(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {

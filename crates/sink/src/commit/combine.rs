@@ -6,7 +6,7 @@ use super::claim::Claim;
 use super::names::{self, SHARDS, Shard};
 use super::records::{PlanRecord, ShardRecord};
 use super::seal::{self, Outdated};
-use super::standing::inspect;
+use super::standing::{Standing, inspect, records};
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::store::Store;
@@ -16,9 +16,72 @@ use crate::store::Store;
 /// # Errors
 /// [`Error::ShardsMissing`] with those that have not come to their end, [`Error::OtherPlan`] where
 /// shards of more than one plan are there, [`Error::NoOutput`] where there is none at all,
-/// [`Error::InUse`] while another process is combining.
+/// [`Error::InUse`] while another process is combining, [`Error::Exists`] for a stranger's files.
 pub fn combine(store: &dyn Store) -> Result<Manifest> {
+    let first = match look(store)? {
+        Combining::Done(manifest) => {
+            seal::tidy(store, &manifest)?;
+            return Ok(*manifest);
+        }
+        Combining::Open(record, _) => record,
+    };
+    // One process combines at a time; it takes the place of the plan's only shard.
+    let _claim = Claim::take(store, &first.plan_id, Shard::WHOLE)?;
+    // Whoever had the claim until now may have come to an end.
+    let (record, standing) = match look(store)? {
+        Combining::Done(manifest) => return Ok(*manifest),
+        Combining::Open(record, standing) => (record, standing),
+    };
+    let mut proven = BTreeMap::new();
+    let mut missing = Vec::new();
+    for index in 1..=record.shards {
+        let shard = Shard::new(index, record.shards)?;
+        let name = names::shard(&record.plan_id, shard);
+        let Some(json) = store.get(&name)? else {
+            missing.push(index);
+            continue;
+        };
+        let done: ShardRecord = serde_json::from_slice(&json).map_err(Error::encode("shard"))?;
+        if done.plan_id != record.plan_id || done.shard != shard {
+            return Err(refused(
+                store,
+                &record,
+                format!("`{name}`, which is another's"),
+            ));
+        }
+        let lines = done.lines.into_iter();
+        proven.extend(lines.map(|line| ((line.table, line.number), line.part)));
+    }
+    if !missing.is_empty() {
+        return Err(Error::ShardsMissing {
+            address: store.address(),
+            missing,
+            of: record.shards,
+        });
+    }
+    seal::seal(
+        store,
+        &record,
+        proven,
+        standing.finished.as_ref(),
+        &Outdated::default(),
+    )
+}
+
+/// What there is to combine.
+enum Combining {
+    Done(Box<Manifest>),
+    Open(Box<PlanRecord>, Box<Standing>),
+}
+
+fn look(store: &dyn Store) -> Result<Combining> {
     let standing = inspect(store)?;
+    if let Some(found) = &standing.foreign {
+        return Err(Error::Exists {
+            path: store.address().into(),
+            found: format!("`{found}`"),
+        });
+    }
     let sharded = |record: &&PlanRecord| record.shards > 1;
     let mut plans = standing.unfinished.iter().filter(sharded);
     let record = match (plans.next(), plans.next(), standing.finished.as_ref()) {
@@ -30,10 +93,7 @@ pub fn combine(store: &dyn Store) -> Result<Manifest> {
                 found: format!("those of {} and {}", first.plan_id, second.plan_id),
             });
         }
-        (None, _, Some(manifest)) => {
-            seal::tidy(store, manifest)?;
-            return Ok(manifest.clone());
-        }
+        (None, _, Some(manifest)) => return Ok(Combining::Done(Box::new(manifest.clone()))),
         (None, ..) => {
             return Err(match standing.unfinished.first() {
                 Some(record) => Error::OtherPlan {
@@ -47,53 +107,28 @@ pub fn combine(store: &dyn Store) -> Result<Manifest> {
             });
         }
     };
-    let stranger = strange_shard(store, record)?;
-    if let Some(found) = stranger {
-        return Err(Error::OtherPlan {
-            address: store.address(),
-            expected: format!("shards of plan {} in {}", record.plan_id, record.shards),
-            found,
-        });
+    if let Some(found) = strange_shard(store, record)? {
+        return Err(refused(store, record, found));
     }
-    // One process combines at a time; it takes the place of the plan's only shard.
-    let _claim = Claim::take(store, &record.plan_id, Shard::WHOLE)?;
-    let mut proven = BTreeMap::new();
-    let mut missing = Vec::new();
-    for index in 1..=record.shards {
-        let shard = Shard::new(index, record.shards)?;
-        match store.get(&names::shard(&record.plan_id, shard))? {
-            Some(json) => {
-                let done: ShardRecord =
-                    serde_json::from_slice(&json).map_err(Error::encode("shard"))?;
-                let lines = done.lines.into_iter();
-                proven.extend(lines.map(|line| ((line.table, line.number), line.part)));
-            }
-            None => missing.push(index),
-        }
+    let record = Box::new(record.clone());
+    Ok(Combining::Open(record, Box::new(standing)))
+}
+
+fn refused(store: &dyn Store, record: &PlanRecord, found: String) -> Error {
+    Error::OtherPlan {
+        address: store.address(),
+        expected: format!("shards of plan {} in {}", record.plan_id, record.shards),
+        found,
     }
-    if !missing.is_empty() {
-        return Err(Error::ShardsMissing {
-            address: store.address(),
-            missing,
-            of: record.shards,
-        });
-    }
-    seal::seal(
-        store,
-        record,
-        proven,
-        standing.finished.as_ref(),
-        &Outdated::default(),
-    )
 }
 
 /// A shard's record that does not belong to the plan.
 fn strange_shard(store: &dyn Store, record: &PlanRecord) -> Result<Option<String>> {
     let own = format!("{SHARDS}{}-", record.plan_id);
     let end = format!("of{}.json", record.shards);
-    let found = store.list(SHARDS, usize::MAX)?.into_iter();
+    let found = records(store, SHARDS)?.into_iter();
     let strange = found
-        .map(|found| found.name)
+        .into_iter()
         .find(|name| !(name.starts_with(&own) && name.ends_with(&end)));
     Ok(strange.map(|name| format!("`{name}`")))
 }

@@ -12,8 +12,14 @@ pub(super) const MANIFESTS: &str = "_lakeseed/manifest-";
 pub(super) const PLANS: &str = "_lakeseed/plan-";
 pub(super) const SHARDS: &str = "_lakeseed/shard-";
 pub(super) const STATUS: &str = "_lakeseed/status-";
+pub(super) const CLAIMS: &str = "_lakeseed/claim-";
+const JOURNALS: &str = "_lakeseed/journal-";
+const LOCKS: &str = "_lakeseed/lock-";
 /// The mark of a table that Hadoop's readers look for.
 pub(super) const SUCCESS: &str = "_SUCCESS";
+
+/// The most processes that may share a plan.
+const MAX_SHARDS: u32 = 65_536;
 
 /// One of several processes that share a plan: `3/16` is the third of sixteen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,8 +35,15 @@ impl Shard {
     /// The shard `index`, counted from 1, of `of`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for an index of 0 or beyond the last.
+    /// [`Error::Invalid`] for an index of 0 or beyond the last, and for more than 65,536 shards.
     pub fn new(index: u32, of: u32) -> Result<Self> {
+        if of > MAX_SHARDS {
+            return Err(Error::Invalid {
+                what: "shard",
+                expected: format!("at most {MAX_SHARDS}"),
+                found: format!("{index}/{of}"),
+            });
+        }
         if (1..=of).contains(&index) {
             return Ok(Self { index, of });
         }
@@ -68,6 +81,15 @@ impl fmt::Display for Shard {
     }
 }
 
+/// The number in the name of a manifest.
+pub(super) fn manifest_number(name: &str) -> Option<u64> {
+    let number = name.strip_prefix(MANIFESTS)?.strip_suffix(".json")?;
+    number
+        .parse()
+        .ok()
+        .filter(|number| manifest(*number) == name)
+}
+
 pub(super) fn manifest(number: u64) -> String {
     format!("{MANIFESTS}{number:06}.json")
 }
@@ -86,19 +108,53 @@ pub(super) fn status(id: &str, shard: Shard) -> String {
 
 /// The log in which finished parts are recorded.
 pub(super) fn journal(id: &str, shard: Shard) -> String {
-    format!("{OWN}journal-{}", of(id, shard))
+    format!("{JOURNALS}{}", of(id, shard))
 }
 
 pub(super) fn lock(id: &str, shard: Shard) -> String {
-    format!("{OWN}lock-{}", of(id, shard))
+    format!("{LOCKS}{}", of(id, shard))
 }
 
 pub(super) fn claim(id: &str, shard: Shard) -> String {
-    format!("{OWN}claim-{}.json", of(id, shard))
+    format!("{CLAIMS}{}.json", of(id, shard))
 }
 
 pub(super) fn success(table: &str) -> String {
     format!("{table}/{SUCCESS}")
+}
+
+/// What a file of ours is to a plan.
+pub(super) enum Kind {
+    /// The plan's record.
+    Plan,
+    /// An entry of the log of that name.
+    Journal(String),
+    Lock,
+    /// A shard's record, a sign of life, a claim, or any of them on its way.
+    Other,
+}
+
+/// What a file of ours is to the plan `id`; `None` where it is another's.
+pub(super) fn kind_of(name: &str, id: &str) -> Option<Kind> {
+    let of = |prefix: &str| name.strip_prefix(prefix)?.strip_prefix(id);
+    if let Some(rest) = of(PLANS) {
+        return Some(if rest == ".json" {
+            Kind::Plan
+        } else {
+            Kind::Other
+        });
+    }
+    if let Some(rest) = of(JOURNALS) {
+        // `-3of16.jsonl`, `-3of16/00000-0000001`
+        let shard = rest.split(['.', '/']).next().unwrap_or_default();
+        return Some(Kind::Journal(format!("{JOURNALS}{id}{shard}")));
+    }
+    if of(LOCKS).is_some() {
+        return Some(Kind::Lock);
+    }
+    let others = [SHARDS, STATUS, CLAIMS];
+    let is_other = others.iter().any(|prefix| of(prefix).is_some());
+    is_other.then_some(Kind::Other)
 }
 
 fn of(id: &str, shard: Shard) -> String {

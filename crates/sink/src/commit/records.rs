@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::names::Shard;
 use crate::error::{Error, Result};
 use crate::manifest::{ManifestColumn, ManifestPart};
-use crate::path::PartPath;
+use crate::path::{PartPath, check_name};
 use crate::plan::{Plan, TablePlan};
 
 /// The version of the records' own layout.
@@ -74,6 +74,13 @@ pub struct PartRecord {
     pub chunk_rows: u64,
 }
 
+impl PartRecord {
+    /// Whether a receipt speaks of exactly this part.
+    pub(super) fn is_made_as(&self, made: &ManifestPart) -> bool {
+        made.path == self.path && made.first_row == self.first_row && made.rows == self.rows
+    }
+}
+
 impl PlanRecord {
     pub(super) fn new(plan: &Plan<'_>, mode: Mode, base: u64, shard: Shard) -> Self {
         Self {
@@ -111,6 +118,25 @@ impl PlanRecord {
 
     pub(super) fn from_json(json: &[u8]) -> Result<Self> {
         serde_json::from_slice(json).map_err(Error::encode("plan"))
+    }
+
+    /// Whether a record that was read is one that a run of ours may have written.
+    pub(super) fn is_sound(&self) -> bool {
+        let are_paths_ours = |table: &TableRecord| {
+            let is_ours = |part: &PartRecord| {
+                PartPath::parse(&part.path).is_ok_and(|path| path.table() == table.name)
+            };
+            check_name("table", &table.name).is_ok() && table.parts.iter().all(is_ours)
+        };
+        self.version == VERSION
+            && Shard::new(1, self.shards).is_ok()
+            && self.tables.iter().all(are_paths_ours)
+    }
+
+    /// Whether this is what `plan` would write down, apart from the words for its data.
+    pub(super) fn is_of(&self, plan: &Plan<'_>) -> bool {
+        let tables = plan.tables().iter().map(TableRecord::new);
+        self.data_id == plan.data_id() && tables.eq(self.tables.iter().cloned())
     }
 }
 
@@ -152,9 +178,7 @@ impl JournalLine {
 
     /// Whether it speaks of exactly this part.
     pub(super) fn is_of(&self, part: &PartRecord) -> bool {
-        self.part.path == part.path
-            && self.part.first_row == part.first_row
-            && self.part.rows == part.rows
+        part.is_made_as(&self.part)
     }
 }
 

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::append;
-use super::names::{self, MANIFESTS, Shard};
+use super::names::{self, OWN};
 use super::records::{Mode, PlanRecord};
+use super::standing::{latest, manifests};
 use crate::error::{Error, Result};
 use crate::fail;
 use crate::manifest::{MANIFEST_VERSION, Manifest, ManifestPart, ManifestPlan, ManifestTable};
 use crate::path::PartPath;
-use crate::store::{PutNew, Store};
+use crate::store::{Lock, PutNew, Store, is_unfinished};
 
 /// Parts that are finished and recorded, by the positions of table and part in the plan.
 pub(super) type Proven = BTreeMap<(usize, usize), ManifestPart>;
@@ -58,6 +59,7 @@ pub(super) fn publish(
     };
     let mut tables: Vec<ManifestTable> = Vec::new();
     for (record, proven) in plans {
+        ensure_whole(store, record, proven, base)?;
         for (at, table) in record.tables.iter().enumerate() {
             let parts = proven.range((at, 0)..=(at, usize::MAX));
             tables.push(ManifestTable {
@@ -87,6 +89,7 @@ pub(super) fn publish(
     for table in &mut tables {
         table.count()?;
         store.replace(&names::success(&table.name), b"")?;
+        fail::point("success.written");
     }
     store.settle()?;
     let number = base.map_or(0, |base| base.number) + 1;
@@ -114,30 +117,69 @@ pub(super) fn publish(
     Ok(manifest)
 }
 
+/// Refuses to call an output whole that is not: every part of the plan is proven, or its table's
+/// rows were there before.
+fn ensure_whole(
+    store: &dyn Store,
+    record: &PlanRecord,
+    proven: &Proven,
+    base: Option<&Manifest>,
+) -> Result<()> {
+    let carried = match (base, record.mode) {
+        (Some(base), Mode::Append) => append::carried(store, base, record)?,
+        _ => BTreeSet::new(),
+    };
+    for (table, number, part) in record.parts() {
+        let found = proven.get(&(table, number));
+        let is_as_planned = found.is_some_and(|found| part.is_made_as(found));
+        if !(is_as_planned || (found.is_none() && carried.contains(&table))) {
+            return Err(Error::Promise {
+                table: record.tables[table].name.clone(),
+                expected: format!("{} to be finished and recorded", part.path),
+                found: "no such record".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Removes what only the way to a finished output needed, and what a later state has replaced.
 pub(super) fn tidy(store: &dyn Store, manifest: &Manifest) -> Result<()> {
-    for found in store.list(MANIFESTS, usize::MAX)? {
-        if found.name < names::manifest(manifest.number)
-            && let Some(json) = store.get(&found.name)?
+    for number in manifests(store)? {
+        if number < manifest.number
+            && let Some(json) = store.get(&names::manifest(number))?
             && let Ok(old) = Manifest::from_json(&json)
         {
             remove_state(store, &old, manifest)?;
         }
     }
     for plan in &manifest.plans {
-        let name = names::plan(&plan.id);
-        let Some(json) = store.get(&name)? else {
-            continue;
-        };
-        let Ok(record) = PlanRecord::from_json(&json) else {
-            continue;
-        };
         // A plan that is being made anew is none of the past.
-        if record.base < manifest.number {
-            remove_way(store, &record)?;
+        if plan_record(store, &plan.id)?.is_none_or(|record| record.base < manifest.number) {
+            remove_way(store, &plan.id)?;
+        }
+    }
+    for name in way(store)? {
+        // What somebody else is just beginning with stays.
+        let is_others = [names::PLANS, names::STATUS, names::SHARDS, names::CLAIMS]
+            .iter()
+            .any(|prefix| name.starts_with(prefix));
+        if is_unfinished(&name) && !is_others {
+            store.remove(&name)?;
         }
     }
     store.settle()
+}
+
+fn plan_record(store: &dyn Store, id: &str) -> Result<Option<PlanRecord>> {
+    let json = store.get(&names::plan(id))?;
+    Ok(json.and_then(|json| PlanRecord::from_json(&json).ok()))
+}
+
+/// The names of our own files.
+fn way(store: &dyn Store) -> Result<Vec<String>> {
+    let found = store.list(OWN, usize::MAX)?.into_iter();
+    Ok(found.map(|found| found.name).collect())
 }
 
 /// Removes a state that `now` has replaced: files that are not part of `now`, then its manifest.
@@ -156,6 +198,12 @@ fn remove_state(store: &dyn Store, old: &Manifest, now: &Manifest) -> Result<()>
     }
     for plan in &old.plans {
         if !now.has_plan(&plan.id) {
+            // A plan whose end was interrupted has left its way too. One that is begun anew is none
+            // of the past.
+            if plan_record(store, &plan.id)?.is_some_and(|record| record.base >= now.number) {
+                continue;
+            }
+            remove_way(store, &plan.id)?;
             store.remove(&names::plan(&plan.id))?;
         }
     }
@@ -179,6 +227,7 @@ pub(super) fn remove_plan(
         .collect();
     let mut paths = record.paths()?;
     store.discard(&paths)?;
+    fail::point("withdrawn.discarded");
     paths.retain(|path| !kept.contains(path.as_str()));
     let sizes = store.finished(&paths)?;
     for (path, size) in paths.iter().zip(sizes) {
@@ -194,19 +243,44 @@ pub(super) fn remove_plan(
             store.remove(&names::success(&table.name))?;
         }
     }
-    remove_way(store, record)?;
+    store.settle()?;
+    remove_way(store, &record.plan_id)?;
     store.remove(&names::plan(&record.plan_id))?;
-    Ok(())
+    store.settle()
 }
 
-/// Removes journals, shards' records and signs of life of a plan.
-fn remove_way(store: &dyn Store, record: &PlanRecord) -> Result<()> {
-    let id = &record.plan_id;
-    for index in 1..=record.shards {
-        let shard = Shard::new(index, record.shards)?;
-        store.remove_log(&names::journal(id, shard))?;
-        for name in [names::shard(id, shard), names::status(id, shard)] {
-            store.remove(&name)?;
+/// Takes everything back that a plan has written, unless it has become an output after all, or
+/// somebody else goes on with it.
+pub(super) fn withdraw(store: &dyn Store, record: &PlanRecord) -> Result<()> {
+    // Data files go only where it is known that no manifest speaks of them.
+    let finished = latest(store)?;
+    let is_finished = finished.as_ref().is_some_and(|manifest| {
+        manifest.number > record.base && manifest.has_plan(&record.plan_id)
+    });
+    if is_finished {
+        return Ok(());
+    }
+    remove_plan(store, record, finished.as_ref())
+}
+
+/// Removes journals, shards' records, claims and signs of life of a plan, and what was on the way
+/// to any of them.
+fn remove_way(store: &dyn Store, id: &str) -> Result<()> {
+    for name in way(store)? {
+        let Some(kind) = names::kind_of(&name, id) else {
+            continue;
+        };
+        fail::point("way.next");
+        match kind {
+            names::Kind::Plan => {}
+            names::Kind::Journal(log) => store.remove_log(&log)?,
+            // Whoever holds it removes it; a dead one's is free.
+            names::Kind::Lock => {
+                if let Lock::Held(_held) = store.lock(&name)? {
+                    store.remove(&name)?;
+                }
+            }
+            names::Kind::Other => store.remove(&name)?,
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! One process at work on one plan in one store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::append;
@@ -8,7 +8,7 @@ use super::claim::{Claim, HEARTBEAT};
 use super::names::{self, Shard};
 use super::records::{JournalLine, Mode, PlanRecord, ShardRecord};
 use super::seal::{self, Outdated, Proven};
-use super::standing::{Standing, inspect};
+use super::standing::{Standing, inspect, latest};
 use super::status::{Ending, LastRun, Status, last_run};
 use crate::error::{Error, Result};
 use crate::fail;
@@ -75,6 +75,7 @@ impl<'s> Session<'s> {
         }
         store.check()?;
         let claim = Claim::take(store, plan.id(), shard)?;
+        fail::point("claim.taken");
         // Whoever had the claim until now may have come to an end.
         let (standing, start) = match decide(store, plan, mode, shard, others)? {
             Decision::Finished(manifest) => return Ok(Begun::Finished(manifest)),
@@ -87,9 +88,15 @@ impl<'s> Session<'s> {
         for record in standing.unfinished {
             let is_same = record.plan_id == plan.id();
             if is_same && start == Start::GoOn {
+                if !record.is_of(plan) {
+                    return Err(Error::Exists {
+                        path: store.address().into(),
+                        found: format!("`{}` with other contents", names::plan(plan.id())),
+                    });
+                }
                 going_on = Some(record);
             } else if mode == Mode::Overwrite || is_same {
-                ensure_dead(store, &record, is_same.then_some(shard))?;
+                let _dead = claim_all(store, &record, is_same.then_some(shard))?;
                 seal::remove_plan(store, &record, base.as_ref())?;
             } else {
                 replaced.push(record);
@@ -108,8 +115,14 @@ impl<'s> Session<'s> {
             begin_plan(store, &record, others)?;
         }
         fail::point("begin.plan_written");
-        if let Some(done) = shard_record(store, &record, shard)? {
-            return Ok(Begun::ShardFinished(done.lines));
+        let mut done = Vec::new();
+        if let Some(record) = shard_record(store, &record, shard)? {
+            done = record.lines;
+            if are_finished(store, &done)? {
+                return Ok(Begun::ShardFinished(done));
+            }
+            // Somebody has removed files: the shard is not done any more.
+            store.remove(&names::shard(plan.id(), shard))?;
         }
         let last_run = if is_fresh {
             None
@@ -135,25 +148,25 @@ impl<'s> Session<'s> {
             last_run,
         };
         if !is_fresh {
-            session.find_proven()?;
+            session.find_proven(done)?;
         }
         session.beat()?;
+        fail::point("begin.done");
         Ok(Begun::Open(Box::new(session)))
     }
 
     /// Takes over what an earlier run has proven, and sweeps what it had not.
-    fn find_proven(&mut self) -> Result<()> {
+    fn find_proven(&mut self, mut lines: Vec<JournalLine>) -> Result<()> {
         let journal = names::journal(&self.record.plan_id, self.shard);
-        let mut lines = Vec::new();
         for line in self.store.logged(&journal)? {
             // A line that cannot be read proves nothing.
-            let line = serde_json::from_slice::<JournalLine>(&line).ok();
-            lines.extend(line.filter(|line| {
-                let table = self.record.tables.get(line.table);
-                let part = table.and_then(|table| table.parts.get(line.number));
-                part.is_some_and(|part| line.is_of(part))
-            }));
+            lines.extend(serde_json::from_slice::<JournalLine>(&line).ok());
         }
+        let own: BTreeMap<_, _> = own_parts(&self.record, self.shard, &self.carried).collect();
+        lines.retain(|line| {
+            let part = own.get(&(line.table, line.number));
+            part.is_some_and(|part| line.is_of(part))
+        });
         let paths: Vec<PartPath> = lines
             .iter()
             .map(|line| PartPath::parse(&line.part.path))
@@ -170,6 +183,7 @@ impl<'s> Session<'s> {
             .map(|(_, part)| PartPath::parse(&part.path))
             .collect::<Result<Vec<_>>>()?;
         self.store.discard(&open)?;
+        fail::point("leftovers.discarded");
         self.found = proven.len();
         let mut status = lock(&self.status);
         status.parts_done = proven.len();
@@ -243,10 +257,20 @@ impl<'s> Session<'s> {
         Ok(())
     }
 
-    /// All parts are proven: gives names, marks, and the manifest, or the shard's record. `None`
-    /// where this is a shard.
+    /// All parts are proven: gives names, marks, and the manifest, or the shard's record.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] with the store's error, while the output is not finished; the store's
+    /// error alone, where it is, and only what it replaced could not be removed.
     pub(crate) fn complete(self) -> Result<Completed> {
-        let proven = std::mem::take(&mut *lock(&self.proven));
+        match self.try_complete() {
+            Err(error) => Err(self.interrupted(error, None)),
+            done => done,
+        }
+    }
+
+    fn try_complete(&self) -> Result<Completed> {
+        let proven = lock(&self.proven).clone();
         if self.shard.is_whole() {
             let manifest = seal::seal(
                 self.store,
@@ -269,6 +293,8 @@ impl<'s> Session<'s> {
         let record = ShardRecord::new(id, self.shard, lines);
         let json = serde_json::to_vec(&record).map_err(Error::encode("shard"))?;
         let name = names::shard(id, self.shard);
+        // Before the record: from then on somebody else may combine, and tidy up.
+        self.end(Ending::Finished);
         if self.store.put_new(&name, &json)? == PutNew::Taken {
             return Err(Error::OtherPlan {
                 address: self.store.address(),
@@ -277,7 +303,6 @@ impl<'s> Session<'s> {
             });
         }
         fail::point("shard.written");
-        self.end(Ending::Finished);
         self.store.remove_log(&names::journal(id, self.shard))?;
         Ok(Completed::Shard(record.lines))
     }
@@ -286,8 +311,16 @@ impl<'s> Session<'s> {
     /// pending. Where nothing was proven, nothing stays.
     pub(crate) fn interrupted(self, error: Error, by: Option<String>) -> Error {
         let proven = lock(&self.proven).len();
+        // Who has lost the plan to another process has nothing to say any more.
+        let is_taken = matches!(error, Error::InUse { .. });
+        if is_taken {
+            return self.incomplete(proven, error);
+        }
         if proven == 0 && self.shard.is_whole() {
-            let _ = seal::remove_plan(self.store, &self.record, self.base.as_ref());
+            let _ = seal::withdraw(self.store, &self.record);
+            return error;
+        }
+        if self.todo().is_empty() && self.is_sealed() {
             return error;
         }
         self.end(match (&error, by) {
@@ -298,6 +331,21 @@ impl<'s> Session<'s> {
                 error: chain(&error),
             },
         });
+        self.incomplete(proven, error)
+    }
+
+    /// Whether the manifest stands, or the shard's record.
+    fn is_sealed(&self) -> bool {
+        let id = &self.record.plan_id;
+        if !self.shard.is_whole() {
+            let record = self.store.get(&names::shard(id, self.shard));
+            return record.is_ok_and(|record| record.is_some());
+        }
+        let manifest = latest(self.store).ok().flatten();
+        manifest.is_some_and(|manifest| manifest.number > self.record.base && manifest.has_plan(id))
+    }
+
+    fn incomplete(&self, proven: usize, error: Error) -> Error {
         let pending = self.todo().into_iter();
         let path = |(table, number): (usize, usize)| {
             let part: &crate::commit::PartRecord = &self.record.tables[table].parts[number];
@@ -333,9 +381,11 @@ pub(crate) struct Parked {
 }
 
 impl Parked {
-    /// Takes everything back that the plan has written.
+    /// Takes everything back that the plan has written, unless it is part of a finished output, or
+    /// another process has gone on with it.
     pub(crate) fn withdraw(&self, store: &dyn Store) -> Result<()> {
-        seal::remove_plan(store, &self.record, None)
+        let _own = Claim::take(store, &self.record.plan_id, Shard::WHOLE)?;
+        seal::withdraw(store, &self.record)
     }
 }
 
@@ -346,9 +396,21 @@ pub(crate) fn seal_all(store: &dyn Store, parked: &[Parked]) -> Result<Manifest>
         .map(|parked| (&parked.record, parked.proven.clone()))
         .collect();
     let is_own = |other: &PlanRecord| plans.iter().any(|(own, _)| own.plan_id == other.plan_id);
-    for other in inspect(store)?.unfinished {
+    let mut own = Vec::with_capacity(parked.len());
+    for plan in parked {
+        own.push(Claim::take(store, &plan.record.plan_id, Shard::WHOLE)?);
+    }
+    let standing = inspect(store)?;
+    if let Some(manifest) = &standing.finished {
+        return Err(Error::OtherPlan {
+            address: store.address(),
+            expected: "nothing".to_owned(),
+            found: format!("the finished plan {}", manifest.plan_id()),
+        });
+    }
+    for other in standing.unfinished {
         if !is_own(&other) {
-            ensure_dead(store, &other, None)?;
+            let _dead = claim_all(store, &other, None)?;
             seal::remove_plan(store, &other, None)?;
         }
     }
@@ -456,12 +518,22 @@ fn begin_plan(store: &dyn Store, record: &PlanRecord, others: Others) -> Result<
     // An older state of the same plan may be part of what is overwritten.
     if record.mode == Mode::Overwrite && record.base > 0 {
         store.remove(&name)?;
+        fail::point("begin.plan_removed");
     }
     if store.put_new(&name, &record.to_json()?)? == PutNew::Taken {
         return Err(refused("this plan, begun in another way".to_owned()));
     }
     if others == Others::Refuse {
-        let standing = inspect(store)?;
+        let standing = match inspect(store) {
+            Ok(standing) => standing,
+            Err(error) => {
+                // A shard that has begun meanwhile relies on it.
+                if record.shards == 1 {
+                    let _ = store.remove(&name);
+                }
+                return Err(error);
+            }
+        };
         let other = standing
             .unfinished
             .iter()
@@ -474,15 +546,36 @@ fn begin_plan(store: &dyn Store, record: &PlanRecord, others: Others) -> Result<
     Ok(())
 }
 
-/// Makes sure that nobody is at work on a plan that is about to be removed.
-fn ensure_dead(store: &dyn Store, record: &PlanRecord, own: Option<Shard>) -> Result<()> {
+/// Claims all shards of a plan that is about to be removed: nobody is at work on it, and nobody
+/// begins before it is gone.
+fn claim_all<'s>(
+    store: &'s dyn Store,
+    record: &PlanRecord,
+    own: Option<Shard>,
+) -> Result<Vec<Claim<'s>>> {
+    let mut claims = Vec::new();
+    let mut shards = vec![Shard::WHOLE];
     for index in 1..=record.shards {
-        let shard = Shard::new(index, record.shards)?;
+        shards.push(Shard::new(index, record.shards)?);
+    }
+    shards.dedup();
+    for shard in shards {
         if own != Some(shard) {
-            drop(Claim::take(store, &record.plan_id, shard)?);
+            claims.push(Claim::take(store, &record.plan_id, shard)?);
         }
     }
-    Ok(())
+    Ok(claims)
+}
+
+/// Whether all parts are there still.
+fn are_finished(store: &dyn Store, lines: &[JournalLine]) -> Result<bool> {
+    let paths: Vec<PartPath> = lines
+        .iter()
+        .map(|line| PartPath::parse(&line.part.path))
+        .collect::<Result<_>>()?;
+    let sizes = store.finished(&paths)?;
+    let mut both = lines.iter().zip(sizes);
+    Ok(both.all(|(line, size)| size == Some(line.part.bytes)))
 }
 
 fn shard_record(

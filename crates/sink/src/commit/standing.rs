@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::names::{self, MANIFESTS, OWN, PLANS};
 use super::records::PlanRecord;
 use crate::error::{Error, Result};
-use crate::manifest::Manifest;
+use crate::manifest::{MANIFEST_VERSION, Manifest};
+use crate::path::{PartPath, check_name};
 use crate::store::{Store, is_unfinished};
 
 /// The most of our own records that are looked at; there are a handful.
@@ -38,7 +39,9 @@ impl Standing {
 /// # Errors
 /// When it cannot be read, or holds a manifest or a plan that is none.
 pub fn inspect(store: &dyn Store) -> Result<Standing> {
-    let manifests = match store.list(MANIFESTS, MOST_RECORDS) {
+    // A file in place of the root has no folder of ours within.
+    let root = store.list("", 1);
+    let manifests = match root.and_then(|_| manifests(store)) {
         Err(Error::Io { path, source, .. })
             if source.kind() == std::io::ErrorKind::NotADirectory && path.is_file() =>
         {
@@ -52,15 +55,18 @@ pub fn inspect(store: &dyn Store) -> Result<Standing> {
         other => other?,
     };
     let mut finished = Vec::with_capacity(manifests.len());
-    for found in manifests {
-        finished.extend(parsed(store, &found.name)?);
+    for number in manifests {
+        finished.extend(parsed(store, number)?);
     }
     let mut unfinished = Vec::new();
-    for found in store.list(PLANS, MOST_RECORDS)? {
-        let Some(json) = store.get(&found.name)? else {
+    for name in records(store, PLANS)? {
+        let Some(json) = store.get(&name)? else {
             continue;
         };
-        let record = PlanRecord::from_json(&json).map_err(|_| unreadable(store, &found.name))?;
+        let record = PlanRecord::from_json(&json)
+            .ok()
+            .filter(|record| record.is_sound() && names::plan(&record.plan_id) == name)
+            .ok_or_else(|| unreadable(store, &name))?;
         let is_done = finished.last().is_some_and(|manifest| {
             manifest.number > record.base && manifest.has_plan(&record.plan_id)
         });
@@ -82,11 +88,28 @@ pub fn inspect(store: &dyn Store) -> Result<Standing> {
 /// # Errors
 /// When the store cannot be read.
 pub(crate) fn latest(store: &dyn Store) -> Result<Option<Manifest>> {
-    let manifests = store.list(MANIFESTS, MOST_RECORDS)?;
-    let Some(found) = manifests.last() else {
-        return Ok(None);
-    };
-    parsed(store, &found.name)
+    match manifests(store)?.last() {
+        Some(number) => parsed(store, *number),
+        None => Ok(None),
+    }
+}
+
+/// The numbers of the manifests that stand, in order.
+pub(super) fn manifests(store: &dyn Store) -> Result<Vec<u64>> {
+    let names = records(store, MANIFESTS)?;
+    let mut numbers: Vec<_> = names
+        .iter()
+        .filter_map(|name| names::manifest_number(name))
+        .collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// The names of records of ours that begin with `prefix`: those on their way are none yet.
+pub(super) fn records(store: &dyn Store, prefix: &str) -> Result<Vec<String>> {
+    let found = store.list(prefix, MOST_RECORDS)?.into_iter();
+    let names = found.map(|found| found.name);
+    Ok(names.filter(|name| !is_unfinished(name)).collect())
 }
 
 /// The finished output of a store, for readers.
@@ -106,10 +129,27 @@ pub fn open_finished(store: &dyn Store) -> Result<Manifest> {
     }
 }
 
-fn parsed(store: &dyn Store, name: &str) -> Result<Option<Manifest>> {
-    let json = store.get(name)?;
-    json.map(|json| Manifest::from_json(&json).map_err(|_| unreadable(store, name)))
-        .transpose()
+fn parsed(store: &dyn Store, number: u64) -> Result<Option<Manifest>> {
+    let name = names::manifest(number);
+    let Some(json) = store.get(&name)? else {
+        return Ok(None);
+    };
+    let manifest = Manifest::from_json(&json).ok();
+    let sound = manifest.filter(|manifest| manifest.number == number && is_sound(manifest));
+    sound.map(Some).ok_or_else(|| unreadable(store, &name))
+}
+
+/// Whether a manifest that was read is one that a run of ours may have written: its paths will be
+/// read, and removed.
+fn is_sound(manifest: &Manifest) -> bool {
+    let mut tables = manifest.tables.iter();
+    manifest.version == MANIFEST_VERSION
+        && tables.all(|table| {
+            let mut parts = table.parts.iter();
+            let is_ours = |path: PartPath| path.table() == table.name;
+            check_name("table", &table.name).is_ok()
+                && parts.all(|part| PartPath::parse(&part.path).is_ok_and(is_ours))
+        })
 }
 
 fn unreadable(store: &dyn Store, name: &str) -> Error {

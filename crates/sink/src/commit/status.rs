@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claim::{self, Owner};
 use super::names::{self, STATUS, Shard};
+use super::standing::records;
 use crate::error::{Error, Result};
 use crate::store::Store;
 
@@ -155,8 +156,8 @@ pub(super) fn last_run(store: &dyn Store, plan_id: &str, shard: Shard) -> Result
 /// When the store cannot be read.
 pub fn statuses(store: &dyn Store) -> Result<Vec<Status>> {
     let mut found = Vec::new();
-    for file in store.list(STATUS, usize::MAX)? {
-        let json = store.get(&file.name)?;
+    for name in records(store, STATUS)? {
+        let json = store.get(&name)?;
         found.extend(json.and_then(|json| serde_json::from_slice::<Status>(&json).ok()));
     }
     found.sort_by_key(|status: &Status| status.shard);
