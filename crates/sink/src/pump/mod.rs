@@ -304,7 +304,11 @@ impl Heart {
     fn beat_until_stopped(&self, session: &Session<'_>, pump: &Pump<'_, '_>) {
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let waited = self.woken.wait_timeout(stopped, Session::HEARTBEAT);
+            // A run may be over before this thread first waits: it asks, and then waits.
+            let is_going_on = |stopped: &mut bool| !*stopped;
+            let waited =
+                self.woken
+                    .wait_timeout_while(stopped, Session::HEARTBEAT, is_going_on);
             stopped = waited.unwrap_or_else(PoisonError::into_inner).0;
             if *stopped {
                 return;
