@@ -28,6 +28,7 @@
 //! - [`Store`]: a local folder, memory; the manifest comes last everywhere.
 //! - [`Stream`]: one file to standard output, a socket, a buffer.
 //! - [`inspect`], [`open_finished`], [`statuses`], [`combine`]: what stands in a store.
+//! - [`Verify`]: a finished output read back, and compared with its rows made again.
 //! - [`format`](mod@format): the encoders.
 //! - [`Output`]: all of it in four calls.
 //!
@@ -50,6 +51,7 @@ mod source;
 mod store;
 mod stream;
 mod totals;
+mod verify;
 
 pub use self::commit::{
     Ending, LastEnd, LastRun, Mode, PartRecord, PlanRecord, Shard, Standing, Status, TableRecord,
@@ -74,3 +76,4 @@ pub use self::store::s3;
 pub use self::store::{Found, LocalStore, Lock, MemoryStore, PartWriter, PutNew, Store};
 pub use self::stream::Stream;
 pub use self::totals::{BoundKind, Bounds, ExactSum, Tally, Totals};
+pub use self::verify::{Finding, FindingKind, Findings, Grade, Verify};

@@ -23,8 +23,8 @@ mod standing;
 mod status;
 
 pub use self::combine::combine;
-pub(crate) use self::names::OWN;
 pub use self::names::Shard;
+pub(crate) use self::names::{OWN, SUCCESS, manifest as manifest_name};
 pub use self::records::{Mode, PartRecord, PlanRecord, TableRecord};
 pub(crate) use self::session::{Begun, Completed, Others, Parked, Session, seal_all};
 pub(crate) use self::standing::latest;

@@ -16,7 +16,7 @@ pub(super) const CLAIMS: &str = "_lakeseed/claim-";
 const JOURNALS: &str = "_lakeseed/journal-";
 const LOCKS: &str = "_lakeseed/lock-";
 /// The mark of a table that Hadoop's readers look for.
-pub(super) const SUCCESS: &str = "_SUCCESS";
+pub(crate) const SUCCESS: &str = "_SUCCESS";
 
 /// The most processes that may share a plan.
 const MAX_SHARDS: u32 = 65_536;
@@ -90,7 +90,7 @@ pub(super) fn manifest_number(name: &str) -> Option<u64> {
         .filter(|number| manifest(*number) == name)
 }
 
-pub(super) fn manifest(number: u64) -> String {
+pub(crate) fn manifest(number: u64) -> String {
     format!("{MANIFESTS}{number:06}.json")
 }
 

@@ -19,6 +19,8 @@ use arrow_array::RecordBatchReader;
 
 pub use self::compression::{Compression, DEFAULT_GZIP_LEVEL, DEFAULT_ZSTD_LEVEL};
 pub use self::kind::{Csv, FileFormat, FormatKind, Json, Parquet};
+pub(crate) use self::parquet::readable_type;
+pub(crate) use self::text::csv_header;
 use crate::error::Result;
 use crate::store::PartWriter;
 
@@ -116,6 +118,14 @@ impl Chunk {
             ChunkData::Text(text) => text.len() as u64,
             ChunkData::RowGroup(group) => group.bytes(),
             ChunkData::Batches(_) => self.plain_bytes,
+        }
+    }
+
+    /// The lines of a text format.
+    pub(crate) fn text(&self) -> Option<&[u8]> {
+        match &self.data {
+            ChunkData::Text(text) => Some(text),
+            _ => None,
         }
     }
 

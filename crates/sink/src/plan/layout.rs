@@ -153,7 +153,7 @@ pub(super) fn check_files(files: u64) -> Result<()> {
 }
 
 /// Rows of a batch, from the width of the columns.
-pub(super) fn batch_rows(schema: &Schema) -> usize {
+pub(crate) fn batch_rows(schema: &Schema) -> usize {
     let row_bytes: usize = schema
         .fields()
         .iter()

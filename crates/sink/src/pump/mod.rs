@@ -306,9 +306,9 @@ impl Heart {
         loop {
             // A run may be over before this thread first waits: it asks, and then waits.
             let is_going_on = |stopped: &mut bool| !*stopped;
-            let waited =
-                self.woken
-                    .wait_timeout_while(stopped, Session::HEARTBEAT, is_going_on);
+            let waited = self
+                .woken
+                .wait_timeout_while(stopped, Session::HEARTBEAT, is_going_on);
             stopped = waited.unwrap_or_else(PoisonError::into_inner).0;
             if *stopped {
                 return;

@@ -11,8 +11,8 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufWriter, ErrorKind, Read, Write};
-use std::ops::ControlFlow;
+use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::ops::{ControlFlow, Range};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -288,6 +288,24 @@ impl Store for LocalStore {
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(Error::io("read", &path)(error)),
         }
+    }
+
+    fn read_range(&self, name: &str, range: Range<u64>) -> Result<Option<Vec<u8>>> {
+        let path = self.path(name)?;
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(Error::io("read", &path)(error)),
+        };
+        let size = file.metadata().map_err(Error::io("read", &path))?.len();
+        let end = range.end.min(size);
+        let mut bytes = Vec::new();
+        if range.start < end {
+            file.seek(SeekFrom::Start(range.start))
+                .and_then(|_| file.take(end - range.start).read_to_end(&mut bytes))
+                .map_err(Error::io("read", &path))?;
+        }
+        Ok(Some(bytes))
     }
 
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<PutNew> {

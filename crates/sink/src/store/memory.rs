@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Found, Lock, PartWriter, PutNew, Store};
@@ -118,6 +119,15 @@ impl Store for MemoryStore {
     fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>> {
         let found = self.lock_state().files.get(name).cloned();
         Ok(found.map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn Read + Send>))
+    }
+
+    fn read_range(&self, name: &str, range: Range<u64>) -> Result<Option<Vec<u8>>> {
+        let found = self.lock_state().files.get(name).cloned();
+        Ok(found.map(|bytes| {
+            let at = |at: u64| usize::try_from(at).map_or(bytes.len(), |at| at.min(bytes.len()));
+            let (start, end) = (at(range.start), at(range.end));
+            bytes[start..end.max(start)].to_vec()
+        }))
     }
 
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<PutNew> {

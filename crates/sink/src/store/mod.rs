@@ -12,6 +12,7 @@ pub mod s3;
 
 use std::fmt::Debug;
 use std::io::Read;
+use std::ops::Range;
 
 pub use self::local::LocalStore;
 pub(crate) use self::local::is_unfinished;
@@ -81,6 +82,12 @@ pub trait Store: Debug + Send + Sync {
     /// # Errors
     /// When it cannot be opened.
     fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>>;
+
+    /// Bytes of a file, fewer where it ends before the range does; `None` where there is no file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn read_range(&self, name: &str, range: Range<u64>) -> Result<Option<Vec<u8>>>;
 
     /// Writes a small file durably under a name that must be free. Of several writers at once,
     /// exactly one is told [`PutNew::Written`]. Writing the same bytes again after an answer that

@@ -191,17 +191,20 @@ fn readable(schema: &Schema) -> Schema {
     let fields: Vec<FieldRef> = schema
         .fields()
         .iter()
-        .map(|field| match field.data_type() {
-            DataType::Dictionary(_, values) => Arc::new(
-                field
-                    .as_ref()
-                    .clone()
-                    .with_data_type(values.as_ref().clone()),
-            ),
-            _ => field.clone(),
+        .map(|field| {
+            let data_type = readable_type(field.data_type()).clone();
+            Arc::new(field.as_ref().clone().with_data_type(data_type))
         })
         .collect();
     Schema::new_with_metadata(fields, schema.metadata().clone())
+}
+
+/// The type that readers get for a column.
+pub(crate) fn readable_type(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::Dictionary(_, values) => values,
+        other => other,
+    }
 }
 
 /// Names the first column that the schema converter refuses.

@@ -23,6 +23,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 
 use self::blocks::Blocks;
+pub(crate) use self::layout::readable_type;
 use self::layout::{ColumnLayout, FileLayout};
 use super::{Assembler, Compression, Encoder, Format};
 use crate::error::Result;

@@ -128,7 +128,7 @@ pub(super) fn json_name(start: u8, name: &str) -> Vec<u8> {
 }
 
 /// The header line of a CSV file.
-pub(super) fn csv_header<'a>(names: impl Iterator<Item = &'a str>) -> Vec<u8> {
+pub(crate) fn csv_header<'a>(names: impl Iterator<Item = &'a str>) -> Vec<u8> {
     let mut lines = Lines::default();
     for (at, name) in names.enumerate() {
         lines.ensure(1);

@@ -28,6 +28,7 @@ use arrow_schema::SchemaRef;
 
 use self::codec::TextCodec;
 use self::column::{Caches, Cell, Context};
+pub(crate) use self::escape::csv_header;
 use self::floats::{BLOCK, FloatBuffers};
 use self::lines::Lines;
 use super::{Assembler, Chunk, ChunkData, Compression, EncodeError, Encoder, Format};
@@ -122,7 +123,7 @@ impl Format for TextFormat {
                 .fields()
                 .iter()
                 .map(|field| field.name().as_str());
-            let header = escape::csv_header(names);
+            let header = csv_header(names);
             let mut codec = TextCodec::try_new(self.compression)?;
             out.write(&codec.squeeze(header, &mut Vec::new())?)?;
         }

@@ -24,6 +24,7 @@ mod watch;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -181,6 +182,11 @@ impl Store for S3Store {
         let key = self.core.key(name);
         let read = S3Read::open(self.core.clone(), Arc::clone(&self.engine), key)?;
         Ok(read.map(|read| Box::new(read) as _))
+    }
+
+    fn read_range(&self, name: &str, range: Range<u64>) -> Result<Option<Vec<u8>>> {
+        let key = self.core.key(name);
+        self.run(|core| async move { read::range(&core, &key, range).await })
     }
 
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<PutNew> {

@@ -118,3 +118,27 @@ async fn fetch(core: &Core, key: &str, tag: Option<&str>, range: Range<u64>) -> 
     }
     Ok(bytes)
 }
+
+/// Some bytes of a file, fewer where it ends; `None` where there is none.
+pub(super) async fn range(core: &Core, key: &str, range: Range<u64>) -> Result<Option<Vec<u8>>> {
+    let path = core.path(key)?;
+    let length = range.end.saturating_sub(range.start);
+    if length == 0 {
+        return Ok(Some(Vec::new()));
+    }
+    let outcome = core
+        .repeat("read", key, length, || {
+            let (store, path) = (core.store.clone(), path.clone());
+            let options = GetOptions {
+                range: Some(GetRange::Bounded(range.clone())),
+                ..GetOptions::default()
+            };
+            async move { store.get_opts(&path, options).await?.bytes().await }
+        })
+        .await;
+    match outcome {
+        Ok(bytes) => Ok(Some(bytes.into())),
+        Err(failure) if failure.is_absent() => Ok(None),
+        Err(failure) => Err(core.unread("read", key, failure)),
+    }
+}

@@ -1,0 +1,151 @@
+//! The rows of a Parquet file, through the parquet crate's own reader.
+
+use std::sync::Arc;
+
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::file::metadata::ParquetMetaDataReader;
+use parquet::file::reader::Length;
+
+use super::Fail;
+use super::compare::{self, Rows};
+use super::part::{Context, Report, Table};
+use super::ranged::RangedFile;
+use crate::format::FormatKind;
+
+/// Rows of a batch where nobody knows how wide they are.
+const BATCH_ROWS: usize = 4096;
+const LEAST_WINDOW_BYTES: u64 = 64 << 10;
+const MOST_WINDOW_BYTES: u64 = 1 << 20;
+/// The most that a footer may take: one of ten thousand row groups of a hundred columns fits.
+const MOST_FOOTER_BYTES: u64 = 256 << 20;
+const MAGIC: &[u8; 4] = b"PAR1";
+const TAIL_BYTES: u64 = 8;
+
+/// Reads all rows and compares them.
+pub(super) fn rows(
+    size: u64,
+    table: &Table<'_>,
+    report: &mut Report<'_>,
+    context: &Context<'_>,
+) -> Result<(), Fail> {
+    let file = open(size, report, context);
+    let done = compare_rows(&file, table, report, context);
+    context.read_bytes(file.take_read_bytes());
+    done
+}
+
+/// A window for each column, out of what a worker may hold.
+fn open(size: u64, report: &Report<'_>, context: &Context<'_>) -> RangedFile {
+    let columns = report.table.columns.len().max(1) + 1;
+    let window = context.buffer_bytes / columns as u64;
+    RangedFile::new(
+        context.store.clone(),
+        &report.part.path,
+        size,
+        window.clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES),
+        columns,
+    )
+}
+
+fn compare_rows(
+    file: &RangedFile,
+    table: &Table<'_>,
+    report: &mut Report<'_>,
+    context: &Context<'_>,
+) -> Result<(), Fail> {
+    let metadata = metadata(file, report)?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata);
+    let anew = table.anew.as_ref();
+    let pairs = compare::columns(
+        builder.schema(),
+        table.manifest,
+        anew,
+        FormatKind::Parquet,
+        report,
+    );
+    let made = anew.map(|anew| anew.open(report.part)).transpose()?;
+    let batch_rows = anew.map_or(BATCH_ROWS, |anew| anew.batch_rows);
+    let reader = builder.with_batch_size(batch_rows).build();
+    let mut rows = Rows::new(pairs, made);
+    for batch in reader.map_err(Fail::unreadable)? {
+        if context.is_over() {
+            break;
+        }
+        rows.take(&batch.map_err(Fail::unreadable)?, report)?;
+        context.read_bytes(file.take_read_bytes());
+    }
+    Ok(())
+}
+
+/// Looks at both ends of a file, and at the numbers in its footer.
+pub(super) fn check_ends(
+    size: u64,
+    report: &mut Report<'_>,
+    context: &Context<'_>,
+) -> Result<(), Fail> {
+    let file = open(size, report, context);
+    let checked = metadata(&file, report).map(|_| ());
+    context.read_bytes(file.take_read_bytes());
+    checked
+}
+
+/// The footer, checked against the file's size and the part's rows.
+fn metadata(file: &RangedFile, report: &mut Report<'_>) -> Result<ArrowReaderMetadata, Fail> {
+    let size = file.len();
+    let damaged = |what: &str| Fail::Unreadable(what.to_owned());
+    if size < TAIL_BYTES + MAGIC.len() as u64 {
+        return Err(damaged("a file too short to be Parquet"));
+    }
+    let tail = file
+        .bytes(size - TAIL_BYTES, TAIL_BYTES)
+        .map_err(Fail::unreadable)?;
+    let head = file
+        .bytes(0, MAGIC.len() as u64)
+        .map_err(Fail::unreadable)?;
+    if head.as_ref() != MAGIC || !tail.ends_with(MAGIC) {
+        return Err(damaged(
+            "a file that does not begin and end as Parquet does",
+        ));
+    }
+    let length = tail
+        .first_chunk::<4>()
+        .map_or(0, |length| u32::from_le_bytes(*length));
+    if u64::from(length) > MOST_FOOTER_BYTES.min(size - TAIL_BYTES) {
+        return Err(damaged("a footer of an unreasonable size"));
+    }
+    let length = u64::from(length);
+    let footer = file
+        .bytes(size - TAIL_BYTES - length, length)
+        .map_err(Fail::unreadable)?;
+    let footer = ParquetMetaDataReader::decode_metadata(&footer).map_err(Fail::unreadable)?;
+    let mut rows: u64 = 0;
+    for group in footer.row_groups() {
+        rows = rows.saturating_add(u64::try_from(group.num_rows()).unwrap_or(u64::MAX));
+        for column in group.columns() {
+            let start = column.dictionary_page_offset().unwrap_or(i64::MAX);
+            let start = start.min(column.data_page_offset());
+            let end = start.checked_add(column.compressed_size());
+            let is_inside = start >= 0
+                && column.compressed_size() >= 0
+                && end.is_some_and(|end| end as u64 <= size - TAIL_BYTES);
+            if !is_inside {
+                return Err(damaged("a column that is not within the file"));
+            }
+        }
+    }
+    let in_footer = u64::try_from(footer.file_metadata().num_rows()).unwrap_or(u64::MAX);
+    if in_footer != rows || rows != report.part.rows {
+        let finding = report.finding(
+            super::FindingKind::Rows,
+            format!("{} rows", report.part.rows),
+            format!("{in_footer} rows in the footer, {rows} in its row groups"),
+        );
+        report.push(finding);
+    }
+    // Without the page index, which is not read here, pages come one after the other, and each
+    // header is looked at first.
+    ArrowReaderMetadata::try_new(Arc::new(footer), ArrowReaderOptions::new())
+        .map_err(Fail::unreadable)
+}
