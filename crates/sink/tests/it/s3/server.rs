@@ -151,7 +151,7 @@ fn every_fault_at_every_request_is_mended() {
             }
         }
         let least = if matches!(fault, Fault::Truncated { .. }) {
-            5
+            4
         } else {
             15
         };
