@@ -16,7 +16,7 @@ pub const DEFAULT_TOTAL: Duration = Duration::from_mins(3);
 /// How long an answer may take, beside the time that the bytes themselves are granted.
 pub const DEFAULT_ANSWER: Duration = Duration::from_secs(30);
 /// The slowest transfer that still counts as alive, in bytes a second.
-const SLOWEST: u64 = 64 << 10;
+const SLOWEST: u64 = 128 << 10;
 
 /// How long a call is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Patience {
     pub most_wait: Duration,
     /// From the first try on, no try starts later than this.
     pub total: Duration,
-    /// How long one try may take; for each 64 KiB that it carries it is granted a second more.
+    /// How long one try may take; for each 128 KiB that it carries it is granted a second more.
     pub answer: Duration,
 }
 
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(patience.answer_to(0), DEFAULT_ANSWER);
         assert_eq!(
             patience.answer_to(8 << 20),
-            DEFAULT_ANSWER + Duration::from_secs(128)
+            DEFAULT_ANSWER + Duration::from_secs(64)
         );
     }
 }

@@ -1,6 +1,7 @@
 //! Hears all that the libraries below tell their subscribers and loggers, at every level.
 
 use std::fmt::{Debug, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex, Once};
 
 use tracing::field::{Field, Visit};
@@ -9,15 +10,28 @@ use tracing::{Event, Metadata, Subscriber};
 
 static HEARD: LazyLock<Mutex<String>> = LazyLock::new(Mutex::default);
 
-/// Listens from the first call on, for the whole process: there is one subscriber in each.
-pub(super) fn start() -> &'static Mutex<String> {
+/// Only while someone asks: other tests need not wait for it.
+static OPEN: AtomicBool = AtomicBool::new(false);
+
+/// What was heard since the last call.
+pub(super) fn take() -> String {
+    std::mem::take(&mut HEARD.lock().unwrap())
+}
+
+/// Ends listening.
+pub(super) fn stop() {
+    OPEN.store(false, Ordering::SeqCst);
+}
+
+/// Listens to the whole process: there is one subscriber in each.
+pub(super) fn start() {
     static START: Once = Once::new();
     START.call_once(|| {
         tracing::subscriber::set_global_default(Listener).unwrap();
         log::set_logger(&Listener).unwrap();
         log::set_max_level(log::LevelFilter::Trace);
     });
-    &HEARD
+    OPEN.store(true, Ordering::SeqCst);
 }
 
 struct Listener;
@@ -36,15 +50,22 @@ impl Subscriber for Listener {
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        span.record(&mut Fields(&mut HEARD.lock().unwrap()));
+        if OPEN.load(Ordering::Relaxed) {
+            span.record(&mut Fields(&mut HEARD.lock().unwrap()));
+        }
         Id::from_u64(1)
     }
 
     fn record(&self, _: &Id, values: &Record<'_>) {
-        values.record(&mut Fields(&mut HEARD.lock().unwrap()));
+        if OPEN.load(Ordering::Relaxed) {
+            values.record(&mut Fields(&mut HEARD.lock().unwrap()));
+        }
     }
 
     fn event(&self, event: &Event<'_>) {
+        if !OPEN.load(Ordering::Relaxed) {
+            return;
+        }
         let mut heard = HEARD.lock().unwrap();
         writeln!(heard, "{}", event.metadata().target()).unwrap();
         event.record(&mut Fields(&mut heard));
@@ -61,6 +82,9 @@ impl log::Log for Listener {
     }
 
     fn log(&self, record: &log::Record<'_>) {
+        if !OPEN.load(Ordering::Relaxed) {
+            return;
+        }
         writeln!(
             HEARD.lock().unwrap(),
             "{} {}",
