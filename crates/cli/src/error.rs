@@ -75,6 +75,11 @@ impl Failure {
         }
     }
 
+    /// The work was done, and what it found is not what should be.
+    pub(crate) fn found(expected: impl fmt::Display, got: impl fmt::Display, advice: &str) -> Self {
+        Self::failed(format!("expected {expected}, got {got}; {advice}"))
+    }
+
     fn failed(line: impl Into<String>) -> Self {
         Self {
             kind: Kind::Failed,

@@ -9,6 +9,16 @@ mod selection;
 mod tables;
 
 pub(crate) use job::{Job, job};
+pub(crate) use memory::Memory;
 pub(crate) use place::{Destination, store};
 pub(crate) use recipe::Recipe;
 pub(crate) use selection::{Selection, columns_only, flags, select};
+pub(crate) use tables::source;
+
+/// Worker threads: as many as were asked for, or as there are cores.
+pub(crate) fn threads(asked: Option<u64>) -> usize {
+    match asked {
+        Some(threads) => usize::try_from(threads).unwrap_or(usize::MAX),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}

@@ -1,10 +1,178 @@
 //! `lakeseed verify`: an output read back, its rows made again.
 
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
 use anyhow::Result;
+use lakeseed_budget::Bytes;
+use lakeseed_gen_core::Dataset;
+use lakeseed_sink::{Finding, Findings, Grade, Manifest, Source, Store, Verify, open_finished};
+use serde::Serialize;
 
-use crate::args::Verify;
+use crate::args;
 use crate::error::Failure;
+use crate::log::Log;
+use crate::lower::{self, Memory, Recipe};
+use crate::report::{self, Align, Grid, units};
+use crate::signals::Stop;
 
-pub(super) fn run(_args: &Verify) -> Result<()> {
-    Err(Failure::usage("verify", "nothing", "wait").into())
+/// How many findings are shown to people; JSON has them all.
+const SHOWN: usize = 50;
+
+/// What was found, for programs.
+#[derive(Debug, Serialize)]
+struct Verified {
+    place: String,
+    clean: bool,
+    #[serde(flatten)]
+    findings: Findings,
+}
+
+pub(super) fn run(args: &args::Verify) -> Result<()> {
+    let stop = Stop::listen()?;
+    let log = Log::open(args.logging.log.as_deref(), args.logging.log_level)?;
+    let store: Arc<dyn Store> = lower::store(&args.place, &args.remote, &log)?.into();
+    let manifest = open_finished(store.as_ref())?;
+    let dataset = if args.quick {
+        None
+    } else {
+        Some(dataset(&manifest)?)
+    };
+    let sources = |table: &str| -> Option<Arc<dyn Source>> {
+        let table = dataset.as_ref()?.table(table).ok()?;
+        Some(lower::source(table))
+    };
+    let mut verify = Verify::new(store.clone())
+        .sources(&sources)
+        .threads(lower::threads(args.threads))
+        .stop(stop.flag())
+        .quick(args.quick);
+    if let Some(granted) = Memory::of(args.memory).for_workers() {
+        verify = verify.memory(granted.get());
+    }
+    log.info(&format!("verifies {}", store.address()));
+    let findings = verify.run().map_err(|error| {
+        if error.is_stopped() {
+            let signal = stop.signal().unwrap_or(2);
+            let line = format!("stopped by {}; nothing was changed", stop.name());
+            return anyhow::Error::new(Failure::stopped(signal, line));
+        }
+        error.into()
+    })?;
+    let verified = Verified {
+        place: store.address(),
+        clean: findings.is_clean(),
+        findings,
+    };
+    for finding in &verified.findings.findings {
+        log.warn(&line(finding));
+    }
+    if args.json {
+        report::json(&verified)?;
+    } else {
+        report::print(&verified.text(args.quick))?;
+    }
+    if verified.clean {
+        return Ok(());
+    }
+    let count = verified.findings.errors().count();
+    let expected = format!("{} to hold what its manifest says", verified.place);
+    let advice = "write it anew with --overwrite";
+    let findings = if count == 1 { "finding" } else { "findings" };
+    Err(Failure::found(expected, format!("{count} {findings}"), advice).into())
+}
+
+/// The dataset that the rows were made from.
+fn dataset(manifest: &Manifest) -> Result<Dataset> {
+    let recipes: Result<Vec<Recipe>, _> = manifest
+        .plans
+        .iter()
+        .map(|plan| serde_json::from_value(plan.data.clone()))
+        .collect();
+    let recipes = recipes.map_err(|_| {
+        let expected = "a manifest that says what its rows are made from";
+        let got = "one that lakeseed generate has not written";
+        Failure::refused(expected, got, "verify with --quick")
+    })?;
+    let dataset = Recipe::dataset(&recipes)?;
+    if dataset.id() != manifest.data_id {
+        let expected = format!("data {}", manifest.data_id);
+        let advice = "verify with the lakeseed that wrote it, or with --quick";
+        return Err(Failure::refused(expected, dataset.id(), advice).into());
+    }
+    Ok(dataset)
+}
+
+impl Verified {
+    fn text(&self, is_quick: bool) -> String {
+        let found = &self.findings;
+        let mut text = String::new();
+        if !found.findings.is_empty() {
+            let mut grid = Grid::new([
+                ("finding", Align::Left),
+                ("where", Align::Left),
+                ("row", Align::Right),
+                ("column", Align::Left),
+                ("expected", Align::Left),
+                ("found", Align::Left),
+            ]);
+            for finding in found.findings.iter().take(SHOWN) {
+                grid.row(cells(finding));
+            }
+            text.push_str(&grid.text(""));
+            let more = found.findings.len().saturating_sub(SHOWN);
+            if more > 0 {
+                let _ = writeln!(text, "and {more} more; --json shows all");
+            }
+            text.push('\n');
+        }
+        let time = units::time(Duration::from_secs_f64(found.seconds));
+        let files = units::grouped(found.parts);
+        let errors = match found.errors().count() {
+            0 => "nothing is wrong".to_owned(),
+            1 => "1 thing is wrong".to_owned(),
+            more => format!("{more} things are wrong"),
+        };
+        let what = if is_quick {
+            format!("{files} files looked at, their bytes and rows not")
+        } else {
+            format!(
+                "{files} files, {} read, {} rows made again and compared",
+                Bytes::new(found.bytes_read),
+                units::grouped(found.rows_compared)
+            )
+        };
+        let _ = writeln!(text, "{}: {errors}; {what} in {time}", self.place);
+        text
+    }
+}
+
+fn cells(finding: &Finding) -> [String; 6] {
+    let name = match finding.grade {
+        Grade::Error => finding.what.name().to_owned(),
+        Grade::Note => format!("note: {}", finding.what.name()),
+    };
+    let place = finding
+        .part
+        .clone()
+        .unwrap_or_else(|| finding.table.clone());
+    [
+        name,
+        place,
+        finding.row.map(|row| row.to_string()).unwrap_or_default(),
+        finding.column.clone().unwrap_or_default(),
+        finding.expected.clone(),
+        finding.found.clone(),
+    ]
+}
+
+fn line(finding: &Finding) -> String {
+    let cells = cells(finding);
+    let cells: Vec<&str> = cells
+        .iter()
+        .map(String::as_str)
+        .filter(|cell| !cell.is_empty())
+        .collect();
+    cells.join(", ")
 }

@@ -4,7 +4,6 @@ mod size;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::thread::available_parallelism;
 
 use anyhow::Result;
 use lakeseed_gen_core::Table;
@@ -47,10 +46,7 @@ fn job_at(source: &Source, output: &args::Layout, scale: Option<f64>) -> Result<
     let destination = destination(&selection, output)?;
     let format = format(output, &destination)?;
     let specs = tables::specs(&selection, &output.columns, &output.partition_by)?;
-    let threads = match output.threads {
-        Some(threads) => usize::try_from(threads).unwrap_or(usize::MAX),
-        None => available_parallelism().map_or(1, usize::from),
-    };
+    let threads = super::threads(output.threads);
     Ok(Job {
         layout: layout(output, &destination)?,
         // After the tables, which hold memory of their own.

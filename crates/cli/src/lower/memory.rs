@@ -20,7 +20,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// The limit that was given, or else that of the system. Looks at what is held right now.
-    pub(super) fn of(given: Option<Bytes>) -> Self {
+    pub(crate) fn of(given: Option<Bytes>) -> Self {
         let (total, by) = match (given, limit()) {
             (Some(given), _) => (Some(given), format!("--memory {given}")),
             (None, Some(found)) => {

@@ -50,12 +50,20 @@ pub(super) fn specs(
 
 /// All columns of some rows of a table.
 pub(super) fn unpartitioned(table: &Table, rows: Range<u64>) -> TableSpec<'static> {
-    let source = Rows {
+    TableSpec::new(table.name(), all_columns(table), rows)
+}
+
+/// A table as a source, with all its columns.
+pub(crate) fn source(table: &Table) -> Arc<dyn Source> {
+    Arc::new(all_columns(table))
+}
+
+fn all_columns(table: &Table) -> Rows {
+    Rows {
         table: table.clone(),
         schema: table.schema().clone(),
         columns: None,
-    };
-    TableSpec::new(table.name(), source, rows)
+    }
 }
 
 fn spec(table: &Table, columns: &[String], by: &[String]) -> Result<TableSpec<'static>> {

@@ -171,6 +171,7 @@ impl Rows {
         let batch = made.next()?;
         if let Some(batch) = &batch {
             report.tally.made(batch);
+            made.tell_totals(report);
         }
         Ok(batch)
     }

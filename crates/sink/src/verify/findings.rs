@@ -46,6 +46,8 @@ pub enum FindingKind {
     SurplusRows,
     /// A part has another number of rows than the manifest says.
     Rows,
+    /// The control totals in the manifest are not those of the rows made again.
+    Totals,
     /// A table's numbers are not the sums of its parts.
     Sums,
     /// Parts hold the same rows of a table.
@@ -93,6 +95,7 @@ impl FindingKind {
             Self::MissingRows => "missing rows",
             Self::SurplusRows => "surplus rows",
             Self::Rows => "other number of rows",
+            Self::Totals => "other totals",
             Self::Sums => "wrong sums",
             Self::Overlap => "doubled rows",
             Self::Gap => "rows left out",

@@ -6,15 +6,21 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use super::Fail;
+use super::findings::FindingKind;
+use super::part::Report;
 use crate::hints;
 use crate::manifest::{ManifestPart, ManifestTable};
 use crate::plan::batch_rows;
 use crate::source::{BoxedReader, Source};
+use crate::totals::{Tally, Totals};
 
 /// What a source gives for the columns of a table's files.
 pub(super) struct Anew {
     source: Arc<dyn Source>,
     projection: Vec<usize>,
+    /// The columns that the totals count, partition columns included, and their schema.
+    counted: Vec<usize>,
+    counted_schema: SchemaRef,
     /// The schema of the files' columns as the source has it, hints included.
     pub(super) schema: SchemaRef,
     /// The same without hints.
@@ -45,9 +51,19 @@ impl Anew {
         }
         let schema = all.project(&projection).map_err(Fail::not_made)?;
         let schema = Arc::new(schema);
+        let fields = all.fields().iter().enumerate();
+        let counted: Vec<usize> = fields
+            .filter(|(at, field)| {
+                projection.contains(at) || table.partition_columns.contains(field.name())
+            })
+            .map(|(at, _)| at)
+            .collect();
+        let counted_schema = all.project(&counted).map_err(Fail::not_made)?;
         Ok(Self {
             source,
             projection,
+            counted,
+            counted_schema: Arc::new(counted_schema),
             plain: hints::strip(&schema),
             batch_rows: batch_rows(&schema),
             schema,
@@ -58,7 +74,16 @@ impl Anew {
         let end = part.first_row.checked_add(part.rows);
         let end = end.ok_or_else(|| Fail::NotMade("no such rows".to_owned()))?;
         let reader = self.source.open(part.first_row..end, self.batch_rows);
+        let tally = match &part.totals {
+            Some(totals) => {
+                let tally = Tally::try_new(&self.counted_schema).map_err(Fail::not_made)?;
+                Some((self.counted.clone(), tally, totals.clone()))
+            }
+            None => None,
+        };
         Ok(Made {
+            tally,
+            difference: None,
             reader: reader.map_err(Fail::not_made)?,
             projection: self.projection.clone(),
             schema: self.schema.clone(),
@@ -79,6 +104,10 @@ pub(super) fn type_name(data_type: &str, is_nullable: bool) -> String {
 /// Rows on their way from a source: exactly as many as were asked for, or an error.
 pub(super) struct Made {
     reader: BoxedReader,
+    /// Columns, what they add up to so far, and what they should.
+    tally: Option<(Vec<usize>, Tally, Totals)>,
+    /// Which totals differ, once all rows were made.
+    difference: Option<Vec<String>>,
     projection: Vec<usize>,
     schema: SchemaRef,
     /// Rows that are still to come.
@@ -104,6 +133,7 @@ impl Made {
                 return Err(Fail::NotMade("too many rows".to_owned()));
             };
             self.left = left;
+            self.count(&batch)?;
             let batch = batch.project(&self.projection).map_err(Fail::not_made)?;
             let is_promised =
                 |(array, field): (&arrow_array::ArrayRef, &arrow_schema::FieldRef)| {
@@ -114,6 +144,28 @@ impl Made {
                 return Err(Fail::NotMade("rows of other types".to_owned()));
             }
             return Ok(Some(batch));
+        }
+    }
+
+    fn count(&mut self, batch: &RecordBatch) -> Result<(), Fail> {
+        let Some((columns, tally, expected)) = &mut self.tally else {
+            return Ok(());
+        };
+        let counted = batch.project(columns).map_err(Fail::not_made)?;
+        tally.add(&counted).map_err(Fail::not_made)?;
+        if self.left == 0 {
+            let difference = expected.difference(&tally.take());
+            self.difference = Some(difference).filter(|found| !found.is_empty());
+        }
+        Ok(())
+    }
+
+    /// Says once which of the manifest's totals are not those of the rows.
+    pub(super) fn tell_totals(&mut self, report: &mut Report<'_>) {
+        if let Some(difference) = self.difference.take() {
+            let found = difference.join("; ");
+            let finding = report.finding(FindingKind::Totals, "the totals of its rows", found);
+            report.push(finding);
         }
     }
 }

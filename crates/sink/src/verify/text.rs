@@ -106,6 +106,7 @@ fn compare(
             return Ok(());
         }
         report.tally.made(&batch);
+        made.tell_totals(report);
         let rows = batch.num_rows() as u64;
         let mut batches = RecordBatchIterator::new([Ok(batch)], anew.schema.clone());
         let chunk = encoder
