@@ -1,7 +1,8 @@
 //! Named points at which a test can end the process, as a kill from outside would.
 //!
 //! Builds without debug assertions have none. `LAKESEED_FAIL_POINT=journal.written:3` ends the
-//! process at the third hit of that point, `any:17` at the seventeenth hit of any point;
+//! process at the third hit of that point, `any:17` at the seventeenth hit of any point; with
+//! `LAKESEED_FAIL_WAIT=1` it says so on standard error and waits there to be killed;
 //! `LAKESEED_FAIL_LOG=FILE` appends the name of each point that is hit, so that a test can try them
 //! all.
 
@@ -27,6 +28,8 @@ mod points {
         /// The point and the hit that end the process.
         at: Option<(String, u64)>,
         log: Option<String>,
+        /// To be killed from outside instead.
+        waits: bool,
         hits: AtomicU64,
     }
 
@@ -41,6 +44,7 @@ mod points {
             Setting {
                 at,
                 log: env::var("LAKESEED_FAIL_LOG").ok(),
+                waits: env::var_os("LAKESEED_FAIL_WAIT").is_some(),
                 hits: AtomicU64::new(0),
             }
         })
@@ -58,6 +62,12 @@ mod points {
             && (at == name || at == "any")
             && setting.hits.fetch_add(1, Ordering::SeqCst) + 1 == *hit
         {
+            if setting.waits {
+                let _ = writeln!(std::io::stderr(), "waits at a point to be killed");
+                loop {
+                    std::thread::park();
+                }
+            }
             // No destructor runs, no buffer is written: as good as a kill.
             std::process::abort();
         }

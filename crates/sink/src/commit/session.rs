@@ -461,13 +461,18 @@ fn decide(
         .iter()
         .find(|record| record.plan_id == plan.id());
     if let Some(mine) = mine {
-        if mine.mode == mode && mine.shards == shard.of() {
+        let number = standing.finished.as_ref().map_or(0, |state| state.number);
+        let is_as_begun = mine.mode == mode && mine.shards == shard.of();
+        if is_as_begun && mine.base == number {
             return Ok(Decision::Start(Box::new(standing), Start::GoOn));
         }
         if mode == Mode::Overwrite {
             return Ok(Decision::Start(Box::new(standing), Start::Fresh));
         }
-        return Err(if mine.shards == shard.of() {
+        return Err(if is_as_begun {
+            let expected = format!("state {} of the output, as when it began", mine.base);
+            refused(&expected, format!("state {number}"))
+        } else if mine.shards == shard.of() {
             let found = format!("this plan, begun to {}", doing(mine.mode));
             refused("the run to go on as it began", found)
         } else {

@@ -110,8 +110,10 @@ impl LocalStore {
                         self.made().insert(folder.to_path_buf());
                     }
                 }
-                // Another worker was first.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
+                // Another worker was first, or has removed it again.
+                Err(error)
+                    if error.kind() == ErrorKind::AlreadyExists
+                        && (folder.is_dir() || !folder.exists()) => {}
                 Err(error) => return Err(Error::io("create", folder)(error)),
             }
             self.unsettled().insert(folder_of(folder));

@@ -3,12 +3,16 @@
 // Helpers of tests may fail as loudly as tests.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod append;
 mod commit;
 mod faults;
+mod hostile;
+mod kill;
 mod layout;
+mod manifest;
 mod names;
+mod output;
 mod parallel;
-mod places;
 mod plan;
 mod random;
 mod readback;
@@ -16,3 +20,8 @@ mod readback;
 mod s3;
 mod support;
 mod totals;
+mod resume;
+mod shards;
+mod sources;
+mod stores;
+mod trees;

@@ -1,6 +1,6 @@
 //! Names that would lead out of the folder, or that some system or reader would not take.
 
-use lakeseed_sink::{BatchSource, Csv, Error, MemoryPlace, Partition, Plan, Run, TableSpec};
+use lakeseed_sink::{BatchSource, Csv, Error, MemoryStore, Partition, Plan, Run, TableSpec};
 
 use crate::support::numbers;
 
@@ -93,16 +93,16 @@ fn values_of_partitions_are_escaped_as_hive_does() {
     let table = TableSpec::new("pets", BatchSource::new(numbers(80)), 0..80)
         .partitioned_by(["id"], partitions);
     let plan = Plan::builder(Csv::plain()).table(table).build().unwrap();
-    let place = MemoryPlace::new();
-    Run::new(&plan, &place).commit().unwrap();
-    let folders: Vec<String> = place
+    let store = MemoryStore::new();
+    Run::new(&plan, &store).commit().unwrap();
+    let folders: Vec<String> = store
         .files()
         .into_keys()
         .map(|path| path.split('/').map(str::to_owned).nth(1).unwrap())
         .collect();
     assert_eq!(folders.len(), 8);
     assert!(
-        place
+        store
             .files()
             .keys()
             .all(|path| path.split('/').count() == 3)

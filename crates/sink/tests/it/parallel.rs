@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use lakeseed_sink::{
-    BatchSource, Csv, Json, Layout, ManifestPart, MemoryPlace, Observer, Parquet, Plan, Run,
+    BatchSource, Csv, Json, Layout, ManifestPart, MemoryStore, Observer, Parquet, Plan, Run,
     TableSpec,
 };
 
@@ -88,13 +88,13 @@ fn observer_report_and_manifest_agree() {
         ))
         .build()
         .unwrap();
-    let place = MemoryPlace::new();
+    let store = MemoryStore::new();
     let counter = Counter {
         rows: Mutex::new(vec![0; 2]),
         bytes: Mutex::new(vec![0; 2]),
         parts: Mutex::default(),
     };
-    let report = Run::new(&plan, &place)
+    let report = Run::new(&plan, &store)
         .threads(3)
         .observer(&counter)
         .commit()
@@ -104,13 +104,13 @@ fn observer_report_and_manifest_agree() {
     let header = "id,half\n".len() as u64;
     let observed: u64 = counter.bytes.lock().unwrap().iter().sum();
     assert_eq!(observed + 6 * header, report.bytes());
-    let manifest = place.manifest().unwrap();
+    let manifest = store.manifest().unwrap();
     assert_eq!(
         (manifest.rows(), manifest.bytes()),
         (report.rows(), report.bytes())
     );
-    assert_eq!(manifest.plan_id, plan.id());
-    let stored: u64 = place.files().values().map(|file| file.len() as u64).sum();
+    assert_eq!(manifest.plan_id(), plan.id());
+    let stored: u64 = store.files().values().map(|file| file.len() as u64).sum();
     assert_eq!(stored, report.bytes());
     let ends: Vec<u64> = manifest.tables[0]
         .parts

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{Int64Array, RecordBatch};
 use lakeseed_sink::{
-    BatchSource, Compression, Csv, Error, FileFormat, FormatKind, Json, Layout, MemoryPlace,
+    BatchSource, Compression, Csv, Error, FileFormat, FormatKind, Json, Layout, MemoryStore,
     Parquet, Partition, Plan, Run, TableSpec,
 };
 
@@ -94,9 +94,9 @@ fn partitions_become_folders_and_leave_the_files() {
         ],
     );
     let plan = Plan::builder(Csv::plain()).table(spec).build().unwrap();
-    let place = MemoryPlace::new();
-    Run::new(&plan, &place).threads(2).commit().unwrap();
-    let paths: Vec<String> = place.files().into_keys().collect();
+    let store = MemoryStore::new();
+    Run::new(&plan, &store).threads(2).commit().unwrap();
+    let paths: Vec<String> = store.files().into_keys().collect();
     let id = plan.id();
     assert_eq!(
         paths,
@@ -105,11 +105,11 @@ fn partitions_become_folders_and_leave_the_files() {
             format!("pets/year=2023/month=3/part-00000-{id}.csv"),
         ]
     );
-    let text = String::from_utf8(place.files()[&paths[0]].clone()).unwrap();
+    let text = String::from_utf8(store.files()[&paths[0]].clone()).unwrap();
     assert!(text.starts_with("id\n0\n1\n"));
     assert_eq!(text.lines().count(), 41);
     assert_eq!(
-        place.manifest().unwrap().tables[0].partition_columns,
+        store.manifest().unwrap().tables[0].partition_columns,
         ["year", "month"]
     );
 }
@@ -159,7 +159,7 @@ fn estimates_are_near_the_truth() {
     for format in [Parquet::zstd(1), Csv::plain(), Json::gzip(1)] {
         let spec = TableSpec::new("pets", BatchSource::new(batch.clone()), 0..100_000);
         let plan = Plan::builder(format).table(spec).build().unwrap();
-        let report = Run::new(&plan, &MemoryPlace::new()).commit().unwrap();
+        let report = Run::new(&plan, &MemoryStore::new()).commit().unwrap();
         let ratio = plan.estimated_bytes() as f64 / report.bytes() as f64;
         assert!((0.9..1.1).contains(&ratio), "{format}: {ratio}");
         assert_eq!((plan.rows(), plan.files()), (report.rows(), report.files()));
@@ -178,20 +178,20 @@ fn memory_bounds_the_workers_or_refuses_with_the_sum() {
         .build()
         .unwrap();
     let need = plan.need_per_worker();
-    let place = MemoryPlace::new();
-    let run = Run::new(&plan, &place).threads(8);
+    let store = MemoryStore::new();
+    let run = Run::new(&plan, &store).threads(8);
     assert_eq!(run.workers().unwrap(), 8);
     assert_eq!(run.memory(need * 3 + 1).workers().unwrap(), 3);
     let error = run.memory(need - 1).commit().unwrap_err();
     assert!(
         matches!(error, Error::Memory { needed, granted } if needed == need && granted == need - 1)
     );
-    assert!(place.files().is_empty() && error.is_refused());
+    assert!(store.files().is_empty() && error.is_refused());
     let small = Plan::builder(Csv::plain())
         .table(table(10))
         .build()
         .unwrap();
-    assert_eq!(Run::new(&small, &place).threads(8).workers().unwrap(), 1);
+    assert_eq!(Run::new(&small, &store).threads(8).workers().unwrap(), 1);
 }
 
 #[test]

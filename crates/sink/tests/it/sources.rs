@@ -1,94 +1,21 @@
-//! Places, sources and readers that fail: a typed error each time, and nothing left.
+//! Sources and pipes that fail: a typed error each time, and nothing left.
 
 use std::io::{self, Write};
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arrow_array::{RecordBatch, RecordBatchIterator};
 use arrow_schema::ArrowError;
 use lakeseed_sink::{
-    BatchSource, BoxedReader, Csv, Error, FileFormat, FnSource, FormatKind, Json, Layout,
-    LocalPlace, Manifest, ManifestPart, MemoryPlace, Observer, Parquet, PartPath, PartWriter,
-    Place, Plan, Run, StreamPlace, TableSpec,
+    BatchSource, BoxedReader, Csv, Error, FileFormat, FnSource, FormatKind, Layout, LocalStore,
+    MemoryStore, Parquet, Plan, Run, Stream, TableSpec, inspect, open_finished,
 };
 
-use crate::commit::files;
 use crate::support::{numbers, small_chunks};
-
-/// A local place whose call number `at` fails as a full disk does.
-struct Failing {
-    place: LocalPlace,
-    fault: Arc<Fault>,
-}
-
-struct Fault {
-    calls: AtomicUsize,
-    at: usize,
-    kind: io::ErrorKind,
-}
-
-impl Fault {
-    fn check(&self, action: &'static str) -> Result<(), Error> {
-        if self.calls.fetch_add(1, Ordering::SeqCst) == self.at {
-            let source = io::Error::from(self.kind);
-            return Err(Error::Io {
-                action,
-                path: "planted".into(),
-                source,
-            });
-        }
-        Ok(())
-    }
-}
-
-impl Place for Failing {
-    fn begin(&self, plan_id: &str, parts: &[PartPath]) -> Result<(), Error> {
-        self.fault.check("begin")?;
-        self.place.begin(plan_id, parts)
-    }
-
-    fn create(&self, path: &PartPath) -> Result<Box<dyn PartWriter>, Error> {
-        self.fault.check("create")?;
-        Ok(Box::new(FailingPart {
-            part: self.place.create(path)?,
-            fault: self.fault.clone(),
-        }))
-    }
-
-    fn publish(&self, manifest: &Manifest) -> Result<(), Error> {
-        self.fault.check("publish")?;
-        self.place.publish(manifest)
-    }
-
-    fn abandon(&self) {
-        self.place.abandon();
-    }
-}
-
-struct FailingPart {
-    part: Box<dyn PartWriter>,
-    fault: Arc<Fault>,
-}
-
-impl PartWriter for FailingPart {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.fault.check("write")?;
-        self.part.write(bytes)
-    }
-
-    fn finish(self: Box<Self>) -> Result<u64, Error> {
-        self.fault.check("finish")?;
-        self.part.finish()
-    }
-}
+use crate::trees::{files, folder, visible};
 
 fn plan(format: FileFormat) -> Plan<'static> {
     Plan::builder(format)
-        .layout(Layout {
-            files: Some(2),
-            ..small_chunks()
-        })
+        .layout(small_chunks())
         .table(TableSpec::new(
             "pets",
             BatchSource::new(numbers(1_300)),
@@ -101,50 +28,6 @@ fn plan(format: FileFormat) -> Plan<'static> {
         ))
         .build()
         .unwrap()
-}
-
-#[test]
-fn a_failure_of_any_call_is_typed_and_leaves_nothing() {
-    let formats = [
-        Parquet::zstd(1),
-        Csv::plain(),
-        Json::gzip(1),
-        FormatKind::Arrow.into(),
-    ];
-    for (format, threads) in formats
-        .into_iter()
-        .flat_map(|format| [(format, 1), (format, 3)])
-    {
-        let plan = plan(format);
-        let mut finished = false;
-        for at in 0..1_000 {
-            let parent = tempfile::tempdir().unwrap();
-            let root = parent.path().join("out");
-            let fault = Arc::new(Fault {
-                calls: AtomicUsize::new(0),
-                at,
-                kind: io::ErrorKind::StorageFull,
-            });
-            let place = Failing {
-                place: LocalPlace::create(&root).unwrap(),
-                fault: fault.clone(),
-            };
-            match Run::new(&plan, &place).threads(threads).commit() {
-                // The fault lies behind the last call: the control that a run does end.
-                Ok(_) => {
-                    assert!(fault.calls.load(Ordering::SeqCst) <= at);
-                    finished = true;
-                    break;
-                }
-                Err(error) => {
-                    assert!(error.is_disk_full(), "{format} {at}: {error:?}");
-                    assert_eq!(files(&root), Vec::<String>::new(), "{format} {at}");
-                    assert!(!root.exists());
-                }
-            }
-        }
-        assert!(finished);
-    }
 }
 
 /// A pipe whose reader goes after some bytes.
@@ -180,80 +63,25 @@ fn a_reader_that_goes_is_told_apart() {
             .build()
             .unwrap();
         for left in [0, 1, 3_000] {
-            let place = StreamPlace::new("pipe", Pipe { left });
-            let error = Run::new(&plan, &place).threads(2).commit().unwrap_err();
+            let pipe = Stream::new("pipe", Pipe { left });
+            let error = Run::to_stream(&plan, &pipe).threads(2).commit().unwrap_err();
             assert!(error.is_broken_pipe(), "{kind} {left}: {error:?}");
             assert!(!error.is_disk_full());
         }
-        let place = StreamPlace::new("pipe", Pipe { left: usize::MAX });
-        assert_eq!(Run::new(&plan, &place).commit().unwrap().rows(), 5_000);
+        let pipe = Stream::new("pipe", Pipe { left: usize::MAX });
+        assert_eq!(Run::to_stream(&plan, &pipe).commit().unwrap().rows(), 5_000);
     }
 }
 
 #[test]
 fn several_files_do_not_go_into_one_stream() {
-    let place = StreamPlace::new("pipe", Vec::new());
-    let error = Run::new(&plan(Csv::plain()), &place).commit().unwrap_err();
+    let pipe = Stream::new("pipe", Vec::new());
+    let plan = plan(Csv::plain());
+    let error = Run::to_stream(&plan, &pipe).commit().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "invalid output: expected one file of one table for a stream, found 4 files"
+        "invalid output: expected one file of one table for a stream, found 2 files"
     );
-}
-
-/// Raises the flag after some rows.
-struct StopAfter<'a> {
-    flag: &'a AtomicBool,
-    parts: usize,
-    seen: AtomicUsize,
-}
-
-impl Observer for StopAfter<'_> {
-    fn rows(&self, _table: usize, _rows: u64) {
-        if self.parts == 0 {
-            self.flag.store(true, Ordering::SeqCst);
-        }
-    }
-
-    fn part_finished(&self, _table: usize, _part: &ManifestPart) {
-        if self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.parts {
-            self.flag.store(true, Ordering::SeqCst);
-        }
-    }
-}
-
-#[test]
-fn the_stop_flag_ends_a_run_without_a_trace() {
-    for (parts, threads) in [(0, 1), (0, 4), (1, 1), (1, 4), (2, 3)] {
-        let parent = tempfile::tempdir().unwrap();
-        let root = parent.path().join("out");
-        let place = LocalPlace::create(&root).unwrap();
-        let flag = AtomicBool::new(false);
-        let observer = StopAfter {
-            flag: &flag,
-            parts,
-            seen: AtomicUsize::new(0),
-        };
-        let plan = Plan::builder(Csv::plain())
-            .layout(Layout {
-                files: Some(9),
-                text_chunk_bytes: 5_000,
-                ..Layout::default()
-            })
-            .table(TableSpec::new(
-                "pets",
-                BatchSource::new(numbers(60_000)),
-                0..60_000,
-            ))
-            .build()
-            .unwrap();
-        let run = Run::new(&plan, &place)
-            .threads(threads)
-            .observer(&observer)
-            .stop(&flag);
-        let error = run.commit().unwrap_err();
-        assert!(error.is_stopped(), "{error:?}");
-        assert!(!root.exists());
-    }
 }
 
 /// A source whose readers fail, or break a promise, from some row on.
@@ -312,13 +140,13 @@ fn sources_that_fail_are_named() {
                 .build()
                 .unwrap();
             for threads in [1, 4] {
-                let place = MemoryPlace::new();
-                let error = Run::new(&plan, &place)
+                let store = MemoryStore::new();
+                let error = Run::new(&plan, &store)
                     .threads(threads)
                     .commit()
                     .unwrap_err();
                 assert!(error.to_string().starts_with(expected), "{fault}: {error}");
-                assert!(place.files().is_empty() && place.pending() == 0);
+                assert!(inspect(&store).unwrap().is_empty());
             }
             // Row 40,000 lies within: there is no plan.
             let planned = Plan::builder(format)
@@ -332,19 +160,26 @@ fn sources_that_fail_are_named() {
 #[test]
 fn a_panic_of_a_source_ends_the_run_instead_of_hanging() {
     for threads in [1, 2, 6] {
-        let parent = tempfile::tempdir().unwrap();
-        let root = parent.path().join("out");
-        let plan = Plan::builder(Csv::plain())
-            .layout(small_chunks())
-            .table(broken(&numbers(80_000), 500, "panic"))
-            .build()
-            .unwrap();
+        let (_parent, root) = folder();
+        let store = LocalStore::new(&root);
+        let planned = |table| {
+            let layout = small_chunks();
+            let plan = Plan::builder(Csv::plain()).layout(layout).table(table);
+            plan.build().unwrap()
+        };
+        let plan = planned(broken(&numbers(80_000), 500, "panic"));
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let place = LocalPlace::create(&root).unwrap();
-            Run::new(&plan, &place).threads(threads).commit().map(drop)
+            Run::new(&plan, &store).threads(threads).commit().map(drop)
         }));
         assert!(outcome.is_err());
-        assert!(!root.exists());
+        assert!(visible(&root).is_empty());
+        assert!(matches!(open_finished(&store), Err(Error::Unfinished { .. })));
+        // Whoever has mended the source goes on.
+        let mended = planned(broken(&numbers(80_000), 90_000, "none"));
+        assert_eq!(mended.id(), plan.id());
+        let report = Run::new(&mended, &store).threads(threads).commit().unwrap();
+        assert_eq!(report.rows(), 80_000);
+        assert!(!files(&root).iter().any(|file| file.contains("inprogress")));
     }
 }
 
@@ -355,7 +190,7 @@ fn errors_carry_their_causes() {
         .table(broken(&numbers(80_000), 500, "open"))
         .build()
         .unwrap();
-    let error = Run::new(&plan, &MemoryPlace::new()).commit().unwrap_err();
+    let error = Run::new(&plan, &MemoryStore::new()).commit().unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("no such rows"), "{cause}");
     assert!(!error.to_string().contains("no such rows"));

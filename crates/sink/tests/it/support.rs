@@ -16,7 +16,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Fields, Schema};
 use lakeseed_sink::{
-    BatchSource, BoxedReader, Compression, FileFormat, FnSource, Layout, MemoryPlace, Plan, Run,
+    BatchSource, BoxedReader, Compression, FileFormat, FnSource, Layout, MemoryStore, Plan, Run,
     Source, TableSpec,
 };
 
@@ -304,17 +304,16 @@ pub(crate) fn write(
     source: impl Source,
     rows: u64,
 ) -> BTreeMap<String, Vec<u8>> {
-    let place = MemoryPlace::new();
+    let store = MemoryStore::new();
     let plan = Plan::builder(format)
         .data_id("test")
         .layout(layout)
         .table(TableSpec::new("pets", source, 0..rows))
         .build()
         .unwrap();
-    let report = Run::new(&plan, &place).threads(threads).commit().unwrap();
+    let report = Run::new(&plan, &store).threads(threads).commit().unwrap();
     assert_eq!(report.rows(), rows);
-    assert_eq!(place.pending(), 0);
-    place.files()
+    store.files()
 }
 
 /// Writes one file of several chunks and returns its bytes.
