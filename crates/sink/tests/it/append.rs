@@ -28,7 +28,10 @@ fn appended_rows_join_those_that_are_there() {
     let one = append(&store, &first).unwrap();
     assert_eq!((one.number, one.rows()), (1, 610));
     let second = window(Csv::plain(), 600..1_000, 3);
-    let report = Run::new(&second, &store).mode(Mode::Append).commit().unwrap();
+    let report = Run::new(&second, &store)
+        .mode(Mode::Append)
+        .commit()
+        .unwrap();
     // `owners` was there: its rows are carried over, not made again.
     assert_eq!((report.rows(), report.made_rows()), (1_010, 400));
     let two = open_finished(&store).unwrap();
@@ -46,7 +49,9 @@ fn appended_rows_join_those_that_are_there() {
     assert_eq!(two.tables[1], one.tables[1]);
     assert!(!root.join("_lakeseed/manifest-000001.json").exists());
     // Everything that the manifest names is there, and nothing else.
-    let parts = files(&root).into_iter().filter(|file| file.contains("/part-"));
+    let parts = files(&root)
+        .into_iter()
+        .filter(|file| file.contains("/part-"));
     let mut named: Vec<_> = two.parts().map(|part| part.path.clone()).collect();
     named.sort();
     assert_eq!(parts.collect::<Vec<_>>(), named);
@@ -61,9 +66,18 @@ fn appended_rows_join_those_that_are_there() {
     // A window before the others sorts before them.
     let error = append(&store, &window(Csv::plain(), 900..1_100, 1)).unwrap_err();
     refused(&error);
-    assert_eq!(append(&store, &window(Csv::plain(), 2_000..2_100, 1)).unwrap().rows(), 1_110);
+    assert_eq!(
+        append(&store, &window(Csv::plain(), 2_000..2_100, 1))
+            .unwrap()
+            .rows(),
+        1_110
+    );
     let last = append(&store, &window(Csv::plain(), 1_000..1_200, 1)).unwrap();
-    let starts: Vec<_> = last.tables[0].parts.iter().map(|part| part.first_row).collect();
+    let starts: Vec<_> = last.tables[0]
+        .parts
+        .iter()
+        .map(|part| part.first_row)
+        .collect();
     assert!(starts.is_sorted() && last.number == 4);
 }
 
@@ -101,14 +115,20 @@ fn rows_that_are_there_already_are_all_carried() {
     let (_parent, root) = folder();
     let store = LocalStore::new(&root);
     append(&store, &window(Csv::plain(), 0..600, 2)).unwrap();
-    let parts = files(&root).into_iter().filter(|file| file.contains("/part-")).count();
+    let parts = files(&root)
+        .into_iter()
+        .filter(|file| file.contains("/part-"))
+        .count();
     // The same rows in other files: another plan, without anything to do.
     let report = Run::new(&window(Csv::plain(), 0..600, 5), &store)
         .mode(Mode::Append)
         .commit()
         .unwrap();
     assert_eq!((report.rows(), report.made_rows()), (610, 0));
-    let now = files(&root).into_iter().filter(|file| file.contains("/part-")).count();
+    let now = files(&root)
+        .into_iter()
+        .filter(|file| file.contains("/part-"))
+        .count();
     assert_eq!(parts, now);
 }
 
@@ -151,7 +171,11 @@ fn overwriting_keeps_the_old_output_until_the_new_one_stands() {
     stopped(run, 4);
     assert_eq!(open_finished(&store).unwrap().plan_id(), old.id());
     let now = tree(&root);
-    assert!(before.iter().all(|(name, bytes)| now.get(name) == Some(bytes)));
+    assert!(
+        before
+            .iter()
+            .all(|(name, bytes)| now.get(name) == Some(bytes))
+    );
     // Plans that are under way stand in the way, the old one's too.
     refused(&Run::new(&old, &store).commit().unwrap_err());
     let report = run.commit().unwrap();
@@ -171,6 +195,9 @@ fn overwriting_keeps_the_old_output_until_the_new_one_stands() {
     // Where nothing stands, it begins.
     let (_parent, root) = folder();
     let store = LocalStore::new(&root);
-    Run::new(&new, &store).mode(Mode::Overwrite).commit().unwrap();
+    Run::new(&new, &store)
+        .mode(Mode::Overwrite)
+        .commit()
+        .unwrap();
     assert_eq!(open_finished(&store).unwrap().number, 1);
 }

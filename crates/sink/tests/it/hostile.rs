@@ -60,7 +60,10 @@ fn records_cannot_lead_out() {
             };
             plant(&root.join(format!("_lakeseed/{name}.json")), path);
             let before = tree(parent.path());
-            assert!(matches!(inspect(&store), Err(Error::Exists { .. })), "{path}");
+            assert!(
+                matches!(inspect(&store), Err(Error::Exists { .. })),
+                "{path}"
+            );
             try_all(&root);
             // Not even within: nothing is done on the word of such a record.
             assert_eq!(tree(parent.path()), before, "{path}");
@@ -76,7 +79,10 @@ fn a_record_that_is_not_what_the_plan_says_is_refused() {
         |record| drop(record["tables"][0]["parts"].as_array_mut().unwrap().pop()),
         |record| {
             let more = record["tables"][0]["parts"][0].clone();
-            record["tables"][0]["parts"].as_array_mut().unwrap().push(more);
+            record["tables"][0]["parts"]
+                .as_array_mut()
+                .unwrap()
+                .push(more);
         },
         |record| record["tables"][0]["parts"][0]["rows"] = 1.into(),
         |record| record["shards"] = u32::MAX.into(),

@@ -141,7 +141,10 @@ impl Trial {
     /// How often each point is hit by a run that nobody stops.
     fn points(&self) -> BTreeMap<String, u64> {
         let log = self.parent.path().join("points");
-        assert!(self.child(&[("LAKESEED_FAIL_LOG", log.to_str().unwrap())]).success());
+        assert!(
+            self.child(&[("LAKESEED_FAIL_LOG", log.to_str().unwrap())])
+                .success()
+        );
         let mut points = BTreeMap::new();
         for name in fs::read_to_string(log).unwrap().lines() {
             *points.entry(name.to_owned()).or_insert(0) += 1;
@@ -173,7 +176,8 @@ impl Trial {
         }
         // Whichever state counts, it is whole.
         for part in seen.iter().flat_map(Manifest::parts) {
-            let bytes = fs::read(self.root.join(&part.path)).map_err(|e| format!("{e} {part:?}"))?;
+            let bytes =
+                fs::read(self.root.join(&part.path)).map_err(|e| format!("{e} {part:?}"))?;
             if blake3::hash(&bytes).to_hex().to_string() != part.blake3 {
                 return Err(format!("{} has other bytes", part.path));
             }
@@ -207,7 +211,10 @@ impl Trial {
                     bytes = manifest.to_json().unwrap();
                     name = "_lakeseed/manifest-000002.json".to_owned();
                 } else if name.starts_with("_lakeseed/plan-") {
-                    bytes = String::from_utf8(bytes).unwrap().replace("\"base\":2", "\"base\":1").into();
+                    bytes = String::from_utf8(bytes)
+                        .unwrap()
+                        .replace("\"base\":2", "\"base\":1")
+                        .into();
                 }
             }
             digests.insert(name, blake3::hash(&bytes).to_hex().to_string());
@@ -236,7 +243,11 @@ fn sweep(case: Case, threads: usize) {
                 panic!("{case:?} {at}: {what}");
             }
             kills += 1;
-            assert!(trial.child(&[]).success(), "{case:?} {at}: {:?}", files(&trial.root));
+            assert!(
+                trial.child(&[]).success(),
+                "{case:?} {at}: {:?}",
+                files(&trial.root)
+            );
             if let Err(what) = trial.check_whole(&unbroken) {
                 panic!("{case:?} {at}: {what}");
             }
@@ -303,7 +314,10 @@ fn random_kills_one_after_the_other_until_the_end() {
     let is_long = env::var("LAKESEED_TEST_LONG").is_ok_and(|long| long == "1");
     let wanted = if is_long { 1_000 } else { 100 };
     let unbroken: Vec<_> = CASES.map(|case| Trial::new(case, 2)).into();
-    let hits: Vec<u64> = unbroken.iter().map(|it| it.points().values().sum()).collect();
+    let hits: Vec<u64> = unbroken
+        .iter()
+        .map(|it| it.points().values().sum())
+        .collect();
     let mut landed = 0;
     for seed in 1.. {
         if landed >= wanted {
@@ -323,7 +337,10 @@ fn random_kills_one_after_the_other_until_the_end() {
             }
             landed += 1;
             // Once overwritten, overwriting begins anew.
-            if trial.manifest().is_some_and(|manifest| manifest.number > trial.before) {
+            if trial
+                .manifest()
+                .is_some_and(|manifest| manifest.number > trial.before)
+            {
                 break;
             }
         }

@@ -14,7 +14,11 @@ fn pets() -> Plan<'static> {
     let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
     let names: ArrayRef = Arc::new(StringArray::from(vec![Some("Rex"), None, Some("Mia")]));
     let days: ArrayRef = Arc::new(Int64Array::from(vec![7, 7, 8]));
-    let columns = [("id", ids, false), ("name", names, true), ("day", days, false)];
+    let columns = [
+        ("id", ids, false),
+        ("name", names, true),
+        ("day", days, false),
+    ];
     let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
     let partition = |day: &str, rows| Partition {
         values: vec![Some(day.to_owned())],
@@ -142,11 +146,17 @@ fn what_cannot_be_read_is_named_and_left_alone() {
         let local = LocalStore::new(&root);
         let error = inspect(&local).unwrap_err();
         assert!(matches!(error, Error::Exists { .. }), "{error}");
-        assert!(error.to_string().contains("manifest-000001.json"), "{error}");
+        assert!(
+            error.to_string().contains("manifest-000001.json"),
+            "{error}"
+        );
     }
     // One on its way is none.
     let (_parent, root) = folder();
-    put(root.join("_lakeseed/manifest-000001.json.0123.inprogress"), &good);
+    put(
+        root.join("_lakeseed/manifest-000001.json.0123.inprogress"),
+        &good,
+    );
     put(root.join("_lakeseed/plan-0123.json.0123.inprogress"), "{");
     let local = LocalStore::new(&root);
     assert!(inspect(&local).unwrap().is_empty());

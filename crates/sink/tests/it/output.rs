@@ -36,7 +36,11 @@ fn an_output_that_is_dropped_does_not_exist() {
     let marks = marks.iter().filter(|file| file.ends_with("_SUCCESS"));
     assert_eq!(marks.count(), 2);
     let left = ["lock", "journal", "status", "inprogress"];
-    assert!(!files(&root).iter().any(|file| left.iter().any(|left| file.contains(left))));
+    assert!(
+        !files(&root)
+            .iter()
+            .any(|file| left.iter().any(|left| file.contains(left)))
+    );
     let again = Output::create(&root).open().unwrap_err();
     assert!(matches!(again, Error::OtherPlan { .. }));
     put(root.join("mine"), "");

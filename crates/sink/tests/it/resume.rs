@@ -17,7 +17,9 @@ const FOLDER: &str = "LAKESEED_TEST_RESUME_FOLDER";
 /// The tree of a run that was never stopped.
 fn unbroken(rows: u64) -> std::collections::BTreeMap<String, Vec<u8>> {
     let (_parent, root) = folder();
-    Run::new(&two_tables(rows, 3), &LocalStore::new(&root)).commit().unwrap();
+    Run::new(&two_tables(rows, 3), &LocalStore::new(&root))
+        .commit()
+        .unwrap();
     tree(&root)
 }
 
@@ -30,13 +32,24 @@ fn a_run_that_was_stopped_goes_on() {
             let store = LocalStore::new(&root);
             let plan = two_tables(1_000, 3);
             let error = interrupt(&plan, &store, parts);
-            let Error::Incomplete { proven, pending, source } = &error else {
+            let Error::Incomplete {
+                proven,
+                pending,
+                source,
+            } = &error
+            else {
                 panic!("{error:?}")
             };
             assert_eq!((*proven, pending.len()), (parts, 6 - parts));
             assert!(matches!(**source, Error::Stopped) && error.is_stopped());
-            assert_eq!(error.to_string(), format!("{} of 6 parts are pending", 6 - parts));
-            let all = plan.tables().iter().flat_map(lakeseed_sink::TablePlan::parts);
+            assert_eq!(
+                error.to_string(),
+                format!("{} of 6 parts are pending", 6 - parts)
+            );
+            let all = plan
+                .tables()
+                .iter()
+                .flat_map(lakeseed_sink::TablePlan::parts);
             let last: Vec<_> = all.skip(parts).map(|part| part.path.to_string()).collect();
             assert_eq!(*pending, last);
 
@@ -46,7 +59,9 @@ fn a_run_that_was_stopped_goes_on() {
             assert_eq!((report.parts_found, report.written), (parts, true));
             assert_eq!((report.rows(), report.files()), (1_010, 6));
             assert!(report.made_rows() < 1_010);
-            let said = LastEnd::Said(Ending::Stopped { by: "SIGTERM".to_owned() });
+            let said = LastEnd::Said(Ending::Stopped {
+                by: "SIGTERM".to_owned(),
+            });
             assert_eq!(report.last_run.as_ref().unwrap().end, said);
             let seen = seen.goes_on.into_inner().unwrap();
             assert_eq!(seen.len(), 1);
@@ -83,7 +98,10 @@ fn how_the_last_run_ended_is_told() {
     let LastEnd::Said(Ending::Failed { error }) = report.last_run.unwrap().end else {
         panic!("it failed")
     };
-    assert!(error.starts_with("cannot rename to ") && error.contains(": "), "{error}");
+    assert!(
+        error.starts_with("cannot rename to ") && error.contains(": "),
+        "{error}"
+    );
 
     // One that says nothing has vanished; one whose sign of life is unreadable said nothing.
     for text in [None, Some("no JSON"), Some("")] {
@@ -114,38 +132,69 @@ fn only_what_is_proven_is_kept() {
         let name = target.file_name().unwrap().to_string_lossy().into_owned();
         target.with_file_name(format!(".{name}.inprogress"))
     };
-    let journal = |root: &std::path::Path| {
-        root.join(format!("_lakeseed/journal-{}-1of1.jsonl", plan.id()))
-    };
+    let journal =
+        |root: &std::path::Path| root.join(format!("_lakeseed/journal-{}-1of1.jsonl", plan.id()));
     type Damage<'d> = Box<dyn Fn(&std::path::Path) + 'd>;
     let damages: Vec<(&str, usize, Damage<'_>)> = vec![
         ("nothing", 3, Box::new(|_| {})),
-        ("a torn line", 2, Box::new(|root| {
-            let text = fs::read(journal(root)).unwrap();
-            fs::write(journal(root), &text[..text.len() - 9]).unwrap();
-        })),
-        ("garbage", 3, Box::new(|root| {
-            let mut text = b"\n\n{}\nnull\n\xff\xfe\n[1,2]\n\0\0\0\0\n".to_vec();
-            text.extend(fs::read(journal(root)).unwrap());
-            fs::write(journal(root), text).unwrap();
-        })),
-        ("no journal", 0, Box::new(|root| fs::remove_file(journal(root)).unwrap())),
-        ("another size", 2, Box::new(|root| fs::write(hidden(root, 1), "id\n").unwrap())),
-        ("a part is missing", 2, Box::new(|root| fs::remove_file(hidden(root, 0)).unwrap())),
-        ("another path", 2, Box::new(|root| {
-            let text = fs::read_to_string(journal(root)).unwrap();
-            let text = text.replacen("part-00000", "part-00009", 1);
-            fs::write(journal(root), text).unwrap();
-        })),
-        ("a line of a table that is not there", 3, Box::new(|root| {
-            let text = fs::read_to_string(journal(root)).unwrap();
-            let more = text.replace("\"table\":0", "\"table\":7");
-            fs::write(journal(root), text + &more).unwrap();
-        })),
-        ("the same lines twice", 3, Box::new(|root| {
-            let text = fs::read_to_string(journal(root)).unwrap();
-            fs::write(journal(root), text.repeat(2)).unwrap();
-        })),
+        (
+            "a torn line",
+            2,
+            Box::new(|root| {
+                let text = fs::read(journal(root)).unwrap();
+                fs::write(journal(root), &text[..text.len() - 9]).unwrap();
+            }),
+        ),
+        (
+            "garbage",
+            3,
+            Box::new(|root| {
+                let mut text = b"\n\n{}\nnull\n\xff\xfe\n[1,2]\n\0\0\0\0\n".to_vec();
+                text.extend(fs::read(journal(root)).unwrap());
+                fs::write(journal(root), text).unwrap();
+            }),
+        ),
+        (
+            "no journal",
+            0,
+            Box::new(|root| fs::remove_file(journal(root)).unwrap()),
+        ),
+        (
+            "another size",
+            2,
+            Box::new(|root| fs::write(hidden(root, 1), "id\n").unwrap()),
+        ),
+        (
+            "a part is missing",
+            2,
+            Box::new(|root| fs::remove_file(hidden(root, 0)).unwrap()),
+        ),
+        (
+            "another path",
+            2,
+            Box::new(|root| {
+                let text = fs::read_to_string(journal(root)).unwrap();
+                let text = text.replacen("part-00000", "part-00009", 1);
+                fs::write(journal(root), text).unwrap();
+            }),
+        ),
+        (
+            "a line of a table that is not there",
+            3,
+            Box::new(|root| {
+                let text = fs::read_to_string(journal(root)).unwrap();
+                let more = text.replace("\"table\":0", "\"table\":7");
+                fs::write(journal(root), text + &more).unwrap();
+            }),
+        ),
+        (
+            "the same lines twice",
+            3,
+            Box::new(|root| {
+                let text = fs::read_to_string(journal(root)).unwrap();
+                fs::write(journal(root), text.repeat(2)).unwrap();
+            }),
+        ),
     ];
     for (what, expected, damage) in damages {
         let (_parent, root) = folder();
@@ -170,16 +219,18 @@ fn a_finished_run_says_so_and_writes_nothing() {
             let found = fs::metadata(root.join(&name)).unwrap();
             (found.modified().unwrap(), found.len(), name)
         });
-        let folders = ["", "_lakeseed", "pets"].map(|name| {
-            fs::metadata(root.join(name)).unwrap().modified().unwrap()
-        });
+        let folders = ["", "_lakeseed", "pets"]
+            .map(|name| fs::metadata(root.join(name)).unwrap().modified().unwrap());
         (state.collect::<Vec<_>>(), folders)
     };
     let before = state();
     for mode in [Mode::New, Mode::Append] {
         let report = Run::new(&plan, &store).mode(mode).commit().unwrap();
         assert!(!report.written);
-        assert_eq!((report.rows(), report.made_rows(), report.workers), (1_010, 0, 0));
+        assert_eq!(
+            (report.rows(), report.made_rows(), report.workers),
+            (1_010, 0, 0)
+        );
         assert_eq!(state(), before);
     }
 }
@@ -201,11 +252,17 @@ fn only_the_same_run_goes_on() {
     ];
     for refused in refused {
         let error = refused.unwrap_err();
-        assert!(matches!(error, Error::OtherPlan { .. }) && error.is_refused(), "{error}");
+        assert!(
+            matches!(error, Error::OtherPlan { .. }) && error.is_refused(),
+            "{error}"
+        );
     }
     assert_eq!(tree(&root), before);
     // Overwriting is the way out, and leaves nothing of what was begun.
-    Run::new(&other, &store).mode(Mode::Overwrite).commit().unwrap();
+    Run::new(&other, &store)
+        .mode(Mode::Overwrite)
+        .commit()
+        .unwrap();
     assert!(!files(&root).iter().any(|file| file.contains(plan.id())));
     assert!(inspect(&store).unwrap().unfinished.is_empty());
 }
@@ -234,7 +291,10 @@ fn a_plan_that_was_killed_before_its_first_part_stands_in_the_way_of_others_only
     let (_parent, root) = folder();
     let store = killed(&root);
     let other = two_tables(900, 3);
-    Run::new(&other, &store).mode(Mode::Overwrite).commit().unwrap();
+    Run::new(&other, &store)
+        .mode(Mode::Overwrite)
+        .commit()
+        .unwrap();
     assert_eq!(tree(&root).len(), unbroken(900).len());
 }
 
@@ -248,7 +308,10 @@ impl Observer for Looking<'_> {
     fn part_finished(&self, _table: usize, _part: &ManifestPart) {
         let mut found = self.found.lock().unwrap();
         found.extend(statuses(self.store).unwrap());
-        assert!(matches!(open_finished(self.store), Err(Error::Unfinished { .. })));
+        assert!(matches!(
+            open_finished(self.store),
+            Err(Error::Unfinished { .. })
+        ));
     }
 }
 
@@ -274,7 +337,10 @@ fn a_second_terminal_sees_how_far_a_run_is() {
     assert_eq!(found.len(), 4);
     for status in found {
         assert_eq!(status.plan_id, plan.id());
-        assert_eq!((status.pid, status.shard), (std::process::id(), Shard::WHOLE));
+        assert_eq!(
+            (status.pid, status.shard),
+            (std::process::id(), Shard::WHOLE)
+        );
         assert_eq!((status.parts_done, status.rows_done), (2, ended.rows_done));
         assert_eq!((status.rows_this_run, status.ended), (0, None));
         assert!(status.bytes_done > 0 && status.started_ms <= status.written_ms);
@@ -297,7 +363,12 @@ fn a_second_process_at_the_same_work_is_refused() {
     let (_parent, root) = folder();
     let mut command = Command::new(std::env::current_exe().unwrap());
     let mut child = command
-        .args(["--exact", "resume::worker", "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            "resume::worker",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env(FOLDER, &root)
         .env("LAKESEED_FAIL_POINT", "journal.written:3")
         .env("LAKESEED_FAIL_WAIT", "1")
@@ -321,11 +392,19 @@ fn a_second_process_at_the_same_work_is_refused() {
     ];
     for refused in refused {
         let error = refused.unwrap_err();
-        assert!(matches!(error, Error::InUse { .. }) && error.is_refused(), "{error}");
+        assert!(
+            matches!(error, Error::InUse { .. }) && error.is_refused(),
+            "{error}"
+        );
     }
     assert!(combine(&store).is_err());
     assert_eq!(tree(&root), before);
-    assert!(store.get(&format!("_lakeseed/lock-{}-1of1", plan.id())).unwrap().is_some());
+    assert!(
+        store
+            .get(&format!("_lakeseed/lock-{}-1of1", plan.id()))
+            .unwrap()
+            .is_some()
+    );
     child.kill().unwrap();
     child.wait().unwrap();
     // A lock ends with its process.

@@ -32,22 +32,35 @@ fn shards_in_any_order_make_the_whole() {
             let again = run.commit().unwrap();
             assert!(!again.written && again.rows() == report.rows());
             assert!(visible(&root).is_empty());
-            assert!(matches!(open_finished(&store), Err(Error::Unfinished { .. })));
+            assert!(matches!(
+                open_finished(&store),
+                Err(Error::Unfinished { .. })
+            ));
             let mut missing = order[at + 1..].to_vec();
             missing.sort_unstable();
             if !missing.is_empty() {
                 match combine(&store).unwrap_err() {
-                    Error::ShardsMissing { missing: found, of: all, .. } => {
+                    Error::ShardsMissing {
+                        missing: found,
+                        of: all,
+                        ..
+                    } => {
                         assert_eq!((found, all), (missing, of));
                     }
                     other => panic!("{other:?}"),
                 }
             }
         }
-        assert_eq!((made, statuses(&store).unwrap().len()), (1_010, of as usize));
+        assert_eq!(
+            (made, statuses(&store).unwrap().len()),
+            (1_010, of as usize)
+        );
         let manifest = combine(&store).unwrap();
         assert_eq!(combine(&store).unwrap(), manifest);
-        let last = Run::new(&plan, &store).shard(shard(1, of)).commit().unwrap();
+        let last = Run::new(&plan, &store)
+            .shard(shard(1, of))
+            .commit()
+            .unwrap();
         assert!(!last.written);
         // The plan's record alone tells in how many shards it was made.
         let (mut own, mut other) = (tree(&root), tree(&whole));
@@ -63,7 +76,10 @@ fn a_shard_without_parts_is_a_shard() {
     let plan = two_tables(100, 1);
     let store = MemoryStore::new();
     for index in 1..=5 {
-        Run::new(&plan, &store).shard(shard(index, 5)).commit().unwrap();
+        Run::new(&plan, &store)
+            .shard(shard(index, 5))
+            .commit()
+            .unwrap();
     }
     assert_eq!(combine(&store).unwrap().rows(), 110);
 }
@@ -79,8 +95,13 @@ fn unlike_plans_and_counts_are_refused() {
     let refused = [
         Run::new(&plan, &store).shard(shard(2, 3)).commit(),
         Run::new(&plan, &store).commit(),
-        Run::new(&two_tables(900, 4), &store).shard(shard(2, 2)).commit(),
-        Run::new(&plan, &store).shard(shard(2, 2)).mode(Mode::Append).commit(),
+        Run::new(&two_tables(900, 4), &store)
+            .shard(shard(2, 2))
+            .commit(),
+        Run::new(&plan, &store)
+            .shard(shard(2, 2))
+            .mode(Mode::Append)
+            .commit(),
     ];
     for refused in refused {
         let error = refused.unwrap_err();
@@ -94,7 +115,10 @@ fn unlike_plans_and_counts_are_refused() {
     assert!(matches!(combine(&alone), Err(Error::OtherPlan { .. })));
     // Records and plans of another's, laid beside by hand.
     Run::new(&plan, &store).shard(shard(2, 2)).commit().unwrap();
-    put(root.join("_lakeseed/shard-0123456789abcdef-1of2.json"), "{}");
+    put(
+        root.join("_lakeseed/shard-0123456789abcdef-1of2.json"),
+        "{}",
+    );
     assert!(matches!(combine(&store), Err(Error::OtherPlan { .. })));
     fs::remove_file(root.join("_lakeseed/shard-0123456789abcdef-1of2.json")).unwrap();
     put(root.join("mine.csv"), "");
@@ -109,7 +133,10 @@ fn a_shards_record_is_not_believed_where_it_lacks_parts() {
     let (_parent, root) = folder();
     let store = LocalStore::new(&root);
     for index in [1, 2] {
-        Run::new(&plan, &store).shard(shard(index, 2)).commit().unwrap();
+        Run::new(&plan, &store)
+            .shard(shard(index, 2))
+            .commit()
+            .unwrap();
     }
     let at = root.join(format!("_lakeseed/shard-{}-1of2.json", plan.id()));
     let good = fs::read(&at).unwrap();
@@ -129,13 +156,24 @@ fn a_finished_shard_whose_files_have_gone_makes_them_again() {
     let (_parent, root) = folder();
     let store = LocalStore::new(&root);
     for index in [1, 2] {
-        Run::new(&plan, &store).shard(shard(index, 2)).commit().unwrap();
+        Run::new(&plan, &store)
+            .shard(shard(index, 2))
+            .commit()
+            .unwrap();
     }
-    let lost = files(&root).into_iter().find(|file| file.contains("/.part-00002")).unwrap();
+    let lost = files(&root)
+        .into_iter()
+        .find(|file| file.contains("/.part-00002"))
+        .unwrap();
     fs::remove_file(root.join(&lost)).unwrap();
     assert!(combine(&store).is_err());
     let made: u64 = (1..=2)
-        .map(|index| Run::new(&plan, &store).shard(shard(index, 2)).commit().unwrap())
+        .map(|index| {
+            Run::new(&plan, &store)
+                .shard(shard(index, 2))
+                .commit()
+                .unwrap()
+        })
         .map(|report| report.made_rows())
         .sum();
     assert!(made > 0 && made < 400, "{made}");
@@ -147,8 +185,16 @@ fn shards_append_and_overwrite_too() {
     let (_parent, root) = folder();
     let store = LocalStore::new(&root);
     let plans = [
-        (window(lakeseed_sink::Csv::plain(), 0..600, 3), Mode::New, 610),
-        (window(lakeseed_sink::Csv::plain(), 600..900, 3), Mode::Append, 910),
+        (
+            window(lakeseed_sink::Csv::plain(), 0..600, 3),
+            Mode::New,
+            610,
+        ),
+        (
+            window(lakeseed_sink::Csv::plain(), 600..900, 3),
+            Mode::Append,
+            910,
+        ),
         (two_tables(500, 3), Mode::Overwrite, 510),
     ];
     for (at, (plan, mode, rows)) in plans.iter().enumerate() {

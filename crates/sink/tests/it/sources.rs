@@ -64,7 +64,10 @@ fn a_reader_that_goes_is_told_apart() {
             .unwrap();
         for left in [0, 1, 3_000] {
             let pipe = Stream::new("pipe", Pipe { left });
-            let error = Run::to_stream(&plan, &pipe).threads(2).commit().unwrap_err();
+            let error = Run::to_stream(&plan, &pipe)
+                .threads(2)
+                .commit()
+                .unwrap_err();
             assert!(error.is_broken_pipe(), "{kind} {left}: {error:?}");
             assert!(!error.is_disk_full());
         }
@@ -173,7 +176,10 @@ fn a_panic_of_a_source_ends_the_run_instead_of_hanging() {
         }));
         assert!(outcome.is_err());
         assert!(visible(&root).is_empty());
-        assert!(matches!(open_finished(&store), Err(Error::Unfinished { .. })));
+        assert!(matches!(
+            open_finished(&store),
+            Err(Error::Unfinished { .. })
+        ));
         // Whoever has mended the source goes on.
         let mended = planned(broken(&numbers(80_000), 90_000, "none"));
         assert_eq!(mended.id(), plan.id());

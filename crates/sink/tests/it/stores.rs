@@ -105,8 +105,16 @@ fn records_conform(store: &dyn Store) {
     };
     assert!(matches!(store.lock("_lakeseed/lock").unwrap(), Lock::Taken));
     drop(held);
-    assert!(matches!(store.lock("_lakeseed/lock").unwrap(), Lock::Held(_)));
-    for name in ["_lakeseed/lock", "_lakeseed/a.json", "pets/_SUCCESS", "none"] {
+    assert!(matches!(
+        store.lock("_lakeseed/lock").unwrap(),
+        Lock::Held(_)
+    ));
+    for name in [
+        "_lakeseed/lock",
+        "_lakeseed/a.json",
+        "pets/_SUCCESS",
+        "none",
+    ] {
         store.remove(name).unwrap();
     }
     assert!(store.list("", 100).unwrap().is_empty());
@@ -170,7 +178,14 @@ fn names_that_lead_out_are_refused() {
     let parent = tempfile::tempdir().unwrap();
     put(parent.path().join("precious"), "mine");
     let store = LocalStore::new(parent.path().join("out"));
-    for name in ["../precious", "/etc/passwd", "a/../../precious", "", "..", "./a"] {
+    for name in [
+        "../precious",
+        "/etc/passwd",
+        "a/../../precious",
+        "",
+        "..",
+        "./a",
+    ] {
         assert!(store.get(name).is_err(), "{name}");
         assert!(store.remove(name).is_err(), "{name}");
         assert!(store.replace(name, b"x").is_err(), "{name}");
