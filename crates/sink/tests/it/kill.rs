@@ -209,7 +209,7 @@ impl Trial {
                     manifest.number = 2;
                     manifest.run_id = String::new();
                     bytes = manifest.to_json().unwrap();
-                    name = "_lakeseed/manifest-000002.json".to_owned();
+                    "_lakeseed/manifest-000002.json".clone_into(&mut name);
                 } else if name.starts_with("_lakeseed/plan-") {
                     bytes = String::from_utf8(bytes)
                         .unwrap()

@@ -122,6 +122,9 @@ fn how_the_last_run_ended_is_told() {
     }
 }
 
+/// Something that happens to a folder between two runs.
+type Damage<'d> = Box<dyn Fn(&std::path::Path) + 'd>;
+
 #[test]
 fn only_what_is_proven_is_kept() {
     let whole = unbroken(1_000);
@@ -134,7 +137,6 @@ fn only_what_is_proven_is_kept() {
     };
     let journal =
         |root: &std::path::Path| root.join(format!("_lakeseed/journal-{}-1of1.jsonl", plan.id()));
-    type Damage<'d> = Box<dyn Fn(&std::path::Path) + 'd>;
     let damages: Vec<(&str, usize, Damage<'_>)> = vec![
         ("nothing", 3, Box::new(|_| {})),
         (
