@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// The longest name, in bytes, that every file system takes with room for a prefix and an ending.
 const MAX_NAME_BYTES: usize = 180;
 /// The value that Hive writes for a null.
-const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+pub(crate) const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 /// Characters that Hive escapes in a partition's value.
 const ESCAPED: &str = "\"#%'*/:=?\\{}[]^ ";
 

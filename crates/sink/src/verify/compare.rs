@@ -134,7 +134,10 @@ impl Rows {
         while at < found.num_rows() {
             let made = match self.waiting.take() {
                 Some(made) => Some(made),
-                None => self.make(report)?,
+                None => match &mut self.made {
+                    Some(made) => made.next(report)?,
+                    None => None,
+                },
             };
             let Some(made) = made else {
                 break;
@@ -162,18 +165,6 @@ impl Rows {
             )));
         }
         Ok(())
-    }
-
-    fn make(&mut self, report: &mut Report<'_>) -> Result<Option<RecordBatch>, Fail> {
-        let Some(made) = &mut self.made else {
-            return Ok(None);
-        };
-        let batch = made.next()?;
-        if let Some(batch) = &batch {
-            report.tally.made(batch);
-            made.tell_totals(report);
-        }
-        Ok(batch)
     }
 
     /// Compares rows, the first of which is the part's row `first`.
@@ -319,7 +310,7 @@ fn differing_rows(
 }
 
 /// A value as text.
-fn shown(array: &ArrayRef, row: usize) -> String {
+pub(super) fn shown(array: &ArrayRef, row: usize) -> String {
     if array
         .logical_nulls()
         .is_some_and(|nulls| nulls.is_null(row))

@@ -1,4 +1,4 @@
-//! The rows of a part, made again.
+//! The rows of a part, made again, and held against the folders that the part lies in.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use arrow_schema::SchemaRef;
 
 use super::Fail;
 use super::findings::FindingKind;
+use super::folders::{self, Folder};
 use super::part::Report;
 use crate::hints;
 use crate::manifest::{ManifestPart, ManifestTable};
@@ -21,6 +22,8 @@ pub(super) struct Anew {
     /// The columns that the totals count, partition columns included, and their schema.
     counted: Vec<usize>,
     counted_schema: SchemaRef,
+    /// The columns that stand in the path, by position.
+    partition_columns: Vec<(usize, String)>,
     /// The schema of the files' columns as the source has it, hints included.
     pub(super) schema: SchemaRef,
     /// The same without hints.
@@ -49,6 +52,13 @@ impl Anew {
             }
             projection.push(at);
         }
+        let mut partition_columns = Vec::new();
+        for name in &table.partition_columns {
+            let Ok(at) = all.index_of(name) else {
+                return Err(Fail::NotMade(format!("no column `{name}`")));
+            };
+            partition_columns.push((at, name.clone()));
+        }
         let schema = all.project(&projection).map_err(Fail::not_made)?;
         let schema = Arc::new(schema);
         let fields = all.fields().iter().enumerate();
@@ -64,6 +74,7 @@ impl Anew {
             projection,
             counted,
             counted_schema: Arc::new(counted_schema),
+            partition_columns,
             plain: hints::strip(&schema),
             batch_rows: batch_rows(&schema),
             schema,
@@ -85,6 +96,7 @@ impl Anew {
             tally,
             difference: None,
             reader: reader.map_err(Fail::not_made)?,
+            folders: folders::of(&part.path, &self.partition_columns),
             projection: self.projection.clone(),
             schema: self.schema.clone(),
             left: part.rows,
@@ -110,13 +122,14 @@ pub(super) struct Made {
     difference: Option<Vec<String>>,
     projection: Vec<usize>,
     schema: SchemaRef,
+    folders: Vec<Folder>,
     /// Rows that are still to come.
-    pub(super) left: u64,
+    left: u64,
 }
 
 impl Made {
     /// The next rows, at least one; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<RecordBatch>, Fail> {
+    pub(super) fn next(&mut self, report: &mut Report<'_>) -> Result<Option<RecordBatch>, Fail> {
         loop {
             let Some(batch) = self.reader.next() else {
                 return match self.left {
@@ -134,6 +147,10 @@ impl Made {
             };
             self.left = left;
             self.count(&batch)?;
+            self.tell_totals(report);
+            for folder in &mut self.folders {
+                folder.check(&batch, report)?;
+            }
             let batch = batch.project(&self.projection).map_err(Fail::not_made)?;
             let is_promised =
                 |(array, field): (&arrow_array::ArrayRef, &arrow_schema::FieldRef)| {
@@ -143,6 +160,7 @@ impl Made {
             if !columns.all(is_promised) {
                 return Err(Fail::NotMade("rows of other types".to_owned()));
             }
+            report.tally.made(&batch);
             return Ok(Some(batch));
         }
     }
@@ -161,7 +179,7 @@ impl Made {
     }
 
     /// Says once which of the manifest's totals are not those of the rows.
-    pub(super) fn tell_totals(&mut self, report: &mut Report<'_>) {
+    fn tell_totals(&mut self, report: &mut Report<'_>) {
         if let Some(difference) = self.difference.take() {
             let found = difference.join("; ");
             let finding = report.finding(FindingKind::Totals, "the totals of its rows", found);

@@ -14,12 +14,14 @@ mod cells;
 mod compare;
 mod ends;
 mod findings;
+mod folders;
 mod made;
 mod parquet;
 mod part;
 mod ranged;
 mod tally;
 mod text;
+mod thrift;
 mod whole;
 
 use std::collections::HashMap;
@@ -45,6 +47,8 @@ use crate::store::Store;
 const MOST_NAMES: usize = 10_000_000;
 /// What a worker holds besides a file's buffers: batches read and made, codecs, a message.
 const WORKER_BYTES: u64 = 16 << 20;
+/// What a Parquet column holds: a page, unpacked. Few take as much.
+const PAGE_BYTES: u64 = 1 << 20;
 /// The buffers of a file where no limit is set.
 const BUFFER_BYTES: u64 = 64 << 20;
 /// The least that a file's buffers are worth.
@@ -154,7 +158,7 @@ impl<'v> Verify<'v> {
         let compression: Compression = manifest.compression.parse()?;
         let format = FileFormat::new(kind, compression)?;
         let listed = self.store.list("", MOST_NAMES)?;
-        let (threads, buffer_bytes) = self.workers(manifest.parts().count())?;
+        let (threads, buffer_bytes) = self.workers(&manifest, kind)?;
         let mut findings = Vec::new();
         let tables = self.tables(&manifest, &mut findings);
         let failed = AtomicBool::new(false);
@@ -197,18 +201,26 @@ impl<'v> Verify<'v> {
     }
 
     /// Workers, and what each may hold of a file.
-    fn workers(&self, parts: usize) -> Result<(usize, u64)> {
-        let wanted = self.threads.min(parts.max(1));
+    fn workers(&self, manifest: &Manifest, kind: FormatKind) -> Result<(usize, u64)> {
+        let wanted = self.threads.min(manifest.parts().count().max(1));
         let Some(granted) = self.memory else {
             return Ok((wanted, BUFFER_BYTES));
         };
-        let needed = WORKER_BYTES + LEAST_BUFFER_BYTES;
+        let columns = manifest.tables.iter().map(|table| table.columns.len());
+        let columns = columns.max().unwrap_or(0) as u64;
+        let pages = if kind == FormatKind::Parquet {
+            columns * PAGE_BYTES
+        } else {
+            0
+        };
+        let fixed = WORKER_BYTES + pages;
+        let needed = fixed + LEAST_BUFFER_BYTES;
         if granted < needed {
             return Err(Error::Memory { needed, granted });
         }
         let carried = usize::try_from(granted / needed).unwrap_or(usize::MAX);
         let workers = wanted.min(carried);
-        let share = granted / workers as u64 - WORKER_BYTES;
+        let share = granted / workers as u64 - fixed;
         Ok((workers, share.min(BUFFER_BYTES)))
     }
 

@@ -8,18 +8,18 @@ use parquet::arrow::arrow_reader::{
 use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::reader::Length;
 
-use super::Fail;
 use super::compare::{self, Rows};
 use super::part::{Context, Report, Table};
 use super::ranged::RangedFile;
+use super::{Fail, thrift};
 use crate::format::FormatKind;
 
 /// Rows of a batch where nobody knows how wide they are.
 const BATCH_ROWS: usize = 4096;
 const LEAST_WINDOW_BYTES: u64 = 64 << 10;
 const MOST_WINDOW_BYTES: u64 = 1 << 20;
-/// The most that a footer may take: one of ten thousand row groups of a hundred columns fits.
-const MOST_FOOTER_BYTES: u64 = 256 << 20;
+/// The most that a footer may take: a thousand row groups of a hundred columns take a third of it.
+const MOST_FOOTER_BYTES: u64 = 64 << 20;
 const MAGIC: &[u8; 4] = b"PAR1";
 const TAIL_BYTES: u64 = 8;
 
@@ -119,6 +119,11 @@ fn metadata(file: &RangedFile, report: &mut Report<'_>) -> Result<ArrowReaderMet
     let footer = file
         .bytes(size - TAIL_BYTES - length, length)
         .map_err(Fail::unreadable)?;
+    if !thrift::is_sane_footer(&footer) {
+        return Err(damaged(
+            "a footer that is none, or of an unreasonable shape",
+        ));
+    }
     let footer = ParquetMetaDataReader::decode_metadata(&footer).map_err(Fail::unreadable)?;
     let mut rows: u64 = 0;
     for group in footer.row_groups() {

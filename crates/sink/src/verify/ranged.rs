@@ -11,6 +11,7 @@ use bytes::{Buf, Bytes};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::thrift::page_sizes;
 use crate::store::Store;
 
 /// What a page may become, and a file's footer be: more than any that we write.
@@ -171,33 +172,6 @@ fn too_large() -> ParquetError {
     ParquetError::General("a page of an unreasonable size".to_owned())
 }
 
-/// The sizes that a page's header names, before and after unpacking: its second and third field,
-/// after its kind, in Thrift's compact protocol. `None` where it begins otherwise.
-fn page_sizes(mut header: &[u8]) -> Option<[u64; 2]> {
-    // One field on from the last, of 32 bits.
-    const NEXT_I32: u8 = 0x15;
-    let mut field = || {
-        let (first, rest) = header.split_first()?;
-        header = rest;
-        if *first != NEXT_I32 {
-            return None;
-        }
-        let mut value: u64 = 0;
-        for shift in (0..35).step_by(7) {
-            let (byte, rest) = header.split_first()?;
-            header = rest;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                // Signed numbers have their sign in the lowest bit; a negative size is none.
-                return (value & 1 == 0).then_some(value >> 1);
-            }
-        }
-        None
-    };
-    field()?;
-    Some([field()?, field()?])
-}
-
 /// Whether a gzip stream becomes more than `most` bytes.
 fn unpacks_beyond(packed: &[u8], most: u64) -> bool {
     // Deflate cannot do better than 1 in 1032.
@@ -212,18 +186,6 @@ fn unpacks_beyond(packed: &[u8], most: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_of_a_page_header() {
-        // Kind 0, 300 bytes, 20 bytes.
-        let header = [0x15, 0x00, 0x15, 0xd8, 0x04, 0x15, 0x28, 0x2c];
-        assert_eq!(page_sizes(&header), Some([300, 20]));
-        assert_eq!(page_sizes(&header[..6]), None);
-        assert_eq!(page_sizes(&[0x15, 0x00, 0x15, 0x01]), None);
-        assert_eq!(page_sizes(&[0x25, 0x00]), None);
-        let endless = [0x15, 0x00, 0x15, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
-        assert_eq!(page_sizes(&endless), None);
-    }
 
     #[test]
     fn a_gzip_bomb_is_told_by_its_output() {

@@ -101,12 +101,10 @@ fn compare(
         .and_then(|format| format.encoder())
         .map_err(Fail::not_made)?;
     let mut made = anew.open(report.part)?;
-    while let Some(batch) = made.next()? {
+    while let Some(batch) = made.next(report)? {
         if context.is_over() {
             return Ok(());
         }
-        report.tally.made(&batch);
-        made.tell_totals(report);
         let rows = batch.num_rows() as u64;
         let mut batches = RecordBatchIterator::new([Ok(batch)], anew.schema.clone());
         let chunk = encoder

@@ -16,12 +16,12 @@ mod parallel;
 mod plan;
 mod random;
 mod readback;
+mod resume;
 #[cfg(feature = "s3")]
 mod s3;
-mod support;
-mod totals;
-mod resume;
 mod shards;
 mod sources;
 mod stores;
+mod support;
+mod totals;
 mod trees;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray};
-use lakeseed_sink::{FindingKind, FormatKind, Grade};
+use lakeseed_sink::{FindingKind, FormatKind, Grade, Store};
 
 use crate::support::{
     Output, ROWS, formats, ids_as_text, kinds, of_kind, pets, with_column, with_id,
@@ -239,4 +239,27 @@ fn another_source_differs_and_a_failing_one_is_told() {
     let other = crate::support::verify(Arc::new(output.store.clone()), &ids_as_text(&pets(ROWS)));
     assert_eq!(kinds(&other), [FindingKind::NotMade]);
     assert!(other.findings[0].found.contains("Utf8"), "{other:#?}");
+}
+
+#[test]
+fn a_part_in_another_folder_is_named() {
+    let output = Output::of(lakeseed_sink::Parquet::plain(), &pets(ROWS), 1, true);
+    let mut manifest = output.manifest();
+    let part = &mut manifest.tables[0].parts[1];
+    let bytes = output.store.get(&part.path).unwrap().unwrap();
+    output.store.remove(&part.path).unwrap();
+    part.path = part.path.replace("year=2021", "year=2031");
+    output.store.replace(&part.path, &bytes).unwrap();
+    output.set_manifest(&manifest);
+    let findings = output.verify();
+    assert_eq!(kinds(&findings), [FindingKind::Value], "{findings:#?}");
+    let value = &findings.findings[0];
+    assert_eq!(
+        (value.row, value.column.as_deref()),
+        (Some(1_000), Some("year"))
+    );
+    assert_eq!(
+        (value.expected.as_str(), value.found.as_str()),
+        ("2021", "2031")
+    );
 }

@@ -274,3 +274,40 @@ fn values_are_shown_short_and_without_control_characters() {
         }
     }
 }
+
+/// A Parquet file of nothing but a footer, whose schema has groups within groups.
+fn deep_schema(depth: usize) -> Vec<u8> {
+    // Thrift's compact protocol: version 1, a list of schema elements.
+    let mut footer = vec![0x15, 0x02, 0x19, 0xfc];
+    let mut count = depth + 1;
+    while count >= 0x80 {
+        footer.push(count as u8 | 0x80);
+        count >>= 7;
+    }
+    footer.push(count as u8);
+    for _ in 0..depth {
+        // Required, called `a`, with one child.
+        footer.extend_from_slice(&[0x35, 0x00, 0x18, 0x01, b'a', 0x15, 0x02, 0x00]);
+    }
+    // A column of integers.
+    footer.extend_from_slice(&[0x15, 0x02, 0x25, 0x00, 0x18, 0x01, b'a', 0x00]);
+    // No rows, no row groups.
+    footer.extend_from_slice(&[0x16, 0x00, 0x19, 0x0c, 0x00]);
+    let mut file = b"PAR1".to_vec();
+    file.extend_from_slice(&footer);
+    file.extend_from_slice(&(footer.len() as u32).to_le_bytes());
+    file.extend_from_slice(b"PAR1");
+    file
+}
+
+#[test]
+fn a_schema_of_a_million_levels_ends_nobody() {
+    let output = Output::new(Parquet::plain(), &pets(300), 1);
+    for depth in [2, 500, 5_000, 1_000_000] {
+        output.set(0, &deep_schema(depth));
+        for findings in [output.verify(), output.quick()] {
+            let errors = findings.errors().count();
+            assert!(errors >= 2, "{depth} {findings:#?}");
+        }
+    }
+}

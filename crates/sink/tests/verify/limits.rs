@@ -115,7 +115,7 @@ fn no_piece_of_a_large_file_is_large() {
         let source: Arc<dyn Source> = Arc::new(BatchSource::new(rows.clone()));
         let sources = |_: &str| Some(source.clone());
         let store_again: Arc<dyn Store> = Arc::new(store.clone());
-        let verify = Verify::new(store_again).sources(&sources).memory(24 << 20);
+        let verify = Verify::new(store_again).sources(&sources).memory(32 << 20);
         let found = verify.run().unwrap();
         assert!(found.findings.is_empty(), "{format} {found:#?}");
         // A batch of this table is below a MiB.
