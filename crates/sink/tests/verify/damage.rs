@@ -88,10 +88,18 @@ fn a_value_of_a_dictionary() {
     let rows = pets(ROWS);
     // Another dictionary with the same values in another order changes nothing else.
     let kinds = rows["kind"].as_dictionary::<Int32Type>();
-    let keys = Int32Array::from_iter(kinds.keys().iter().enumerate().map(|(row, key)| {
-        let key = key.map(|key| 2 - key);
-        if row == ROW { Some(0) } else { key }
-    }));
+    let keys: Int32Array = kinds
+        .keys()
+        .iter()
+        .enumerate()
+        .map(|(row, key)| {
+            if row == ROW {
+                Some(0)
+            } else {
+                key.map(|key| 2 - key)
+            }
+        })
+        .collect();
     let values: ArrayRef = Arc::new(StringArray::from(vec!["ç", "a,b", "dog"]));
     let kinds = DictionaryArray::<Int32Type>::try_new(keys, values).unwrap();
     check(

@@ -1,5 +1,13 @@
 //! A finished output read back: every damage is found and named, and nothing else is.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests may fail loudly"
+)]
+
 mod clean;
 mod damage;
 mod flips;

@@ -74,10 +74,9 @@ pub(crate) fn pets(rows: usize) -> RecordBatch {
         .with_precision_and_scale(12, 2)
         .unwrap();
     let kinds = DictionaryArray::<Int32Type>::try_new(
-        Int32Array::from_iter(
-            at.clone()
-                .map(|row| maybe(row, 17).then_some(row as i32 % 3)),
-        ),
+        at.clone()
+            .map(|row| maybe(row, 17).then_some(row as i32 % 3))
+            .collect(),
         Arc::new(StringArray::from(vec!["dog", "a,b", "ç"])),
     )
     .unwrap();
@@ -87,7 +86,7 @@ pub(crate) fn pets(rows: usize) -> RecordBatch {
         .clone()
         .map(|row| row * 1_234_567 + 1_600_000_000_000_000);
     let seen = TimestampMicrosecondArray::from_iter_values(seen);
-    let is_good = BooleanArray::from_iter(at.map(|row| Some(row % 2 == 0)));
+    let is_good: BooleanArray = at.map(|row| Some(row % 2 == 0)).collect();
     let columns: Vec<(&str, ArrayRef, bool)> = vec![
         ("id", ids, false),
         ("year", Arc::new(years), false),
