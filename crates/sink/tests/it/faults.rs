@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -100,6 +101,9 @@ impl Store for Failing {
     }
     fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>, Error> {
         self.fault.call(|| self.store.open(name))
+    }
+    fn read_range(&self, name: &str, range: Range<u64>) -> Result<Option<Vec<u8>>, Error> {
+        self.fault.call(|| self.store.read_range(name, range.clone()))
     }
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<PutNew, Error> {
         self.fault.call(|| self.store.put_new(name, bytes))
