@@ -50,7 +50,12 @@ pub(super) fn explain(error: &clap::Error) -> Option<Failure> {
         }
         ErrorKind::MissingRequiredArgument => {
             let missing = texts(error, ContextKind::InvalidArg).join(" and ");
-            Failure::usage(missing, "nothing", SEE_LIST)
+            let advice = if missing.contains("DATASET") {
+                SEE_LIST
+            } else {
+                "give it"
+            };
+            Failure::usage(missing, "nothing", advice)
         }
         ErrorKind::ArgumentConflict => conflict(error, &flag),
         ErrorKind::InvalidUtf8 => Failure::usage(
