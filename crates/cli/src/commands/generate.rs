@@ -16,11 +16,7 @@ use crate::signals::Stop;
 pub(super) fn run(args: &Generate) -> Result<()> {
     let stop = Stop::listen()?;
     let log = Log::open(args.logging.log.as_deref(), args.logging.log_level)?;
-    let done = work(args, &stop, &log);
-    if let Err(error) = &done {
-        log.error(&format!("{error:#}"));
-    }
-    done
+    log.end(work(args, &stop, &log))
 }
 
 fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {

@@ -33,7 +33,11 @@ struct Verified {
 pub(super) fn run(args: &args::Verify) -> Result<()> {
     let stop = Stop::listen()?;
     let log = Log::open(args.logging.log.as_deref(), args.logging.log_level)?;
-    let store: Arc<dyn Store> = lower::store(&args.place, &args.remote, &log)?.into();
+    log.end(work(args, &stop, &log))
+}
+
+fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
+    let store: Arc<dyn Store> = lower::store(&args.place, &args.remote, log)?.into();
     let manifest = open_finished(store.as_ref())?;
     let dataset = if args.quick {
         None
@@ -53,7 +57,7 @@ pub(super) fn run(args: &args::Verify) -> Result<()> {
         verify = verify.memory(granted.get());
     }
     log.info(&format!("verifies {}", store.address()));
-    let findings = quietly(&log, || verify.run())?.map_err(|error| {
+    let findings = quietly(log, || verify.run())?.map_err(|error| {
         if error.is_stopped() {
             let signal = stop.signal().unwrap_or(2);
             let line = format!("stopped by {}; nothing was changed", stop.name());

@@ -2,7 +2,7 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::{Failure, Kind, advice};
+use super::{Failure, Kind, advice, scrub};
 use crate::args::Expected;
 
 const SEE_HELP: &str = "see lakeseed help";
@@ -71,7 +71,7 @@ pub(super) fn explain(error: &clap::Error) -> Option<Failure> {
                 .replace("the argument ", "");
             Failure {
                 kind: Kind::Usage,
-                line: format!("{line}; {SEE_HELP}"),
+                line: scrub::users(&format!("{line}; {SEE_HELP}")),
             }
         }
     };
