@@ -7,6 +7,7 @@
 )]
 
 mod append;
+mod canaries;
 mod commands;
 mod continuing;
 mod environment;
