@@ -4,6 +4,7 @@
 //! here does something, and every flag has an environment variable (see [`command`]).
 
 mod parameters;
+mod remote;
 mod values;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use lakeseed_sink::{Compression, Shard};
 
 use crate::log::LogLevel;
 pub(crate) use parameters::{Given, Parameters};
+pub(crate) use remote::{Remote, RemoteFlags, Sse};
 pub(crate) use values::{Expected, Rows, Target, count};
 use values::{compression, date, positive_count, scale, shard, size};
 
@@ -92,30 +94,6 @@ pub(crate) struct Generate {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) voice: Voice,
-}
-
-/// How a bucket is reached. Credentials come from the environment or a profile, never from flags.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "For s3:// places")]
-pub(crate) struct Remote {
-    /// Another server than AWS's: `MinIO`, Ceph, any that speaks S3.
-    #[arg(long, value_name = "URL")]
-    pub(crate) endpoint_url: Option<String>,
-    /// The region of the bucket.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) region: Option<String>,
-    /// A profile of ~/.aws/config and ~/.aws/credentials.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// Certificates to trust besides the system's, in PEM form.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca_bundle: Option<PathBuf>,
-    /// How the server encrypts what it stores: AES256, aws:kms or aws:kms:dsse.
-    #[arg(long, value_name = "HOW")]
-    pub(crate) sse: Option<String>,
-    /// The key of aws:kms.
-    #[arg(long, value_name = "ID", requires = "sse")]
-    pub(crate) sse_kms_key_id: Option<String>,
 }
 
 /// What is written down for later.

@@ -13,6 +13,7 @@
 //! | 130, 143 | stopped by SIGINT, SIGTERM |
 
 mod libraries;
+mod scrub;
 mod usage;
 
 use std::fmt;
@@ -51,7 +52,7 @@ impl Failure {
     pub(crate) fn usage(expected: impl fmt::Display, got: impl fmt::Display, advice: &str) -> Self {
         Self {
             kind: Kind::Usage,
-            line: format!("expected {expected}, got {got}; {advice}"),
+            line: scrub::users(&format!("expected {expected}, got {got}; {advice}")),
         }
     }
 
@@ -63,7 +64,7 @@ impl Failure {
     ) -> Self {
         Self {
             kind: Kind::Refused,
-            line: format!("expected {expected}, got {got}; {advice}"),
+            line: scrub::users(&format!("expected {expected}, got {got}; {advice}")),
         }
     }
 
@@ -71,7 +72,7 @@ impl Failure {
     fn incomplete(line: impl Into<String>) -> Self {
         Self {
             kind: Kind::Incomplete,
-            line: line.into(),
+            line: scrub::users(&line.into()),
         }
     }
 
@@ -83,7 +84,7 @@ impl Failure {
     fn failed(line: impl Into<String>) -> Self {
         Self {
             kind: Kind::Failed,
-            line: line.into(),
+            line: scrub::users(&line.into()),
         }
     }
 

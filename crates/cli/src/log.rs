@@ -56,8 +56,16 @@ impl Log {
         Ok(Self { file, level })
     }
 
-    pub(crate) fn error(&self, text: &str) {
-        self.write(LogLevel::Error, text);
+    /// Writes down what ended the work, in the words that the user reads: libraries may repeat in
+    /// theirs what was typed.
+    pub(crate) fn end(&self, done: Result<()>) -> Result<()> {
+        done.map_err(|error| {
+            let failure = Failure::of(error);
+            if let Some(line) = failure.line() {
+                self.write(LogLevel::Error, line);
+            }
+            failure.into()
+        })
     }
 
     pub(crate) fn warn(&self, text: &str) {

@@ -148,11 +148,16 @@ pub(super) fn shard(text: &str) -> Result<Shard, Expected> {
     let Some((index, of)) = numbers else {
         return Err(Expected::new(what, "change the share"));
     };
-    Shard::new(index, of).map_err(|_| {
-        let advice = if index == 0 && of > 0 {
-            format!("where jobs count from 0, write $((JOB_INDEX + 1))/{of}")
-        } else {
-            "change the share".to_owned()
+    Shard::new(index, of).map_err(|error| {
+        let advice = match error {
+            _ if index == 0 && of > 0 => {
+                format!("where jobs count from 0, write $((JOB_INDEX + 1))/{of}")
+            }
+            // A share that is one, of too many.
+            lakeseed_sink::Error::Invalid { expected, .. } if (1..=of).contains(&index) => {
+                format!("take {expected} shares")
+            }
+            _ => "change the share".to_owned(),
         };
         Expected::new(what, advice)
     })

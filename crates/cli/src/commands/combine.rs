@@ -2,9 +2,11 @@
 
 use anyhow::Result;
 use lakeseed_budget::Bytes;
+use lakeseed_sink::Error;
 use serde::Serialize;
 
 use crate::args::Combine;
+use crate::error::Failure;
 use crate::log::Log;
 use crate::lower;
 use crate::report::{self, units};
@@ -21,7 +23,18 @@ struct Combined {
 
 pub(super) fn run(args: &Combine) -> Result<()> {
     let store = lower::store(&args.place, &args.remote, &Log::none())?;
-    let manifest = lakeseed_sink::combine(store.as_ref())?;
+    let manifest = lakeseed_sink::combine(store.as_ref()).map_err(|error| match error {
+        Error::OtherPlan {
+            address,
+            expected,
+            found,
+        } => {
+            let expected = format!("{expected} at {address}");
+            let advice = "see lakeseed status for what is there";
+            anyhow::Error::new(Failure::refused(expected, found, advice))
+        }
+        other => other.into(),
+    })?;
     let combined = Combined {
         place: store.address(),
         plan_id: manifest.plan_id().to_owned(),

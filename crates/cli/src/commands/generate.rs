@@ -16,11 +16,7 @@ use crate::signals::Stop;
 pub(super) fn run(args: &Generate) -> Result<()> {
     let stop = Stop::listen()?;
     let log = Log::open(args.logging.log.as_deref(), args.logging.log_level)?;
-    let done = work(args, &stop, &log);
-    if let Err(error) = &done {
-        log.error(&format!("{error:#}"));
-    }
-    done
+    log.end(work(args, &stop, &log))
 }
 
 fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {
@@ -29,6 +25,7 @@ fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {
         let advice = "leave --json out, or write to a folder";
         return Err(Failure::usage("either --json or --out -", "both", advice).into());
     }
+    refuse_what_stdout_has_not(args, &job)?;
     let store = job.destination.store(&args.remote, log)?;
     let stream = Stream::stdout();
     let standing = match &store {
@@ -53,11 +50,28 @@ fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {
     if !is_done {
         preflight::check_memory(&job, &plan, &run)?;
         if let (Some(standing), Destination::Folder(folder)) = (&standing, &job.destination) {
-            preflight::check_disk(folder, &plan, standing)?;
+            let share = args.shard.unwrap_or(Shard::WHOLE);
+            preflight::check_disk(folder, &plan, share, standing)?;
         }
     }
     let report = write(args, &job, &plan, run, stop, log)?;
     show(args, &job, &Outcome::new(&job, &plan, &report))
+}
+
+/// A stream has nothing to add to, to start over, or to combine.
+fn refuse_what_stdout_has_not(args: &Generate, job: &Job) -> Result<()> {
+    let asked = [
+        ("--append", args.append),
+        ("--overwrite", args.overwrite),
+        ("--shard", args.shard.is_some()),
+    ];
+    match asked.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) if job.destination == Destination::Stdout => {
+            let expected = format!("a folder or s3://BUCKET/PREFIX with {flag}");
+            Err(Failure::usage(expected, "--out -", "leave one out").into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write(

@@ -93,7 +93,7 @@ impl Shown {
         let mut text = format!("{}: {}", self.place, self.state);
         if let (Some(rows), Some(files), Some(bytes)) = (self.rows, self.files, self.bytes) {
             let is_old = if self.state == "finished" {
-                ""
+                ","
             } else {
                 ", beside a finished output of"
             };

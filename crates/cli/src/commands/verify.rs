@@ -1,6 +1,7 @@
 //! `lakeseed verify`: an output read back, its rows made again.
 
 use std::fmt::Write;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,11 @@ struct Verified {
 pub(super) fn run(args: &args::Verify) -> Result<()> {
     let stop = Stop::listen()?;
     let log = Log::open(args.logging.log.as_deref(), args.logging.log_level)?;
-    let store: Arc<dyn Store> = lower::store(&args.place, &args.remote, &log)?.into();
+    log.end(work(args, &stop, &log))
+}
+
+fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
+    let store: Arc<dyn Store> = lower::store(&args.place, &args.remote, log)?.into();
     let manifest = open_finished(store.as_ref())?;
     let dataset = if args.quick {
         None
@@ -52,7 +57,7 @@ pub(super) fn run(args: &args::Verify) -> Result<()> {
         verify = verify.memory(granted.get());
     }
     log.info(&format!("verifies {}", store.address()));
-    let findings = verify.run().map_err(|error| {
+    let findings = quietly(log, || verify.run())?.map_err(|error| {
         if error.is_stopped() {
             let signal = stop.signal().unwrap_or(2);
             let line = format!("stopped by {}; nothing was changed", stop.name());
@@ -68,19 +73,34 @@ pub(super) fn run(args: &args::Verify) -> Result<()> {
     for finding in &verified.findings.findings {
         log.warn(&line(finding));
     }
-    if args.json {
-        report::json(&verified)?;
+    let shown = if args.json {
+        report::json(&verified)
     } else {
-        report::print(&verified.text(args.quick))?;
-    }
+        report::print(&verified.text(args.quick))
+    };
     if verified.clean {
-        return Ok(());
+        return shown;
     }
+    // Findings stay findings when nobody reads them to their end.
     let count = verified.findings.errors().count();
     let expected = format!("{} to hold what its manifest says", verified.place);
     let advice = "write it anew with --overwrite";
     let findings = if count == 1 { "finding" } else { "findings" };
     Err(Failure::found(expected, format!("{count} {findings}"), advice).into())
+}
+
+/// Runs what reads damaged files. Readers of other people's formats may panic on them: that is a
+/// finding, which the library makes of it, and no text for the screen.
+fn quietly<T>(log: &Log, read: impl FnOnce() -> T) -> Result<T> {
+    let (before, log) = (panic::take_hook(), log.clone());
+    panic::set_hook(Box::new(move |what| log.debug(&format!("caught: {what}"))));
+    let done = panic::catch_unwind(AssertUnwindSafe(read));
+    panic::set_hook(before);
+    // What the library has not caught is a fault of ours, and ends in one line all the same.
+    done.map_err(|_| {
+        let advice = "report it with the lines of --log FILE --log-level debug";
+        Failure::found("verify to come to its end", "a panic", advice).into()
+    })
 }
 
 /// The dataset that the rows were made from.

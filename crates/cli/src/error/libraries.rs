@@ -162,7 +162,13 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
             what,
             expected,
             found,
-        } => Failure::usage(format!("{expected} for the {what}"), found, "change it"),
+        } => {
+            let advice = match *what {
+                "credentials" => "set them",
+                _ => "change it",
+            };
+            Failure::usage(format!("{expected} for the {what}"), found, advice)
+        }
         E::Memory { needed, granted } => {
             let (needed, granted) = (Bytes::new(*needed), Bytes::new(*granted));
             Failure::refused(format!("{needed} for one worker"), granted, MORE_MEMORY)

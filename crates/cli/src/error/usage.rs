@@ -2,7 +2,7 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::{Failure, Kind, advice};
+use super::{Failure, Kind, advice, scrub};
 use crate::args::Expected;
 
 const SEE_HELP: &str = "see lakeseed help";
@@ -50,7 +50,12 @@ pub(super) fn explain(error: &clap::Error) -> Option<Failure> {
         }
         ErrorKind::MissingRequiredArgument => {
             let missing = texts(error, ContextKind::InvalidArg).join(" and ");
-            Failure::usage(missing, "nothing", SEE_LIST)
+            let advice = if missing.contains("DATASET") {
+                SEE_LIST
+            } else {
+                "give it"
+            };
+            Failure::usage(missing, "nothing", advice)
         }
         ErrorKind::ArgumentConflict => conflict(error, &flag),
         ErrorKind::InvalidUtf8 => Failure::usage(
@@ -66,7 +71,7 @@ pub(super) fn explain(error: &clap::Error) -> Option<Failure> {
                 .replace("the argument ", "");
             Failure {
                 kind: Kind::Usage,
-                line: format!("{line}; {SEE_HELP}"),
+                line: scrub::users(&format!("{line}; {SEE_HELP}")),
             }
         }
     };

@@ -3,12 +3,16 @@
 use anyhow::Result;
 use lakeseed_sink::Store;
 
-use crate::args::Remote;
+use crate::args::RemoteFlags;
+#[cfg(feature = "s3")]
+use crate::args::Sse;
+use crate::error::Failure;
 use crate::log::Log;
 
 /// Opens the store behind `s3://bucket/prefix`. Nothing is asked of the server yet.
 #[cfg(feature = "s3")]
-pub(super) fn open(url: &str, remote: &Remote, log: &Log) -> Result<Box<dyn Store>> {
+pub(super) fn open(url: &str, flags: &RemoteFlags, log: &Log) -> Result<Box<dyn Store>> {
+    use lakeseed_sink::Error;
     use lakeseed_sink::s3::{Events, Level, S3Options, S3Store};
 
     let log = log.clone();
@@ -17,42 +21,43 @@ pub(super) fn open(url: &str, remote: &Remote, log: &Log) -> Result<Box<dyn Stor
         Level::Warn => log.warn(text),
     };
     let options = S3Options {
-        endpoint_url: remote.endpoint_url.clone(),
-        region: remote.region.clone(),
-        profile: remote.profile.clone(),
-        ca_bundle: remote.ca_bundle.clone(),
-        encryption: encryption(remote)?,
+        endpoint_url: flags.endpoint_url.clone(),
+        region: flags.region.clone(),
+        profile: flags.profile.clone(),
+        ca_bundle: flags.ca_bundle.clone(),
+        encryption: encryption(flags)?,
         events: Events::new(hear),
         ..S3Options::default()
     };
-    Ok(Box::new(S3Store::open(url, options)?))
+    let store = S3Store::open(url, options).map_err(|error| match error {
+        Error::Io { path, source, .. } => {
+            let expected = format!("a file that can be read at {}", path.display());
+            anyhow::Error::new(Failure::refused(expected, source, "check its path"))
+        }
+        other => other.into(),
+    })?;
+    Ok(Box::new(store))
 }
 
 #[cfg(feature = "s3")]
-fn encryption(remote: &Remote) -> Result<Option<lakeseed_sink::s3::Encryption>> {
+fn encryption(flags: &RemoteFlags) -> Result<Option<lakeseed_sink::s3::Encryption>> {
     use lakeseed_sink::s3::Encryption;
 
-    use crate::error::Failure;
-
-    let key = remote.sse_kms_key_id.clone();
-    match (remote.sse.as_deref(), key) {
+    let key = flags.sse_kms_key_id.clone();
+    match (flags.sse, key) {
         (None, _) => Ok(None),
-        (Some("AES256"), None) => Ok(Some(Encryption::Managed)),
-        (Some("aws:kms"), key) => Ok(Some(Encryption::Kms { key })),
-        (Some("AES256"), Some(_)) => {
-            let got = "--sse AES256 with --sse-kms-key-id";
-            Err(Failure::usage("a key id for --sse aws:kms only", got, "leave it out").into())
-        }
-        (Some(other), _) => {
-            let got = format!("'{other}'");
-            Err(Failure::usage("AES256 or aws:kms for --sse", got, "choose one").into())
+        (Some(Sse::Aes256), None) => Ok(Some(Encryption::Managed)),
+        (Some(Sse::AwsKms), key) => Ok(Some(Encryption::Kms { key })),
+        (Some(Sse::Aes256), Some(_)) => {
+            let expected = "--sse aws:kms with --sse-kms-key-id";
+            Err(Failure::usage(expected, "--sse AES256", "leave one out").into())
         }
     }
 }
 
 /// Says which build opens buckets.
 #[cfg(not(feature = "s3"))]
-pub(super) fn open(url: &str, _remote: &Remote, _log: &Log) -> Result<Box<dyn Store>> {
+pub(super) fn open(url: &str, _flags: &RemoteFlags, _log: &Log) -> Result<Box<dyn Store>> {
     let advice = "build lakeseed with its default features";
-    Err(crate::error::Failure::usage("a build with the feature s3", url, advice).into())
+    Err(Failure::usage("a build with the feature s3", url, advice).into())
 }

@@ -25,24 +25,34 @@ impl Destination {
         if text.as_os_str() == "-" {
             return Ok(Self::Stdout);
         }
+        Self::named(text).map_err(|got| {
+            let advice = "write to s3://BUCKET/PREFIX, or to a folder and copy it";
+            Failure::usage("a folder, s3://BUCKET/PREFIX or -", got, advice).into()
+        })
+    }
+
+    /// A folder or a bucket; what else it seems to be, where it is neither.
+    fn named(text: &Path) -> Result<Self, String> {
         let address = text.to_string_lossy();
         match address.split_once("://") {
-            None => Ok(Self::Folder(text.to_path_buf())),
             Some(("s3", _)) => Ok(Self::Bucket(address.into_owned())),
-            Some((scheme, _)) => {
-                let got = format!("'{scheme}://'");
-                let advice = "write to s3://BUCKET/PREFIX, or to a folder and copy it";
-                Err(Failure::usage("a folder, s3://BUCKET/PREFIX or -", got, advice).into())
-            }
+            Some((scheme, _)) => Err(format!("'{scheme}://'")),
+            // A slip of the finger would fill the disk in place of the bucket.
+            None if address.to_ascii_lowercase().starts_with("s3:") => Err(format!("'{address}'")),
+            None => Ok(Self::Folder(text.to_path_buf())),
         }
     }
 
     /// The store behind it; `None` for standard output.
     pub(crate) fn store(&self, remote: &Remote, log: &Log) -> Result<Option<Box<dyn Store>>> {
+        if let (Self::Stdout | Self::Folder(_), Some(flag)) = (self, &remote.given) {
+            let expected = format!("s3://BUCKET/PREFIX with {flag}");
+            return Err(Failure::usage(expected, format!("'{self}'"), "leave it out").into());
+        }
         match self {
             Self::Stdout => Ok(None),
             Self::Folder(folder) => Ok(Some(Box::new(LocalStore::new(folder)))),
-            Self::Bucket(url) => Ok(Some(super::bucket::open(url, remote, log)?)),
+            Self::Bucket(url) => Ok(Some(super::bucket::open(url, &remote.flags, log)?)),
         }
     }
 }
@@ -52,11 +62,14 @@ impl Destination {
 /// # Errors
 /// When it is none, or cannot be opened.
 pub(crate) fn store(place: &Path, remote: &Remote, log: &Log) -> Result<Box<dyn Store>> {
-    let store = Destination::parse(place)?.store(remote, log)?;
-    store.ok_or_else(|| {
-        let expected = "a folder or s3://BUCKET/PREFIX";
-        Failure::usage(expected, "-, standard output", "name the place").into()
-    })
+    let expected = "a folder or s3://BUCKET/PREFIX";
+    if place.as_os_str() == "-" {
+        return Err(Failure::usage(expected, "-, standard output", "name the place").into());
+    }
+    let place = Destination::named(place)
+        .map_err(|got| Failure::usage(expected, got, "name a place of lakeseed's"))?;
+    let store = place.store(remote, log)?;
+    store.ok_or_else(|| Failure::usage(expected, place, "name the place").into())
 }
 
 impl fmt::Display for Destination {

@@ -21,6 +21,7 @@ const LINE_EVERY_MS: u64 = 5_000;
 pub(crate) struct Style {
     form: Form,
     is_verbose: bool,
+    is_quiet: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,7 @@ impl Style {
         Self {
             form,
             is_verbose: voice.verbose,
+            is_quiet: voice.quiet,
         }
     }
 }
@@ -165,6 +167,7 @@ impl Observer for Progress {
     fn goes_on(&self, parts: usize, rows: u64, last: Option<&LastRun>) {
         self.found_rows.store(rows, Ordering::Relaxed);
         let file = if parts == 1 { "file" } else { "files" };
+        let are = if parts == 1 { "is" } else { "are" };
         let rows = units::grouped(rows);
         let before = last.map_or_else(String::new, |last| {
             format!(
@@ -173,9 +176,11 @@ impl Observer for Progress {
                 ended(&last.end)
             )
         });
-        self.tell(&format!(
-            "goes on: {parts} {file}, {rows} rows, are finished{before}"
-        ));
+        let line = format!("goes on: {parts} {file}, {rows} rows, {are} finished{before}");
+        self.log.info(&line);
+        if !self.style.is_quiet {
+            self.tell(&line);
+        }
     }
 
     fn rows(&self, table: usize, rows: u64) {

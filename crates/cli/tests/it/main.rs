@@ -1,18 +1,28 @@
 //! The program as its users run it: the real binary, real folders, exact lines.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "what helps a test fails as loudly as the test"
 )]
 
+mod append;
+mod canaries;
 mod commands;
+mod continuing;
 mod environment;
 mod folders;
 mod formats;
 mod layout;
+mod log;
 mod memory;
+mod places;
+mod shards;
 mod signals;
+mod size;
+mod story;
 mod streams;
 mod support;
 mod usage;
+mod verify;
 mod windows;

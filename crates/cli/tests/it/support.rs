@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
+use lakeseed_test_s3::Server;
 use serde_json::Value;
 
 /// What a run left: exit code, stdout, stderr.
@@ -39,9 +41,62 @@ pub(crate) fn binary_after(folder: &Path, shell: &str, args: &str) -> Ran {
 
 fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("LAKESEED_") {
+        let upper = name.to_string_lossy().to_ascii_uppercase();
+        if upper.starts_with("LAKESEED_") || upper.starts_with("AWS_") || upper.ends_with("_PROXY")
+        {
             command.env_remove(name);
         }
+    }
+    // Whoever has no keys must not ask the network for some.
+    command.env("AWS_EC2_METADATA_DISABLED", "true");
+}
+
+/// The binary, in `folder`, with what the environment says of a server. A home without files of the
+/// aws tool.
+pub(crate) fn on(server: &Server, folder: &Path, args: &str) -> Command {
+    let mut command = binary(folder);
+    command
+        .env("HOME", folder)
+        .envs(server.environment())
+        .args(args.split_whitespace());
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn ran(command: &mut Command) -> Ran {
+    Ran::of(&command.output().unwrap())
+}
+
+/// Starts a command, with its output kept for [`ended`].
+pub(crate) fn start(command: &mut Command) -> Child {
+    let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    piped.spawn().unwrap()
+}
+
+/// Waits for a child.
+pub(crate) fn ended(child: Child) -> Ran {
+    Ran::of(&child.wait_with_output().unwrap())
+}
+
+/// Sends a signal by its name, as `INT`.
+#[cfg(unix)]
+pub(crate) fn send(child: &Child, signal: &str) {
+    let sent = Command::new("kill")
+        .args([&format!("-{signal}"), &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success(), "{signal} was not sent");
+}
+
+/// Waits until something is so, while a child is at work.
+pub(crate) fn until(child: &mut Child, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "ended too early: {ended:?}");
+        let waited = started.elapsed();
+        assert!(waited < Duration::from_mins(1), "waited in vain");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -111,6 +166,25 @@ fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
             found.insert(name, fs::read(&path).unwrap());
         }
     }
+}
+
+/// All that a finished output says of itself and its rows: data files, marks, manifest, plans.
+/// Whoever takes two for equal knows that they were made by the same plan.
+pub(crate) fn output(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let of_a_run = ["lock-", "status-", "journal-", "claim-", "shard-"];
+    let says = |name: &str| !of_a_run.iter().any(|start| name.contains(start));
+    let all = files(folder).into_iter();
+    all.filter(|(name, _)| says(name)).collect()
+}
+
+/// The manifest of a finished output.
+pub(crate) fn manifest(folder: &Path) -> Value {
+    let all = files(&folder.join("_lakeseed"));
+    let (_, bytes) = all
+        .iter()
+        .rfind(|(name, _)| name.starts_with("manifest-"))
+        .unwrap();
+    serde_json::from_slice(bytes).unwrap()
 }
 
 /// The finished data files below a folder, in order of their names.

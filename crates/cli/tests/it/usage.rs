@@ -253,15 +253,6 @@ fn tables_that_stdout_cannot_hold() {
 }
 
 #[test]
-fn places_that_are_not_built_in() {
-    refused(
-        "generate predictions -o s3://bucket/prefix",
-        USAGE,
-        "expected a folder or - for --out, got 's3://bucket/prefix'; write to a folder and copy it",
-    );
-}
-
-#[test]
 fn formats_and_codecs() {
     refused(
         "generate predictions -f parqet",

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use lakeseed_budget::Bytes;
-use lakeseed_sink::{Layout, Plan, Run, Standing, Store, inspect};
+use lakeseed_sink::{Layout, Plan, Run, Shard, Standing, Store, inspect};
 
 use crate::disk;
 use crate::error::Failure;
@@ -71,7 +71,12 @@ const ESTIMATE_MISSES: u64 = 5;
 
 /// Refuses what the disk cannot hold. What an interrupted run has written is taken for enough: its
 /// size is known to the run only.
-pub(super) fn check_disk(folder: &Path, plan: &Plan<'_>, standing: &Standing) -> Result<()> {
+pub(super) fn check_disk(
+    folder: &Path,
+    plan: &Plan<'_>,
+    share: Shard,
+    standing: &Standing,
+) -> Result<()> {
     let Some(free) = disk::free(folder) else {
         return Ok(());
     };
@@ -79,7 +84,8 @@ pub(super) fn check_disk(folder: &Path, plan: &Plan<'_>, standing: &Standing) ->
         .unfinished
         .iter()
         .any(|there| there.plan_id == plan.id());
-    let needed = Bytes::new(plan.estimated_bytes());
+    // The other shares may be on other disks: this one is all that is known to be written here.
+    let needed = Bytes::new(plan.estimated_bytes() / u64::from(share.of()));
     if goes_on || needed.get() / 100 * (100 - ESTIMATE_MISSES) <= free.get() {
         return Ok(());
     }
