@@ -15,7 +15,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The folder holds something that this output would mix with or hide.
-    #[error("{} holds {found} already: expected an empty or a new folder", path.display())]
+    #[error("{}: expected an empty or a new folder, found {found}", path.display())]
     Exists {
         /// The folder that was asked for.
         path: PathBuf,

@@ -79,7 +79,7 @@ fn look(store: &dyn Store) -> Result<Combining> {
     if let Some(found) = &standing.foreign {
         return Err(Error::Exists {
             path: store.address().into(),
-            found: format!("`{found}`"),
+            found: found.clone(),
         });
     }
     let sharded = |record: &&PlanRecord| record.shards > 1;

@@ -119,7 +119,7 @@ fn a_file_in_place_of_the_folder_is_told_apart() {
     let plan = two_tables(1_000, 2);
     let store = LocalStore::new(&root);
     let error = Run::new(&plan, &store).commit().unwrap_err();
-    let expected = "which is a file` already: expected an empty or a new folder";
+    let expected = "out: expected an empty or a new folder, found a file of that name";
     assert!(error.to_string().ends_with(expected), "{error}");
     let standing = inspect(&store).unwrap();
     assert!(standing.foreign.is_some());

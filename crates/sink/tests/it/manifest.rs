@@ -8,9 +8,10 @@ use lakeseed_sink::{
     Run, TableSpec, inspect,
 };
 
+use crate::totals::oracle::row_hash;
 use crate::trees::{folder, put, two_tables};
 
-fn pets() -> Plan<'static> {
+fn pets_rows() -> RecordBatch {
     let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
     let names: ArrayRef = Arc::new(StringArray::from(vec![Some("Rex"), None, Some("Mia")]));
     let days: ArrayRef = Arc::new(Int64Array::from(vec![7, 7, 8]));
@@ -19,7 +20,11 @@ fn pets() -> Plan<'static> {
         ("name", names, true),
         ("day", days, false),
     ];
-    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+}
+
+fn pets() -> Plan<'static> {
+    let batch = pets_rows();
     let partition = |day: &str, rows| Partition {
         values: vec![Some(day.to_owned())],
         rows,
@@ -41,6 +46,8 @@ fn the_manifest_is_documented_json() {
     Run::new(&plan, &store).commit().unwrap();
     let manifest = store.manifest().unwrap();
     let digest = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+    // Of all columns, those of the path too.
+    let hash = |at, rows| format!("{:032x}", row_hash(&[pets_rows().slice(at, rows)]));
     let version = env!("CARGO_PKG_VERSION");
     let (id, run_id) = (plan.id(), &manifest.run_id);
     let expected = format!(
@@ -81,28 +88,49 @@ fn the_manifest_is_documented_json() {
       "partition_columns": [
         "day"
       ],
+      "totals": {{
+        "rows": 3,
+        "row_hash": "{}",
+        "nulls": {{
+          "name": 1
+        }}
+      }},
       "parts": [
         {{
           "path": "pets/day=7/part-00000-{id}.csv",
           "first_row": 0,
           "rows": 2,
           "bytes": 17,
-          "blake3": "{}"
+          "blake3": "{}",
+          "totals": {{
+            "rows": 2,
+            "row_hash": "{}",
+            "nulls": {{
+              "name": 1
+            }}
+          }}
         }},
         {{
           "path": "pets/day=8/part-00000-{id}.csv",
           "first_row": 2,
           "rows": 1,
           "bytes": 14,
-          "blake3": "{}"
+          "blake3": "{}",
+          "totals": {{
+            "rows": 1,
+            "row_hash": "{}"
+          }}
         }}
       ]
     }}
   ]
 }}
 "#,
+        hash(0, 3),
         digest("id,name\n1,Rex\n2,\n"),
+        hash(0, 2),
         digest("id,name\n3,Mia\n"),
+        hash(2, 1),
     );
     let json = String::from_utf8(manifest.to_json().unwrap()).unwrap();
     assert_eq!(json, expected);

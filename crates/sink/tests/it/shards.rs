@@ -122,7 +122,10 @@ fn unlike_plans_and_counts_are_refused() {
     assert!(matches!(combine(&store), Err(Error::OtherPlan { .. })));
     fs::remove_file(root.join("_lakeseed/shard-0123456789abcdef-1of2.json")).unwrap();
     put(root.join("mine.csv"), "");
-    assert!(matches!(combine(&store), Err(Error::Exists { .. })));
+    let error = combine(&store).unwrap_err();
+    assert!(matches!(&error, Error::Exists { found, .. } if found == "`mine.csv`"));
+    let expected = "expected an empty or a new folder, found `mine.csv`";
+    assert!(error.to_string().ends_with(expected), "{error}");
     fs::remove_file(root.join("mine.csv")).unwrap();
     combine(&store).unwrap();
 }

@@ -49,16 +49,11 @@ fn random_flips(each: u64) {
     assert_eq!(tried, each * some_formats().len() as u64);
 }
 
+/// `LAKESEED_TEST_LONG=1` plants many more, which takes minutes.
 #[test]
 fn random_damages_are_found() {
-    random_flips(40);
-}
-
-/// The larger run: `cargo test --test verify -- --ignored`.
-#[test]
-#[ignore = "takes minutes"]
-fn many_random_damages_are_found() {
-    random_flips(3_000);
+    let is_long = std::env::var("LAKESEED_TEST_LONG").is_ok_and(|long| long == "1");
+    random_flips(if is_long { 3_000 } else { 40 });
 }
 
 #[test]

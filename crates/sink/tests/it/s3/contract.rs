@@ -140,5 +140,9 @@ fn leftovers(store: &dyn Store) {
     // The upload of the other key is untouched.
     survivor.write(&[2]).unwrap();
     assert_eq!(survivor.finish().unwrap(), 8 * MIB as u64 + 1);
-    store.discard(&[mine, other]).unwrap();
+    let both = [mine, other];
+    store.discard(&both).unwrap();
+    let whole = Some(8 * MIB as u64 + 1);
+    assert_eq!(store.finished(&both).unwrap(), [None, whole]);
+    store.remove(both[1].as_str()).unwrap();
 }

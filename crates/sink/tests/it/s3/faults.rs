@@ -9,7 +9,7 @@ use lakeseed_sink::s3::{ConditionalPut, Environment, S3Options, S3Store};
 use lakeseed_sink::{PutNew, Store, Trouble};
 
 use super::script::{Reply, Script};
-use super::{options, part, store, told_of, trouble};
+use super::{options, part, store, told_of, trouble, under_way};
 
 const BODY: &[u8] = b"some bytes";
 const MIB: usize = 1 << 20;
@@ -38,11 +38,14 @@ fn a_refusal_in_passing_is_tried_again() {
     ] {
         let server = in_turn(vec![reply, reply, Reply::ok]);
         let (options, _, told) = options(&server.url);
-        let store = S3Store::open("s3://lake/demo", options).unwrap();
+        let store = under_way(options);
+        let before = store.counts();
         store.replace("x", BODY).unwrap();
         assert_eq!(server.lines(), ["PUT /lake/demo/x"; 3]);
         assert!(server.requests().iter().all(|request| request.body == BODY));
-        assert_eq!((store.counts().requests, store.counts().retries), (3, 2));
+        let counts = store.counts();
+        let requests = counts.requests - before.requests;
+        assert_eq!((requests, counts.retries), (3, 2));
         assert_eq!(told.lock().unwrap().len(), 2, "{told:?}");
     }
 }
@@ -53,7 +56,7 @@ fn patience_ends_and_says_how_long_it_was() {
         let server = in_turn(vec![reply]);
         let (options, clock, _) = options(&server.url);
         let total = options.patience.total;
-        let store = S3Store::open("s3://lake/demo", options).unwrap();
+        let store = under_way(options);
         let error = store.replace("x", BODY).unwrap_err();
         assert!(told_of(&error).contains("tries in"), "{}", told_of(&error));
         assert_eq!(trouble(Err::<(), _>(error)), expected);
@@ -85,7 +88,7 @@ fn a_denial_of_two_minutes_is_waited_for() {
             granted.store(true, Ordering::SeqCst);
         }
     });
-    let store = S3Store::open("s3://lake/demo", options).unwrap();
+    let store = under_way(options);
     store.replace("x", BODY).unwrap();
 }
 
@@ -478,6 +481,33 @@ fn a_start_with_wrong_keys_is_told_at_once() {
     let server = in_turn(vec![|| Reply::error(403, "RequestTimeTooSkewed")]);
     assert_eq!(trouble(store(&server.url).check()), Trouble::ClockSkew);
     assert_eq!(server.lines().len(), 1);
+}
+
+/// Any call may be a run's first: until one was taken, the keys may be the wrong ones.
+#[test]
+fn wrong_keys_and_a_denied_first_request_end_soon_in_any_call() {
+    type Call = fn(&S3Store) -> Trouble;
+    let calls: [Call; 5] = [
+        |store| trouble(store.list("", 1)),
+        |store| trouble(store.get("x")),
+        |store| trouble(store.replace("x", BODY)),
+        |store| trouble(store.put_new("x", BODY)),
+        |store| trouble(store.check()),
+    ];
+    for call in calls {
+        for code in ["InvalidAccessKeyId", "SignatureDoesNotMatch"] {
+            let server = Script::start(move |_, _| Reply::error(403, code));
+            assert_eq!(call(&store(&server.url)), Trouble::Denied);
+            assert_eq!(server.lines().len(), 1, "{code}");
+        }
+        let server = in_turn(vec![|| Reply::error(403, "AccessDenied")]);
+        let (options, clock, _) = options(&server.url);
+        let store = S3Store::open("s3://lake/demo", options).unwrap();
+        assert_eq!(call(&store), Trouble::Denied);
+        assert!(lakeseed_sink::s3::Pause::now(&*clock) <= Duration::from_secs(10));
+        // A refusal in passing is still waited for.
+        assert!((3..12).contains(&server.lines().len()));
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lakeseed_sink::s3::{Environment, Events, Pause, S3Options, S3Store};
-use lakeseed_sink::{Error, PartPath, Trouble};
+use lakeseed_sink::{Error, PartPath, Store, Trouble};
 
 pub(super) const KEY: &str = "AKIDOFTHETESTS";
 pub(super) const SECRET: &str = "secret-of-the-tests";
@@ -70,6 +70,13 @@ pub(super) fn options(url: &str) -> (S3Options, Arc<Shortened>, Arc<Mutex<Vec<St
 
 pub(super) fn store(url: &str) -> S3Store {
     S3Store::open("s3://lake/demo", options(url).0).unwrap()
+}
+
+/// A store whose server has taken a request already: a run is under way, and patient.
+pub(super) fn under_way(options: S3Options) -> S3Store {
+    let store = S3Store::open("s3://lake/demo", options).unwrap();
+    store.replace(script::FIRST, b"").unwrap();
+    store
 }
 
 pub(super) fn part(number: usize) -> PartPath {

@@ -91,7 +91,7 @@ fn list(elements: &dyn Array) -> Value {
 }
 
 /// The hash of the rows of some batches.
-pub(super) fn row_hash(batches: &[RecordBatch]) -> u128 {
+pub(crate) fn row_hash(batches: &[RecordBatch]) -> u128 {
     let mut sum = 0_u128;
     for batch in batches {
         for row in 0..batch.num_rows() {
