@@ -48,13 +48,14 @@ fn main() -> Result<()> {
         .build()?;
     println!("{threads} threads, about {megabytes} MB in {FILES} files, medians of {ROUNDS}");
     println!("what                making     plain      ours  ours MB/s  of plain  of the sum");
-    let formats: [(&str, FileFormat); 3] = [
-        ("predictions parquet", Parquet::zstd(1)),
-        ("predictions json", Json::plain()),
-        ("predictions json.zst", Json::zstd(1)),
+    let formats: [(&str, FileFormat, &str); 4] = [
+        ("uniform parquet", Parquet::plain(), "uniform"),
+        ("simplex parquet", Parquet::zstd(1), "simplex"),
+        ("simplex json", Json::plain(), "simplex"),
+        ("simplex json.zst", Json::zstd(1), "simplex"),
     ];
-    for (name, format) in formats {
-        let plan = plan(format, megabytes)?;
+    for (name, format, mode) in formats {
+        let plan = plan(format, mode, megabytes)?;
         let memory = MemoryStore::new();
         Run::new(&plan, &memory).threads(threads).commit()?;
         let files: Vec<Vec<u8>> = memory.files().into_values().collect();
@@ -89,11 +90,11 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn plan(format: FileFormat, megabytes: u64) -> Result<Plan<'static>> {
+fn plan(format: FileFormat, mode: &str, megabytes: u64) -> Result<Plan<'static>> {
     // A row of a prediction takes about 260 bytes as Parquet, 620 as JSON.
     let row_bytes = if format == Json::plain() { 620 } else { 260 };
     let rows = megabytes * 1_000_000 / row_bytes;
-    let dataset = Predictions::new(&Settings::new().only_rows(rows))?;
+    let dataset = Predictions::new(&Settings::new().only_rows(rows).parameter("mode", mode))?;
     let table: Table = dataset.predictions().clone();
     let (name, schema, all) = (
         table.name().to_owned(),
