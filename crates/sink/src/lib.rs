@@ -55,7 +55,7 @@ mod verify;
 
 pub use self::commit::{
     Ending, LastEnd, LastRun, Mode, PartRecord, PlanRecord, Shard, Standing, Status, TableRecord,
-    combine, inspect, open_finished, statuses,
+    combine, inspect, open_finished, put_report, statuses,
 };
 pub use self::error::{Error, Result, Trouble};
 pub use self::format::{Compression, Csv, FileFormat, FormatKind, Json, Parquet};

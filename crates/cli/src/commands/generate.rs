@@ -4,7 +4,7 @@ mod preflight;
 
 use anyhow::Result;
 use lakeseed_budget::Bytes;
-use lakeseed_sink::{Error, Mode, Plan, Report, Run, Shard, Stream};
+use lakeseed_sink::{Error, Mode, Plan, Report, Run, Shard, Stream, put_report};
 
 use crate::args::Generate;
 use crate::error::{Failure, Moment};
@@ -42,7 +42,8 @@ fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {
         (_, true) => Mode::Overwrite,
         _ => Mode::New,
     };
-    let run = run.mode(mode).shard(args.shard.unwrap_or(Shard::WHOLE));
+    let shard = args.shard.unwrap_or(Shard::WHOLE);
+    let run = run.mode(mode).shard(shard);
     let is_done = standing
         .as_ref()
         .and_then(|standing| standing.finished.as_ref())
@@ -50,12 +51,19 @@ fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {
     if !is_done {
         preflight::check_memory(&job, &plan, &run)?;
         if let (Some(standing), Destination::Folder(folder)) = (&standing, &job.destination) {
-            let share = args.shard.unwrap_or(Shard::WHOLE);
-            preflight::check_disk(folder, &plan, share, standing)?;
+            preflight::check_disk(folder, &plan, shard, standing)?;
         }
     }
     let report = write(args, &job, &plan, run, stop, log)?;
-    show(args, &job, &Outcome::new(&job, &plan, &report))
+    let outcome = Outcome::new(&job, &plan, &report, shard);
+    if let (Some(store), true) = (&store, report.written) {
+        let json = outcome.account()?;
+        if let Err(error) = put_report(store.as_ref(), plan.id(), shard, &json) {
+            // The output is whole without it.
+            log.warn(&format!("cannot leave a report: {error}"));
+        }
+    }
+    show(args, &job, &outcome)
 }
 
 /// A stream has nothing to add to, to start over, or to combine.

@@ -21,7 +21,7 @@ const SILENT_AFTER: Duration = Duration::from_secs(30);
 #[derive(Debug, Serialize)]
 struct Shown {
     place: String,
-    /// finished, unfinished, empty or foreign.
+    /// finished or unfinished; with nothing of ours there is nothing to show.
     state: &'static str,
     plan_ids: Vec<String>,
     rows: Option<u64>,
@@ -49,9 +49,10 @@ pub(super) fn run(args: &args::Status) -> Result<()> {
     let runs = statuses(store.as_ref())?;
     let runs = runs.into_iter().map(|status| RunShown::new(status, now));
     let shown = Shown::new(store.address(), &standing, runs.collect());
-    if shown.state == "empty" {
+    if matches!(shown.state, "empty" | "foreign") {
         let expected = format!("an output of lakeseed at {}", shown.place);
-        return Err(Failure::refused(expected, "nothing", "check the place").into());
+        let found = standing.foreign.as_deref().unwrap_or("nothing");
+        return Err(Failure::refused(expected, found, "check the place").into());
     }
     if args.json {
         return report::json(&shown);
@@ -131,7 +132,7 @@ impl RunShown {
         let worked = status.written_ms.saturating_sub(status.started_ms);
         let seconds = Duration::from_millis(worked).as_secs_f64();
         let end = match &status.ended {
-            None if since < SILENT_AFTER => None,
+            None if status.lives().unwrap_or(since < SILENT_AFTER) => None,
             _ => Some(status.last().end),
         };
         Self {

@@ -109,8 +109,13 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
             expected,
             found,
         } => {
-            let advice = "repeat the command that wrote it, choose another --out, add rows with \
-                          --append, or start over with --overwrite";
+            let advice = if found.starts_with("the finished plan") {
+                "repeat the command that wrote it, choose another --out, add rows with --append, \
+                 or start over with --overwrite"
+            } else {
+                "repeat the command that began it, choose another --out, or start over with \
+                 --overwrite"
+            };
             Failure::refused(format!("{expected} at {address}"), found, advice)
         }
         E::InUse { address, by } => {

@@ -1,10 +1,10 @@
 //! The result of a run: a small table for people, JSON for programs.
 
 use std::fmt::Write;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lakeseed_budget::{Bytes, peak_resident};
-use lakeseed_sink::{LastRun, Plan, Report};
+use lakeseed_sink::{LastRun, Plan, Report, Shard};
 use serde::Serialize;
 
 use super::{Align, Grid, units};
@@ -21,6 +21,8 @@ pub(crate) struct Outcome {
     compression: String,
     /// False where the same command had finished before, and nothing was written.
     written: bool,
+    /// Which share of the files, as 3/16; none where this is the whole.
+    shard: Option<String>,
     /// Files that an interrupted run before this one had finished.
     parts_found: usize,
     /// How that run ended.
@@ -53,8 +55,19 @@ struct TableOutcome {
     rows_per_s: f64,
 }
 
+/// What a run was, for whoever asks later.
+#[derive(Debug, Serialize)]
+struct Account<'o> {
+    written_by: &'static str,
+    ended: String,
+    system: String,
+    processors: usize,
+    #[serde(flatten)]
+    outcome: &'o Outcome,
+}
+
 impl Outcome {
-    pub(crate) fn new(job: &Job, plan: &Plan<'_>, report: &Report) -> Self {
+    pub(crate) fn new(job: &Job, plan: &Plan<'_>, report: &Report, shard: Shard) -> Self {
         let tables = report.tables.iter().map(|table| TableOutcome {
             table: table.name.clone(),
             rows: table.rows,
@@ -73,6 +86,7 @@ impl Outcome {
             format: job.format.kind().to_string(),
             compression: job.format.compression().to_string(),
             written: report.written,
+            shard: (!shard.is_whole()).then(|| shard.to_string()),
             parts_found: report.parts_found,
             last_run: report.last_run.clone(),
             tables: tables.collect(),
@@ -94,32 +108,57 @@ impl Outcome {
         }
     }
 
+    /// The same with machine and time, to stand beside the manifest.
+    pub(crate) fn account(&self) -> serde_json::Result<Vec<u8>> {
+        let account = Account {
+            written_by: concat!("lakeseed ", env!("CARGO_PKG_VERSION")),
+            ended: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            processors: std::thread::available_parallelism().map_or(0, usize::from),
+            outcome: self,
+        };
+        let mut json = serde_json::to_vec_pretty(&account)?;
+        json.push(b'\n');
+        Ok(json)
+    }
+
     /// For people; `flags` are those that choose the values, for the command to try next.
     pub(crate) fn text(&self, flags: &str) -> String {
         let mut text = self.grid();
         let peak = self.peak_memory_bytes.map_or_else(String::new, |peak| {
             format!(", peak memory {}", Bytes::new(peak))
         });
-        let plan = &self.plan_id;
+        let (plan, out) = (&self.plan_id, &self.out);
+        let share = match &self.shard {
+            Some(shard) => format!("shard {shard} "),
+            None => String::new(),
+        };
         let _ = if self.written {
-            let threads = if self.threads == 1 {
-                "thread"
-            } else {
-                "threads"
+            let workers = match self.threads {
+                1 => "1 thread".to_owned(),
+                threads => format!("{threads} threads"),
             };
             let time = units::time(Duration::from_secs_f64(self.seconds));
-            let (out, workers) = (&self.out, self.threads);
             writeln!(
                 text,
-                "\nwritten to {out} in {time} on {workers} {threads}{peak} (plan {plan})"
+                "\n{share}written to {out} in {time} on {workers}{peak} (plan {plan})"
+            )
+        } else if self.shard.is_some() {
+            writeln!(
+                text,
+                "\n{share}is finished in {out} already: nothing was written (plan {plan})"
             )
         } else {
-            let out = &self.out;
             writeln!(
                 text,
                 "\n{out} holds exactly this already: nothing was written (plan {plan})"
             )
         };
+        if self.shard.is_some() {
+            // No reader sees the files before they are one output.
+            let _ = writeln!(text, "next, after all shards: lakeseed combine {out}");
+            return text;
+        }
         let _ = writeln!(text, "read: {}", self.read);
         if let Some((table, row)) = &self.example {
             let _ = writeln!(

@@ -70,7 +70,7 @@ impl Owner {
     }
 
     /// Whether the process lives; `None` where that cannot be seen from here.
-    fn lives(&self) -> Option<bool> {
+    pub(crate) fn lives(&self) -> Option<bool> {
         let is_here = self.boot.is_some() && self.boot == boot() && self.host == host();
         (is_here && self.started.is_some()).then(|| started(self.pid) == self.started)
     }

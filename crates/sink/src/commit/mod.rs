@@ -4,6 +4,7 @@
 //! _lakeseed/plan-ID.json               what will be, before the first part
 //! _lakeseed/journal-ID-1of1            one line a finished part: path, rows, bytes, digest, totals
 //! _lakeseed/status-ID-1of1.json        a sign of life, for people
+//! _lakeseed/report-ID-1of1.json        an account of the run, by its caller
 //! _lakeseed/shard-ID-3of16.json        what a shard has done, for `combine`
 //! TABLE/_SUCCESS                       each table's mark
 //! _lakeseed/manifest-000001.json       last, and only under a free name
@@ -29,4 +30,4 @@ pub use self::records::{Mode, PartRecord, PlanRecord, TableRecord};
 pub(crate) use self::session::{Begun, Completed, Others, Parked, Session, seal_all};
 pub(crate) use self::standing::latest;
 pub use self::standing::{Standing, inspect, open_finished};
-pub use self::status::{Ending, LastEnd, LastRun, Status, statuses};
+pub use self::status::{Ending, LastEnd, LastRun, Status, put_report, statuses};

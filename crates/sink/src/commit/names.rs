@@ -106,6 +106,11 @@ pub(super) fn status(id: &str, shard: Shard) -> String {
     format!("{STATUS}{}.json", of(id, shard))
 }
 
+/// What a run says of itself once it is over: host, clock, memory.
+pub(super) fn report(id: &str, shard: Shard) -> String {
+    format!("{OWN}report-{}.json", of(id, shard))
+}
+
 /// The log in which finished parts are recorded.
 pub(super) fn journal(id: &str, shard: Shard) -> String {
     format!("{JOURNALS}{}", of(id, shard))

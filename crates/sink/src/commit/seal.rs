@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::append;
-use super::names::{self, OWN};
+use super::names::{self, OWN, Shard};
 use super::records::{Mode, PlanRecord};
 use super::standing::{latest, manifests};
 use crate::error::{Error, Result};
@@ -204,6 +204,7 @@ fn remove_state(store: &dyn Store, old: &Manifest, now: &Manifest) -> Result<()>
                 continue;
             }
             remove_way(store, &plan.id)?;
+            store.remove(&names::report(&plan.id, Shard::WHOLE))?;
             store.remove(&names::plan(&plan.id))?;
         }
     }

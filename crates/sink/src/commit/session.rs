@@ -476,8 +476,8 @@ fn decide(
             let found = format!("this plan, begun to {}", doing(mine.mode));
             refused("the run to go on as it began", found)
         } else {
-            let expected = format!("one of {} shards", mine.shards);
-            refused(&expected, format!("this plan, begun in {}", mine.shards))
+            let asked = format!("{} shards", shard.of());
+            refused(&asked, format!("this plan, begun in {}", mine.shards))
         });
     }
     if let (Some(other), Others::Refuse, false) =

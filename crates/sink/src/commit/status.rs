@@ -42,8 +42,8 @@ pub struct Status {
     pub rows_this_run: u64,
     /// Resident anonymous memory of the process.
     pub memory_bytes: Option<u64>,
-    /// The boot of the machine, where it is known.
-    boot: Option<String>,
+    /// The process, so that it can be told whether it lives.
+    owner: Owner,
     /// How often the process's cgroup had killed for memory when the run began.
     oom_kills: Option<u64>,
     /// How the run ended, once it did.
@@ -102,7 +102,7 @@ impl Status {
         Self {
             plan_id: plan_id.to_owned(),
             shard,
-            host: owner.host,
+            host: owner.host.clone(),
             pid: owner.pid,
             started_ms: now,
             written_ms: now,
@@ -113,7 +113,7 @@ impl Status {
             bytes_done: 0,
             rows_this_run: 0,
             memory_bytes: None,
-            boot: owner.boot,
+            owner,
             oom_kills: lakeseed_budget::oom_kills(),
             ended: None,
         }
@@ -126,11 +126,16 @@ impl Status {
         store.replace(&names::status(&self.plan_id, self.shard), &json)
     }
 
+    /// Whether the process lives; `None` where that cannot be seen from this machine.
+    pub fn lives(&self) -> Option<bool> {
+        self.owner.lives()
+    }
+
     /// How the run ended, for one that nobody hears of any more.
     pub fn last(&self) -> LastRun {
         let end = match (&self.ended, self.oom_kills, lakeseed_budget::oom_kills()) {
             (Some(ending), ..) => LastEnd::Said(ending.clone()),
-            (None, Some(before), Some(now)) if now > before && self.boot == claim::boot() => {
+            (None, Some(before), Some(now)) if now > before && self.owner.boot == claim::boot() => {
                 LastEnd::OutOfMemory { before, now }
             }
             _ => LastEnd::Vanished,
@@ -148,6 +153,17 @@ pub(super) fn last_run(store: &dyn Store, plan_id: &str, shard: Shard) -> Result
     // One that cannot be read says nothing.
     let status = json.and_then(|json| serde_json::from_slice::<Status>(&json).ok());
     Ok(status.map(|status| status.last()))
+}
+
+/// Leaves an account of a run beside the manifest, in JSON of the caller's own: host, clock and
+/// memory belong there, since the manifest's bytes follow from the plan alone. It takes the place
+/// of an earlier one of the same plan and shard.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn put_report(store: &dyn Store, plan_id: &str, shard: Shard, json: &[u8]) -> Result<()> {
+    store.replace(&names::report(plan_id, shard), json)?;
+    store.settle()
 }
 
 /// The signs of life in a store, of every shard that has given one.
