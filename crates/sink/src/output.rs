@@ -7,7 +7,7 @@ use std::time::Instant;
 use arrow_array::RecordBatchReader;
 use arrow_schema::ArrowError;
 
-use crate::commit::{Begun, Mode, Others, Parked, Session, Shard, inspect, seal_all};
+use crate::commit::{Begun, HEARTBEAT, Mode, Others, Parked, Session, Shard, inspect, seal_all};
 use crate::error::{Error, Result};
 use crate::format::{FileFormat, FormatKind};
 use crate::plan::{Layout, Plan, TableSpec};
@@ -223,7 +223,14 @@ impl Output {
             }
         }
         let store = self.store.as_ref();
-        let begun = Session::begin(store, &plan, Mode::New, Shard::WHOLE, Others::Leave)?;
+        let begun = Session::begin(
+            store,
+            &plan,
+            Mode::New,
+            Shard::WHOLE,
+            Others::Leave,
+            HEARTBEAT,
+        )?;
         let Begun::Open(session) = begun else {
             return Err(Error::Unfinished {
                 address: store.address(),

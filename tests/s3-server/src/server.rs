@@ -231,6 +231,9 @@ async fn accept(
             _ = &mut stopped => return,
             stream = listener.accept() => match stream {
                 Ok((stream, _)) => {
+                    // Else the second half of an answer waits 40 ms for the client to confirm the
+                    // first. Where it cannot be set, answers are slow and right.
+                    let _ = stream.set_nodelay(true);
                     tokio::spawn(Arc::clone(&front).serve(stream));
                 }
                 // Out of file handles, or a client that left at once: the next may fare better.

@@ -6,6 +6,7 @@
 //! No clocks are compared. Nothing is lost where two processes work on the same shard after all:
 //! both make the same bytes.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
@@ -19,10 +20,11 @@ use crate::error::{Error, Result};
 use crate::store::{Lock, PutNew, Store};
 
 /// How often a living owner shows itself.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
-/// How long a claim of another machine is watched: an owner that lives shows itself within.
-const WATCH: Duration = Duration::from_secs(35);
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
+/// A claim of another machine is looked at so often in the time of a heartbeat.
+const LOOKS_A_BEAT: u32 = 10;
+/// For three heartbeats and a half: an owner that lives shows itself within.
+const LOOKS: u32 = 35;
 
 /// The right to work on a shard of a plan, given back when dropped.
 pub(super) struct Claim<'s> {
@@ -39,7 +41,29 @@ enum Kind {
     File {
         name: String,
         owner: Mutex<Owner>,
+        _held: Held,
     },
+}
+
+/// The nonces of the claims that this process has: one that it could not give back is nobody's.
+static HELD: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
+
+/// A nonce of [`HELD`], until it is dropped.
+struct Held(u64);
+
+impl Held {
+    fn new(nonce: u64) -> Self {
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        held.insert(nonce);
+        Self(nonce)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        held.remove(&self.0);
+    }
 }
 
 /// A process, so that another one can tell whether it lives.
@@ -69,10 +93,23 @@ impl Owner {
         }
     }
 
+    /// The process for people.
+    fn words(&self) -> String {
+        format!("process {} on {}", self.pid, self.host)
+    }
+
     /// Whether the process lives; `None` where that cannot be seen from here.
     pub(crate) fn lives(&self) -> Option<bool> {
         let is_here = self.boot.is_some() && self.boot == boot() && self.host == host();
-        (is_here && self.started.is_some()).then(|| started(self.pid) == self.started)
+        if !is_here || self.started.is_none() {
+            return None;
+        }
+        let is_alive = started(self.pid) == self.started;
+        if is_alive && self.pid == std::process::id() {
+            let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+            return Some(held.contains(&self.nonce));
+        }
+        Some(is_alive)
     }
 }
 
@@ -82,6 +119,16 @@ impl<'s> Claim<'s> {
     /// # Errors
     /// [`Error::InUse`] when another living process has it.
     pub(super) fn take(store: &'s dyn Store, plan_id: &str, shard: Shard) -> Result<Self> {
+        Self::take_at(store, plan_id, shard, HEARTBEAT)
+    }
+
+    /// The same where owners show themselves at another rate.
+    pub(super) fn take_at(
+        store: &'s dyn Store,
+        plan_id: &str,
+        shard: Shard,
+        heartbeat: Duration,
+    ) -> Result<Self> {
         let name = names::lock(plan_id, shard);
         match store.lock(&name)? {
             Lock::Held(held) => {
@@ -101,9 +148,16 @@ impl<'s> Claim<'s> {
         }
         let name = names::claim(plan_id, shard);
         let owner = Owner::this_process();
+        let held = Held::new(owner.nonce);
         let json = json(&owner)?;
         if store.put_new(&name, &json)? == PutNew::Taken {
-            wait_for_the_dead(store, &name)?;
+            let dead = wait_for_the_dead(store, &name, heartbeat)?;
+            // Another one may have seen the same, and be ahead.
+            if let Some(now) = read(store, &name)?
+                && dead.as_ref() != Some(&now)
+            {
+                return Err(in_use(store, &name, &now.words()));
+            }
             store.remove(&name)?;
             if store.put_new(&name, &json)? == PutNew::Taken {
                 return Err(in_use(store, &name, "another process, which was faster"));
@@ -114,6 +168,7 @@ impl<'s> Claim<'s> {
             kind: Kind::File {
                 name,
                 owner: Mutex::new(owner),
+                _held: held,
             },
         })
     }
@@ -123,19 +178,28 @@ impl<'s> Claim<'s> {
     /// # Errors
     /// [`Error::InUse`] when somebody has taken the shard over.
     pub(super) fn beat(&self) -> Result<()> {
-        let Kind::File { name, owner } = &self.kind else {
+        let Kind::File { name, owner, .. } = &self.kind else {
             return Ok(());
         };
+        self.check()?;
         let mut owner = owner.lock().unwrap_or_else(PoisonError::into_inner);
-        match read(self.store, name)? {
-            Some(found) if found.nonce != owner.nonce => {
-                let by = format!("process {} on {}", found.pid, found.host);
-                return Err(in_use(self.store, name, &by));
-            }
-            _ => {}
-        }
         owner.beats += 1;
         self.store.replace(name, &json(&owner)?)
+    }
+
+    /// Looks whether nobody has taken the shard over.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] when somebody has.
+    pub(super) fn check(&self) -> Result<()> {
+        let Kind::File { name, owner, .. } = &self.kind else {
+            return Ok(());
+        };
+        let nonce = owner.lock().unwrap_or_else(PoisonError::into_inner).nonce;
+        match read(self.store, name)? {
+            Some(found) if found.nonce != nonce => Err(in_use(self.store, name, &found.words())),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -147,7 +211,7 @@ impl Drop for Claim<'_> {
                 let _ = self.store.remove(name);
                 *held = None;
             }
-            Kind::File { name, owner } => {
+            Kind::File { name, owner, .. } => {
                 let owner = owner.get_mut().unwrap_or_else(PoisonError::into_inner);
                 // What cannot be removed is seen to be dead by the next one.
                 if let Ok(Some(found)) = read(self.store, name)
@@ -160,27 +224,35 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// Returns once the owner of a claim is known to be dead.
-fn wait_for_the_dead(store: &dyn Store, name: &str) -> Result<()> {
-    let Some(first) = read(store, name)? else {
+/// Removes a claim that nobody living has. Who has it, this process too, gives it back at the end:
+/// until then nobody is to begin.
+pub(super) fn remove_dead(store: &dyn Store, name: &str) -> Result<()> {
+    let owner = read(store, name)?;
+    if owner.and_then(|owner| owner.lives()) == Some(true) {
         return Ok(());
+    }
+    store.remove(name)
+}
+
+/// Returns once the owner of a claim is known to be dead, with who it was.
+fn wait_for_the_dead(store: &dyn Store, name: &str, heartbeat: Duration) -> Result<Option<Owner>> {
+    let Some(first) = read(store, name)? else {
+        return Ok(None);
     };
-    let by = format!("process {} on {}", first.pid, first.host);
     match first.lives() {
-        Some(true) => return Err(in_use(store, name, &by)),
-        Some(false) => return Ok(()),
+        Some(true) => return Err(in_use(store, name, &first.words())),
+        Some(false) => return Ok(Some(first)),
         None => {}
     }
-    let looks = WATCH.as_secs() / LOOK_EVERY.as_secs();
-    for _ in 0..looks {
-        std::thread::sleep(LOOK_EVERY);
+    for _ in 0..LOOKS {
+        std::thread::sleep(heartbeat / LOOKS_A_BEAT);
         match read(store, name)? {
-            None => return Ok(()),
-            Some(now) if now != first => return Err(in_use(store, name, &by)),
+            None => return Ok(None),
+            Some(now) if now != first => return Err(in_use(store, name, &now.words())),
             Some(_) => {}
         }
     }
-    Ok(())
+    Ok(Some(first))
 }
 
 fn in_use(store: &dyn Store, name: &str, by: &str) -> Error {

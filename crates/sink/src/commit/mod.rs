@@ -23,7 +23,10 @@ mod session;
 mod standing;
 mod status;
 
+pub(crate) use self::claim::HEARTBEAT;
 pub use self::combine::combine;
+#[cfg(feature = "s3")]
+pub(crate) use self::names::CHECKS;
 pub use self::names::Shard;
 pub(crate) use self::names::{OWN, SUCCESS, manifest as manifest_name};
 pub use self::records::{Mode, PartRecord, PlanRecord, TableRecord};

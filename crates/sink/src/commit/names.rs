@@ -13,6 +13,8 @@ pub(super) const PLANS: &str = "_lakeseed/plan-";
 pub(super) const SHARDS: &str = "_lakeseed/shard-";
 pub(super) const STATUS: &str = "_lakeseed/status-";
 pub(super) const CLAIMS: &str = "_lakeseed/claim-";
+/// What a store writes to prove that it may, and removes at once.
+pub(crate) const CHECKS: &str = "_lakeseed/check-";
 const JOURNALS: &str = "_lakeseed/journal-";
 const LOCKS: &str = "_lakeseed/lock-";
 /// The mark of a table that Hadoop's readers look for.
@@ -135,7 +137,8 @@ pub(super) enum Kind {
     /// An entry of the log of that name.
     Journal(String),
     Lock,
-    /// A shard's record, a sign of life, a claim, or any of them on its way.
+    Claim,
+    /// A shard's record, a sign of life, or any of them on its way.
     Other,
 }
 
@@ -157,7 +160,10 @@ pub(super) fn kind_of(name: &str, id: &str) -> Option<Kind> {
     if of(LOCKS).is_some() {
         return Some(Kind::Lock);
     }
-    let others = [SHARDS, STATUS, CLAIMS];
+    if of(CLAIMS).is_some() {
+        return Some(Kind::Claim);
+    }
+    let others = [SHARDS, STATUS];
     let is_other = others.iter().any(|prefix| of(prefix).is_some());
     is_other.then_some(Kind::Other)
 }

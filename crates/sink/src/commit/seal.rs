@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::append;
+use super::claim;
 use super::names::{self, OWN, Shard};
 use super::records::{Mode, PlanRecord};
 use super::standing::{latest, manifests};
@@ -164,7 +165,9 @@ pub(super) fn tidy(store: &dyn Store, manifest: &Manifest) -> Result<()> {
         let is_others = [names::PLANS, names::STATUS, names::SHARDS, names::CLAIMS]
             .iter()
             .any(|prefix| name.starts_with(prefix));
-        if is_unfinished(&name) && !is_others {
+        // Of a process that was killed while it proved what it may do.
+        let is_check = name.starts_with(names::CHECKS);
+        if is_check || (is_unfinished(&name) && !is_others) {
             store.remove(&name)?;
         }
     }
@@ -281,6 +284,7 @@ fn remove_way(store: &dyn Store, id: &str) -> Result<()> {
                     store.remove(&name)?;
                 }
             }
+            names::Kind::Claim => claim::remove_dead(store, &name)?,
             names::Kind::Other => store.remove(&name)?,
         }
     }

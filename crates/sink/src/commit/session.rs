@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::append;
-use super::claim::{Claim, HEARTBEAT};
+use super::claim::Claim;
 use super::names::{self, Shard};
 use super::records::{JournalLine, Mode, PlanRecord, ShardRecord};
 use super::seal::{self, Outdated, Proven};
@@ -67,6 +68,7 @@ impl<'s> Session<'s> {
         mode: Mode,
         shard: Shard,
         others: Others,
+        heartbeat: Duration,
     ) -> Result<Begun<'s>> {
         let first = decide(store, plan, mode, shard, others)?;
         if let Decision::Finished(manifest) = first {
@@ -74,7 +76,7 @@ impl<'s> Session<'s> {
             return Ok(Begun::Finished(manifest));
         }
         store.check()?;
-        let claim = Claim::take(store, plan.id(), shard)?;
+        let claim = Claim::take_at(store, plan.id(), shard, heartbeat)?;
         fail::point("claim.taken");
         // Whoever had the claim until now may have come to an end.
         let (standing, start) = match decide(store, plan, mode, shard, others)? {
@@ -239,9 +241,6 @@ impl<'s> Session<'s> {
         Ok(())
     }
 
-    /// How often [`Self::beat`] is to be called.
-    pub(crate) const HEARTBEAT: std::time::Duration = HEARTBEAT;
-
     /// Shows that this process lives, and how far it has come.
     ///
     /// # Errors
@@ -270,6 +269,7 @@ impl<'s> Session<'s> {
     }
 
     fn try_complete(&self) -> Result<Completed> {
+        self.claim.check()?;
         let proven = lock(&self.proven).clone();
         if self.shard.is_whole() {
             let manifest = seal::seal(
@@ -317,6 +317,11 @@ impl<'s> Session<'s> {
             return self.incomplete(proven, error);
         }
         if proven == 0 && self.shard.is_whole() {
+            // Nor has who lost it unawares, or cannot know.
+            if let Err(lost) = self.claim.check() {
+                let is_taken = matches!(lost, Error::InUse { .. });
+                return self.incomplete(proven, if is_taken { lost } else { error });
+            }
             let _ = seal::withdraw(self.store, &self.record);
             return error;
         }

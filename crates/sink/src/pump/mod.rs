@@ -10,10 +10,10 @@ mod workers;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use self::workers::Pump;
-use crate::commit::{Begun, Completed, LastRun, Mode, Others, Session, Shard};
+use crate::commit::{Begun, Completed, HEARTBEAT, LastRun, Mode, Others, Session, Shard};
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, ManifestPart};
 use crate::path::PartPath;
@@ -76,6 +76,7 @@ pub struct Run<'r> {
     stopped_by: Option<&'r (dyn Fn() -> String + Sync)>,
     mode: Mode,
     shard: Shard,
+    heartbeat: Duration,
 }
 
 #[derive(Clone, Copy)]
@@ -106,6 +107,7 @@ impl<'r> Run<'r> {
             stopped_by: None,
             mode: Mode::New,
             shard: Shard::WHOLE,
+            heartbeat: HEARTBEAT,
         }
     }
 
@@ -148,6 +150,14 @@ impl<'r> Run<'r> {
     /// Makes only the parts of one shard; [`combine`](crate::combine) makes the whole.
     pub fn shard(mut self, shard: Shard) -> Self {
         self.shard = shard;
+        self
+    }
+
+    /// Sets how often the run shows that it lives, and so how long a claim of another machine is
+    /// watched. For tests: processes with different heartbeats take each other for dead.
+    #[doc(hidden)]
+    pub fn heartbeat(mut self, every: Duration) -> Self {
+        self.heartbeat = every;
         self
     }
 
@@ -202,8 +212,15 @@ impl<'r> Run<'r> {
             }
             Target::Store(store) => store,
         };
-        let session = match Session::begin(store, self.plan, self.mode, self.shard, Others::Refuse)?
-        {
+        let begun = Session::begin(
+            store,
+            self.plan,
+            self.mode,
+            self.shard,
+            Others::Refuse,
+            self.heartbeat,
+        )?;
+        let session = match begun {
             Begun::Finished(manifest) => {
                 return Ok(Report::already_there(self.plan.id(), &manifest));
             }
@@ -249,7 +266,7 @@ impl<'r> Run<'r> {
         }
         let workers = workers.min(self.work_of(&todo)).max(1);
         let pump = Pump::new(*self, session, &todo);
-        let heart = Heart::default();
+        let heart = Heart::new(self.heartbeat);
         thread::scope(|scope| {
             if let Some(session) = session {
                 scope.spawn(|| heart.beat_until_stopped(session, &pump));
@@ -294,13 +311,21 @@ impl<'r> Run<'r> {
 }
 
 /// The signs of life of a run, on a thread of their own.
-#[derive(Default)]
 struct Heart {
+    every: Duration,
     stopped: Mutex<bool>,
     woken: Condvar,
 }
 
 impl Heart {
+    fn new(every: Duration) -> Self {
+        Self {
+            every,
+            stopped: Mutex::new(false),
+            woken: Condvar::new(),
+        }
+    }
+
     fn beat_until_stopped(&self, session: &Session<'_>, pump: &Pump<'_, '_>) {
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -308,7 +333,7 @@ impl Heart {
             let is_going_on = |stopped: &mut bool| !*stopped;
             let waited = self
                 .woken
-                .wait_timeout_while(stopped, Session::HEARTBEAT, is_going_on);
+                .wait_timeout_while(stopped, self.every, is_going_on);
             stopped = waited.unwrap_or_else(PoisonError::into_inner).0;
             if *stopped {
                 return;

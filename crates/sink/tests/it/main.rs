@@ -20,8 +20,10 @@ mod resume;
 #[cfg(feature = "s3")]
 mod s3;
 mod shards;
+mod site;
 mod sources;
 mod stores;
 mod support;
+mod through;
 mod totals;
 mod trees;

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use lakeseed_sink::{
     BatchSource, Csv, Error, FileFormat, Layout, ManifestPart, Observer, Plan, Report, Run, Store,
     TableSpec,
 };
 
-use crate::support::{numbers, small_chunks};
+use crate::support::{Random, numbers, small_chunks};
 
 /// All files below a folder, relative, sorted.
 pub(crate) fn files(root: &Path) -> Vec<String> {
@@ -87,6 +89,30 @@ pub(crate) fn window(
         })
         .table(TableSpec::new("pets", pets, rows))
         .table(TableSpec::new("owners", owners, 0..10))
+        .build()
+        .unwrap()
+}
+
+/// A file of more than 8 MiB, which a bucket takes in two pieces, and a little one.
+pub(crate) fn large() -> Plan<'static> {
+    let mut random = Random(7);
+    let values = (0..500_000).map(|_| random.next() as i64);
+    let values: ArrayRef = Arc::new(Int64Array::from_iter_values(values));
+    let batch = RecordBatch::try_from_iter([("value", values)]).unwrap();
+    let rows = batch.num_rows() as u64;
+    Plan::builder(Csv::plain())
+        .data_id("large, seed 7")
+        .layout(Layout {
+            files: Some(1),
+            text_chunk_bytes: 2 << 20,
+            ..Layout::default()
+        })
+        .table(TableSpec::new("large", BatchSource::new(batch), 0..rows))
+        .table(TableSpec::new(
+            "owners",
+            BatchSource::new(numbers(10)),
+            0..10,
+        ))
         .build()
         .unwrap()
 }

@@ -13,5 +13,7 @@ mod damage;
 mod flips;
 mod hostile;
 mod limits;
+#[cfg(feature = "s3")]
+mod s3;
 mod support;
 mod whole;

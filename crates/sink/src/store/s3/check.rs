@@ -6,9 +6,14 @@ use super::core::{Core, random};
 use super::failure::Failure;
 use super::options::ConditionalPut;
 use super::part::{begin, put_piece};
+use crate::commit::CHECKS;
 use crate::error::{Error, Result, Trouble};
 use crate::store::PutNew;
 
+/// The key of the check's upload: always the same, so that the next check finds what a killed one
+/// has left.
+const UPLOAD: &str = "_lakeseed/check.upload";
+const UPLOAD_TRIES: u32 = 5;
 /// S3 refuses requests whose date is further away than this.
 const MOST_SKEW_S: i64 = 15 * 60;
 /// From here on a clock is worth a word.
@@ -18,9 +23,8 @@ const WARN_SKEW_S: i64 = 60;
 pub(super) async fn check(core: &Core, how: ConditionalPut) -> Result<()> {
     let core = &core.starting();
     // Other shards may check the same prefix at the same time.
-    let name = format!("_lakeseed/check-{:016x}{:016x}", random(), random());
+    let name = format!("{CHECKS}{:016x}{:016x}", random(), random());
     let file = core.key(&name);
-    let upload = format!("{file}.upload");
     let (first, second) = (Bytes::from_static(b"first"), Bytes::from_static(b"second"));
     if let Err(error) = core.put_new(&file, first.clone(), how).await {
         // Wrong keys are told at once, not after a useless clearing up.
@@ -41,7 +45,7 @@ pub(super) async fn check(core: &Core, how: ConditionalPut) -> Result<()> {
         Err(error) => Err(error),
     };
     let outcome = match outcome {
-        Ok(()) => uploads(core, &upload).await,
+        Ok(()) => uploads(core, &core.key(UPLOAD)).await,
         Err(error) => Err(error),
     };
     // What was made goes in any case. Its error only counts when nothing worse happened.
@@ -93,14 +97,24 @@ async fn files(
 
 async fn uploads(core: &Core, key: &str) -> Result<()> {
     let path = core.path(key)?;
-    let (id, doubtful) = begin(core, &path).await;
+    let mut tries = 0;
+    let (id, doubtful, sent) = loop {
+        tries += 1;
+        let (id, doubtful) = begin(core, &path).await;
+        let piece = Bytes::from_static(b"piece");
+        let sent = match &id {
+            Ok(id) => put_piece(core, &path, id, 0, &piece).await.map(|_| ()),
+            Err(_) => Ok(()),
+        };
+        // Another process that checks has swept it with what a dead one left.
+        let is_swept = |failure: &Failure| failure.is_code("NoSuchUpload");
+        if tries == UPLOAD_TRIES || !sent.as_ref().is_err_and(is_swept) {
+            break (id, doubtful, sent);
+        }
+    };
     let outcome = match id {
         Ok(id) => {
-            let piece = Bytes::from_static(b"piece");
-            let sent = match put_piece(core, &path, &id, 0, &piece).await {
-                Ok(_) => Ok(()),
-                Err(failure) => Err(core.failed("upload to", key, failure)),
-            };
+            let sent = sent.map_err(|failure| core.failed("upload to", key, failure));
             // A run sweeps what it left, for which it has to find it.
             let found = core.uploads(key).await;
             let aborted = core.abort(key, &id).await;
@@ -113,7 +127,8 @@ async fn uploads(core: &Core, key: &str) -> Result<()> {
         }
         Err(failure) => Err(core.failed("begin to upload", key, failure)),
     };
-    let swept = if doubtful {
+    // What a process left that was killed just here has the same key.
+    let swept = if doubtful || outcome.is_ok() {
         core.abort_uploads(key).await
     } else {
         Ok(())

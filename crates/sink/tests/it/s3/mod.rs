@@ -1,16 +1,19 @@
 //! The S3 store: what it promises on a server that behaves, and on one that does not.
 
+mod claims;
+mod commit;
 mod contract;
 mod faults;
 mod listen;
 mod moto;
+mod race;
 mod script;
 mod secrets;
 mod server;
 mod settings;
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -81,6 +84,22 @@ pub(super) fn under_way(options: S3Options) -> S3Store {
 
 pub(super) fn part(number: usize) -> PartPath {
     PartPath::try_new("invoices", &[], number, "abcdef", "csv").unwrap()
+}
+
+/// Does some work for each of many cases, on threads that mostly wait for servers.
+pub(super) fn side_by_side<T: Sync>(cases: &[T], work: impl Fn(&T) + Sync) {
+    const THREADS: usize = 8;
+    let next = AtomicUsize::new(0);
+    let all = || {
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
+            work(case);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(all);
+        }
+    });
 }
 
 /// The error and all its causes, as a person sees them and as a debugger does.

@@ -11,10 +11,10 @@ use lakeseed_test_s3::Service;
 
 use super::{contract, environment, options, trouble};
 
-struct Moto(Service);
+pub(super) struct Moto(Service);
 
 /// The server, or a line that says which test is skipped.
-fn moto(test: &str) -> Option<Moto> {
+pub(super) fn moto(test: &str) -> Option<Moto> {
     Service::find("moto", test).map(Moto)
 }
 
@@ -31,15 +31,24 @@ impl Moto {
         }
     }
 
-    fn open(&self, prefix: &str, options: S3Options) -> S3Store {
+    /// With the keys that it lets in.
+    pub(super) fn options_of_service(&self) -> S3Options {
+        self.options(&self.0.access_key, &self.0.secret_key)
+    }
+
+    /// A prefix that nobody else has.
+    pub(super) fn url(&self, prefix: &str) -> String {
         static RUN: AtomicU64 = AtomicU64::new(0);
         let run = (std::process::id(), RUN.fetch_add(1, Ordering::Relaxed));
-        let url = format!("s3://{}/{prefix}-{}-{}", self.0.bucket, run.0, run.1);
-        S3Store::open(&url, options).unwrap()
+        format!("s3://{}/{prefix}-{}-{}", self.0.bucket, run.0, run.1)
+    }
+
+    fn open(&self, prefix: &str, options: S3Options) -> S3Store {
+        S3Store::open(&self.url(prefix), options).unwrap()
     }
 
     fn store(&self, prefix: &str) -> S3Store {
-        self.open(prefix, self.options(&self.0.access_key, &self.0.secret_key))
+        self.open(prefix, self.options_of_service())
     }
 }
 

@@ -6,11 +6,11 @@ use lakeseed_sink::s3::{Patience, S3Options, S3Store};
 use lakeseed_sink::{Error, PutNew, Store, Trouble};
 use lakeseed_test_s3::{Fault, Kind, Server, Settings};
 
-use super::{contract, environment, options, part, trouble};
+use super::{contract, environment, options, part, side_by_side, trouble};
 
 const MIB: usize = 1 << 20;
 
-fn settings(server: &Server) -> S3Options {
+pub(super) fn settings(server: &Server) -> S3Options {
     let variables: Vec<_> = server.environment();
     let variables: Vec<_> = variables
         .iter()
@@ -127,7 +127,7 @@ fn whole(server: &Server, parts: &[u64], fault: Fault, at: u64) {
 /// Each fault once, at each request of a run: the run gets by, and leaves nothing beside its files.
 #[test]
 fn every_fault_at_every_request_is_mended() {
-    for fault in [
+    let faults = [
         Fault::InternalError,
         Fault::InternalErrorAfter,
         Fault::ErrorInside200,
@@ -137,7 +137,9 @@ fn every_fault_at_every_request_is_mended() {
         Fault::ResetBefore,
         Fault::ResetAfter,
         Fault::Truncated { bytes: 1 },
-    ] {
+    ];
+    side_by_side(&faults, |fault| {
+        let fault = *fault;
         let mut landed = 0;
         // Some more than there are, which land nowhere.
         let both: [(Work, u64, u64); 2] = [(small, 1, 25), (upload, 0, 6)];
@@ -167,7 +169,7 @@ fn every_fault_at_every_request_is_mended() {
             15
         };
         assert!(landed >= least, "{fault:?} landed {landed} times");
-    }
+    });
 }
 
 /// Requests that never get an answer, where it is hard to know whether they were done.
