@@ -95,7 +95,7 @@ fn measure(format_name: &str, table_name: &str, size_mib: u64) -> Result<String,
     let plan = plan(&table, end, format, layout)?;
     let before = lakeseed_budget::resident_anonymous().unwrap_or(Bytes::new(0));
     let (peak, is_over) = (Peak::new(), AtomicBool::new(false));
-    let place = Stream::new("nowhere", io::sink());
+    let nowhere = Stream::new("nowhere", io::sink());
     let report = thread::scope(|scope| {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
@@ -103,7 +103,7 @@ fn measure(format_name: &str, table_name: &str, size_mib: u64) -> Result<String,
                 thread::yield_now();
             }
         });
-        let report = Run::to_stream(&plan, &place)
+        let report = Run::to_stream(&plan, &nowhere)
             .threads(WORKERS as usize)
             .commit();
         is_over.store(true, Ordering::Relaxed);

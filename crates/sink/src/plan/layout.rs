@@ -13,7 +13,7 @@ pub const DEFAULT_FILE_BYTES: u64 = 128 << 20;
 /// The most rows of a Parquet row group.
 pub const DEFAULT_ROW_GROUP_ROWS: u64 = 1 << 20;
 /// The most encoded bytes of a Parquet row group.
-pub const DEFAULT_ROW_GROUP_BYTES: u64 = 64 << 20;
+pub const DEFAULT_ROW_GROUP_BYTES: u64 = 8 << 20;
 /// About how much text is encoded, and squeezed, at a time.
 pub const DEFAULT_TEXT_CHUNK_BYTES: u64 = 2 << 20;
 

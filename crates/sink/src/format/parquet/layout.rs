@@ -10,7 +10,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 
 use super::NAME;
-use super::pages::PAGE_ROWS;
+use super::pages::{PAGE_ROWS, TEXT_PAGE_ROWS};
 use crate::error::{Error, Result};
 use crate::format::Compression;
 use crate::hints::{self, Encoding, Hints};
@@ -90,10 +90,22 @@ impl FileLayout {
 }
 
 impl ColumnLayout {
+    /// The most rows of a page.
+    pub(super) fn page_rows(&self) -> usize {
+        match self.field.data_type() {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+                if self.encoding != Encoding::Dictionary =>
+            {
+                TEXT_PAGE_ROWS
+            }
+            _ => PAGE_ROWS,
+        }
+    }
+
     /// What the values of the page under construction take. What they become is shared by all
     /// columns.
     pub(super) fn page_bytes(&self) -> u64 {
-        (PAGE_ROWS * width(self.field.data_type())) as u64
+        (self.page_rows() * width(self.field.data_type())) as u64
     }
 
     /// The settings by which the parquet crate writes this column.
@@ -111,7 +123,7 @@ impl ColumnLayout {
             .set_dictionary_enabled(self.encoding == Encoding::Dictionary)
             .set_statistics_enabled(EnabledStatistics::Page)
             .set_max_row_group_row_count(None)
-            .set_data_page_row_count_limit(PAGE_ROWS)
+            .set_data_page_row_count_limit(self.page_rows())
             .set_data_page_size_limit(PAGE_BYTES)
             .build()
     }

@@ -18,12 +18,15 @@ use crate::error::{Error, Result};
 /// Rows of a page: what a reader with a page index can skip, and what stays in a core's cache
 /// beside the pages of the other columns.
 pub(super) const PAGE_ROWS: usize = 32_768;
+/// The same of text as it stands: its rows are wide, and a worker holds a page of every column.
+pub(super) const TEXT_PAGE_ROWS: usize = 8_192;
 
 /// A column chunk under construction.
 pub(super) struct Pages<B> {
     descr: ColumnDescPtr,
     codec: Codec,
     encoding: Encoding,
+    most_rows: usize,
     /// Finished pages.
     blocks: Blocks,
     /// The values of the page under construction; where nothing comes around them, behind room for
@@ -52,11 +55,12 @@ pub(super) struct Pages<B> {
 }
 
 impl<B: Bound> Pages<B> {
-    /// An empty column chunk, in the memory of an earlier one.
+    /// An empty column chunk with pages of `most_rows`, in the memory of an earlier one.
     pub(super) fn new(
         descr: ColumnDescPtr,
         codec: Codec,
         encoding: Encoding,
+        most_rows: usize,
         mut spare: Blocks,
     ) -> Self {
         spare.clear();
@@ -64,6 +68,7 @@ impl<B: Bound> Pages<B> {
         let mut pages = Self {
             codec,
             encoding,
+            most_rows,
             blocks: spare,
             page: Vec::new(),
             validity: is_nullable.then(|| BooleanBufferBuilder::new(0)),
@@ -103,7 +108,7 @@ impl<B: Bound> Pages<B> {
 
     /// Rows that the page under construction still takes.
     pub(super) fn room(&self) -> usize {
-        PAGE_ROWS - self.page_rows
+        self.most_rows - self.page_rows
     }
 
     /// Whether the page under construction has no rows.

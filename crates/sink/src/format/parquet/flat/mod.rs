@@ -115,7 +115,13 @@ fn flat<V: PageValues + 'static>(
     spare: Blocks,
 ) -> Box<dyn ColumnEncoder> {
     Box::new(FlatColumn {
-        pages: Pages::new(descr.clone(), layout.codec, encoding, spare),
+        pages: Pages::new(
+            descr.clone(),
+            layout.codec,
+            encoding,
+            layout.page_rows(),
+            spare,
+        ),
         values,
     })
 }
