@@ -145,7 +145,8 @@ impl Ran {
     }
 }
 
-/// Every file below a folder, by its path from there, with its bytes.
+/// Every file below a folder, by its path from there, with its bytes. Reports are left out: they
+/// tell of clock and machine.
 pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     collect(folder, folder, &mut found);
@@ -163,7 +164,9 @@ fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
                 .unwrap()
                 .to_string_lossy()
                 .into_owned();
-            found.insert(name, fs::read(&path).unwrap());
+            if !name.contains("_lakeseed/report-") {
+                found.insert(name, fs::read(&path).unwrap());
+            }
         }
     }
 }
