@@ -196,7 +196,11 @@ fn of_remote(
     chain: &anyhow::Error,
 ) -> Failure {
     use sink::Trouble as T;
+    let cause = chain.root_cause().to_string();
+    // The client says so in words only.
+    let is_out_of_files = cause.contains(&format!("(os error {TOO_MANY_FILES})"));
     let advice = match trouble {
+        _ if is_out_of_files => "raise `ulimit -n`",
         T::Denied => "check the credentials, and what they are allowed to do there",
         T::Expired => "renew the credentials and repeat the command",
         T::ClockSkew => "set the clock of this machine",
@@ -206,7 +210,7 @@ fn of_remote(
         _ => "repeat the command",
     };
     let expected = format!("to {action} {address}");
-    Failure::refused(expected, chain.root_cause(), advice)
+    Failure::refused(expected, cause, advice)
 }
 
 pub(super) fn of_writing(error: sink::Error, moment: Moment) -> Failure {
@@ -263,11 +267,25 @@ pub(super) fn of_writing(error: sink::Error, moment: Moment) -> Failure {
             "expected {place} to stay writable, got {reason}; {left}: restore it and repeat the \
              command"
         )),
-        (false, false, Some(left)) => Failure::incomplete(format!(
-            "expected to write {place}, got {reason}; {left}: repeat the command to go on"
-        )),
+        (false, false, Some(left)) => {
+            let advice = match io_number(&chain) {
+                Some(TOO_MANY_FILES) => "raise `ulimit -n`, and repeat the command to go on",
+                _ => "repeat the command to go on",
+            };
+            Failure::incomplete(format!(
+                "expected to write {place}, got {reason}; {left}: {advice}"
+            ))
+        }
         (false, false, None) => explain(&chain),
     }
+}
+
+/// The number that Linux, the BSDs and macOS have for it.
+const TOO_MANY_FILES: i32 = 24;
+
+fn io_number(chain: &anyhow::Error) -> Option<i32> {
+    let root = chain.root_cause().downcast_ref::<io::Error>();
+    root.and_then(io::Error::raw_os_error)
 }
 
 /// Access to an object store was lost, or never there.

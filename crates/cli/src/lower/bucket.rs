@@ -30,7 +30,11 @@ pub(super) fn open(url: &str, flags: &RemoteFlags, log: &Log) -> Result<Box<dyn 
         ..S3Options::default()
     };
     let store = S3Store::open(url, options).map_err(|error| match error {
-        Error::Io { path, source, .. } => {
+        Error::Io {
+            action: "read",
+            path,
+            source,
+        } => {
             let expected = format!("a file that can be read at {}", path.display());
             anyhow::Error::new(Failure::refused(expected, source, "check its path"))
         }

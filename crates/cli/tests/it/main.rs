@@ -14,6 +14,7 @@ mod environment;
 mod folders;
 mod formats;
 mod layout;
+mod limits;
 mod log;
 mod memory;
 mod places;

@@ -4,30 +4,58 @@
 //! the program's mapped files besides what `--memory` speaks of: nothing slips through between two
 //! looks, and whoever stays below with it stays below without it.
 
+use std::fmt;
 use std::path::Path;
+use std::process::Command;
 
+use lakeseed_test_s3::{Server, Settings};
 use serde_json::Value;
+use tempfile::TempDir;
 
-use crate::support::{json, run};
+use crate::support::{Ran, binary, on, ran};
 
 const MIB: u64 = 1 << 20;
 const LIMITS_MIB: [u64; 3] = [128, 256, 512];
 const THREADS: [u64; 3] = [1, 2, 16];
 
-/// Where the bytes go. A place to come is one more variant.
-#[derive(Debug, Clone, Copy)]
+/// Where the bytes go.
 enum Place {
-    Folder,
+    Folder(TempDir),
+    Bucket(TempDir, Server),
 }
 
 impl Place {
-    const ALL: [Self; 1] = [Self::Folder];
+    fn all() -> [Self; 2] {
+        let folder = || tempfile::tempdir().unwrap();
+        [
+            Self::Folder(folder()),
+            Self::Bucket(folder(), Server::start(Settings::default())),
+        ]
+    }
 
-    /// The value of `--out`.
-    fn out(self, name: &str) -> String {
-        match self {
-            Self::Folder => name.to_owned(),
-        }
+    fn run(&self, args: &str, name: &str) -> Ran {
+        let (mut command, out) = match self {
+            Self::Folder(folder) => (on_no_server(folder.path(), args), name.to_owned()),
+            Self::Bucket(folder, server) => {
+                (on(server, folder.path(), args), format!("s3://lake/{name}"))
+            }
+        };
+        ran(command.args(["--out", &out]))
+    }
+}
+
+fn on_no_server(folder: &Path, args: &str) -> Command {
+    let mut command = binary(folder);
+    command.args(args.split_whitespace());
+    command
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Folder(_) => "a folder",
+            Self::Bucket(..) => "a bucket",
+        })
     }
 }
 
@@ -45,31 +73,36 @@ fn peak(result: &Value) -> u64 {
     result["peak_memory_bytes"].as_u64().unwrap()
 }
 
-fn generate(folder: &Path, place: Place, format: &str, threads: u64, memory: &str) -> Value {
+fn generate(place: &Place, format: &str, work: &str, threads: u64, memory: &str) -> Value {
+    let flags = format!("--format {format} --threads {threads} --memory {memory} --json");
     let name = format!("{format}-{threads}-{memory}");
-    let (work, out) = (work(format), place.out(&name));
-    let flags = format!("--format {format} --threads {threads} --memory {memory} --out {out}");
-    json(folder, &format!("generate {work} {flags}"))
+    let ran = place.run(&format!("generate {work} {flags}"), &name);
+    assert_eq!(ran.code, Some(0), "{work} {flags} to {place}: {}", ran.err);
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+#[track_caller]
+fn is_inside(result: &Value, limit: u64, what: &str, place: &Place) {
+    let (peak, workers) = (peak(result), &result["threads"]);
+    assert!(
+        peak <= limit * MIB,
+        "{what} to {place} with {workers} workers: {} MiB of {limit}",
+        peak.div_ceil(MIB),
+    );
 }
 
 /// Runs the grid for one format. Every limit carries a worker, or the run would be refused.
 fn stays_inside(format: &str) {
-    for place in Place::ALL {
-        let folder = tempfile::tempdir().unwrap();
+    for place in Place::all() {
         for limit in LIMITS_MIB {
             for threads in THREADS {
                 let memory = format!("{limit}MiB");
-                let result = generate(folder.path(), place, format, threads, &memory);
-                let (peak, workers) = (peak(&result), &result["threads"]);
-                assert!(
-                    peak <= limit * MIB,
-                    "{format} to {place:?} with {workers} of {threads} threads: {} MiB of {limit}",
-                    peak.div_ceil(MIB),
-                );
+                let result = generate(&place, format, work(format), threads, &memory);
+                is_inside(&result, limit, format, &place);
             }
         }
         // Without a limit that binds, the same work takes more: the grid has shown something.
-        let free = generate(folder.path(), place, format, 16, "64GiB");
+        let free = generate(&place, format, work(format), 16, "64GiB");
         assert_eq!(
             free["threads"], 16,
             "{format}: not enough work for 16 threads"
@@ -80,6 +113,41 @@ fn stays_inside(format: &str) {
             peak(&free) / MIB,
         );
     }
+}
+
+/// Row groups as they are by default, full: the largest chunk that there is.
+#[test]
+fn retail_with_full_row_groups_fits_into_256_mib() {
+    let work = "retail.invoice_items --rows invoices=1M --files 1";
+    for place in Place::all() {
+        let result = generate(&place, "parquet", work, 16, "256MiB");
+        is_inside(&result, 256, work, &place);
+    }
+}
+
+fn text_fits(limit: u64, codec: &str) {
+    for place in Place::all() {
+        for format in ["csv", "json"] {
+            for work in ["retail --scale 0.05", "predictions --rows 60k"] {
+                let args = format!("{work} {codec} --overwrite");
+                let result = generate(&place, format, &args, 16, &format!("{limit}MiB"));
+                is_inside(&result, limit, &format!("{format} of {args}"), &place);
+            }
+        }
+    }
+}
+
+#[test]
+fn text_of_every_dataset_fits_into_128_mib() {
+    text_fits(128, "");
+}
+
+#[test]
+#[ignore = "seven workers of predictions take 136 MiB: their share leaves out the codec's own"]
+fn packed_text_of_every_dataset_fits_into_128_mib() {
+    text_fits(128, "-c zstd");
+    text_fits(128, "-c zstd:9");
+    text_fits(128, "-c gzip");
 }
 
 #[test]
@@ -104,11 +172,12 @@ fn parquet_stays_inside_its_memory() {
 
 #[test]
 fn what_carries_no_worker_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    for format in ["parquet", "csv", "json", "arrow"] {
-        let flags = format!("--format {format} --memory 16MiB --out refused");
-        let ran = run(folder.path(), &format!("generate {} {flags}", work(format)));
-        assert_eq!(ran.code, Some(3), "{format}: {}", ran.err);
-        assert!(ran.err.contains("memory for one worker"), "{}", ran.err);
+    for place in Place::all() {
+        for format in ["parquet", "csv", "json", "arrow"] {
+            let args = format!("generate {} --format {format} --memory 16MiB", work(format));
+            let ran = place.run(&args, "refused");
+            assert_eq!(ran.code, Some(3), "{format}: {}", ran.err);
+            assert!(ran.err.contains("memory for one worker"), "{}", ran.err);
+        }
     }
 }
