@@ -61,7 +61,7 @@ fn small() -> Plan<'static> {
         .unwrap()
 }
 
-/// A server on a folder in memory, and what stands there.
+/// A server on a folder in memory.
 struct Bucket {
     server: Server,
     _folder: tempfile::TempDir,
@@ -83,8 +83,10 @@ impl Bucket {
         Run::new(plan, &store).commit().map(|_| ())
     }
 
-    fn tree(&self) -> BTreeMap<String, Vec<u8>> {
-        tree(&self.server.bucket_path())
+    fn tree(&self) -> BTreeMap<String, String> {
+        let digest = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+        let tree = tree(&self.server.bucket_path()).into_iter();
+        tree.map(|(name, bytes)| (name, digest(&bytes))).collect()
     }
 }
 
@@ -99,7 +101,7 @@ struct Told {
 /// Plants a fault at the nth request of which something is true; gives whether it struck.
 fn plant(
     plan: &Plan<'_>,
-    whole: &BTreeMap<String, Vec<u8>>,
+    whole: &BTreeMap<String, String>,
     trial: Trial,
     condition: fn(&Request) -> bool,
     nth: u64,
