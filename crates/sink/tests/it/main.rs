@@ -29,6 +29,7 @@ mod site;
 mod sources;
 mod stores;
 mod support;
+#[cfg(feature = "s3")]
 mod through;
 mod totals;
 mod trees;
