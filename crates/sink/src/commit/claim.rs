@@ -36,13 +36,14 @@ enum Kind {
     /// Ends with the process.
     Lock {
         name: String,
-        held: Option<Box<dyn Send + Sync>>,
+        held: Box<dyn Send + Sync>,
     },
     File {
         name: String,
         owner: Mutex<Owner>,
-        _held: Held,
+        held: Held,
     },
+    GivenBack,
 }
 
 /// The nonces of the claims that this process has: one that it could not give back is nobody's.
@@ -132,7 +133,6 @@ impl<'s> Claim<'s> {
         let name = names::lock(plan_id, shard);
         match store.lock(&name)? {
             Lock::Held(held) => {
-                let held = Some(held);
                 return Ok(Self {
                     store,
                     kind: Kind::Lock { name, held },
@@ -168,7 +168,7 @@ impl<'s> Claim<'s> {
             kind: Kind::File {
                 name,
                 owner: Mutex::new(owner),
-                _held: held,
+                held,
             },
         })
     }
@@ -203,24 +203,36 @@ impl<'s> Claim<'s> {
     }
 }
 
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        match &mut self.kind {
+impl Claim<'_> {
+    /// Gives the shard free, once.
+    ///
+    /// # Errors
+    /// When the claim cannot be removed. The next one sees that it is nobody's.
+    pub(super) fn give_back(&mut self) -> Result<()> {
+        match std::mem::replace(&mut self.kind, Kind::GivenBack) {
+            Kind::GivenBack => Ok(()),
             // The name goes while it is still locked: whoever opens it later makes a new one.
             Kind::Lock { name, held } => {
-                let _ = self.store.remove(name);
-                *held = None;
+                let removed = self.store.remove(&name);
+                drop(held);
+                removed
             }
-            Kind::File { name, owner, .. } => {
-                let owner = owner.get_mut().unwrap_or_else(PoisonError::into_inner);
-                // What cannot be removed is seen to be dead by the next one.
-                if let Ok(Some(found)) = read(self.store, name)
-                    && found.nonce == owner.nonce
-                {
-                    let _ = self.store.remove(name);
+            Kind::File { name, owner, held } => {
+                let owner = owner.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let found = read(self.store, &name)?;
+                if found.is_some_and(|found| found.nonce == owner.nonce) {
+                    self.store.remove(&name)?;
                 }
+                drop(held);
+                Ok(())
             }
         }
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let _ = self.give_back();
     }
 }
 

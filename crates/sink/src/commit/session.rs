@@ -261,10 +261,13 @@ impl<'s> Session<'s> {
     /// # Errors
     /// [`Error::Incomplete`] with the store's error, while the output is not finished; the store's
     /// error alone, where it is, and only what it replaced could not be removed.
-    pub(crate) fn complete(self) -> Result<Completed> {
+    pub(crate) fn complete(mut self) -> Result<Completed> {
         match self.try_complete() {
             Err(error) => Err(self.interrupted(error, None)),
-            done => done,
+            Ok(done) => {
+                self.claim.give_back()?;
+                Ok(done)
+            }
         }
     }
 

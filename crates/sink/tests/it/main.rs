@@ -1,7 +1,12 @@
 //! The crate from outside: every format read back by an independent reader, every failure seen.
 
-// Helpers of tests may fail as loudly as tests.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+// Helpers of tests may fail as loudly as tests, and figures are for who asks with `--nocapture`.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
 
 mod append;
 mod commit;
@@ -24,6 +29,7 @@ mod site;
 mod sources;
 mod stores;
 mod support;
+#[cfg(feature = "s3")]
 mod through;
 mod totals;
 mod trees;

@@ -88,12 +88,17 @@ impl Site {
 
     /// Uploads that were neither completed nor aborted.
     pub(crate) fn uploads(&self) -> Vec<String> {
-        #[cfg(feature = "s3")]
-        if let Some(server) = &self.server {
-            let uploads = server.uploads().into_iter();
-            return uploads.map(|upload| format!("{upload:?}")).collect();
+        match self.place {
+            Place::Local => Vec::new(),
+            #[cfg(feature = "s3")]
+            Place::S3 => {
+                let uploads = self
+                    .server
+                    .iter()
+                    .flat_map(lakeseed_test_s3::Server::uploads);
+                uploads.map(|upload| format!("{upload:?}")).collect()
+            }
         }
-        Vec::new()
     }
 }
 

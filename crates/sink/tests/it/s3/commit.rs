@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use lakeseed_sink::s3::{Patience, Pause, S3Options, S3Store};
@@ -61,7 +61,7 @@ fn small() -> Plan<'static> {
         .unwrap()
 }
 
-/// A server on a folder in memory, and what stands there.
+/// A server on a folder in memory.
 struct Bucket {
     server: Server,
     _folder: tempfile::TempDir,
@@ -83,8 +83,10 @@ impl Bucket {
         Run::new(plan, &store).commit().map(|_| ())
     }
 
-    fn tree(&self) -> BTreeMap<String, Vec<u8>> {
-        tree(&self.server.bucket_path())
+    fn tree(&self) -> BTreeMap<String, String> {
+        let digest = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+        let tree = tree(&self.server.bucket_path()).into_iter();
+        tree.map(|(name, bytes)| (name, digest(&bytes))).collect()
     }
 }
 
@@ -99,7 +101,7 @@ struct Told {
 /// Plants a fault at the nth request of which something is true; gives whether it struck.
 fn plant(
     plan: &Plan<'_>,
-    whole: &BTreeMap<String, Vec<u8>>,
+    whole: &BTreeMap<String, String>,
     trial: Trial,
     condition: fn(&Request) -> bool,
     nth: u64,
@@ -107,10 +109,10 @@ fn plant(
 ) {
     let bucket = Bucket::new();
     let faults = bucket.server.faults();
-    let (plain, clock, _) = options(bucket.server.endpoint());
+    let (with_clock, clock, _) = options(bucket.server.endpoint());
     let mut settings = S3Options {
         environment: server::settings(&bucket.server).environment,
-        ..plain
+        ..with_clock
     };
     match trial {
         Trial::Once(at) => {
@@ -194,22 +196,18 @@ fn sweep(plan: &Plan<'_>, condition: fn(&Request) -> bool, step: usize) -> BTree
     let requests = unbroken.server.requests();
     let most = requests.iter().filter(|request| condition(request)).count() as u64;
     assert!(most > 0);
-    let told: Mutex<BTreeMap<Trial, &'static Told>> = Mutex::default();
-    let of = |trial| -> &'static Told {
-        let mut told = told.lock().unwrap();
-        *told
-            .entry(trial)
-            .or_insert_with(|| Box::leak(Box::default()))
-    };
+    let told: BTreeMap<_, _> = trials()
+        .into_iter()
+        .map(|trial| (trial, Told::default()))
+        .collect();
     let cases: Vec<_> = trials()
         .into_iter()
         .flat_map(|trial| (1..=most).step_by(step).map(move |nth| (trial, nth)))
         .collect();
     side_by_side(&cases, |(trial, nth)| {
-        plant(plan, &whole, *trial, condition, *nth, of(*trial));
+        plant(plan, &whole, *trial, condition, *nth, &told[trial]);
     });
     println!("{most} requests, {} runs:", cases.len());
-    let told = told.into_inner().unwrap();
     for (trial, told) in &told {
         let name = match trial {
             Trial::Once(at) => format!("{:?} once", ONCE[*at]),
@@ -217,12 +215,7 @@ fn sweep(plan: &Plan<'_>, condition: fn(&Request) -> bool, step: usize) -> BTree
         };
         println!("  {name}: {told:?}");
     }
-    let own = |told: &Told| Told {
-        struck: told.struck.load(Ordering::Relaxed).into(),
-        got_by: told.got_by.load(Ordering::Relaxed).into(),
-        gave_up: told.gave_up.load(Ordering::Relaxed).into(),
-    };
-    told.into_iter().map(|(at, told)| (at, own(told))).collect()
+    told
 }
 
 fn is_large(request: &Request) -> bool {
