@@ -276,7 +276,7 @@ pub(crate) struct Layout {
     /// At most so many rows in a row group of Parquet; 1,048,576 by default.
     #[arg(long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
     pub(crate) row_group_rows: Option<u64>,
-    /// At most about so many bytes in a row group of Parquet; 64MiB by default.
+    /// At most about so many bytes in a row group of Parquet; 8MiB by default.
     #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
     pub(crate) row_group_size: Option<Bytes>,
     /// Worker threads; as many as there are cores by default.

@@ -12,7 +12,8 @@ use crate::format::FormatKind;
 pub const DEFAULT_FILE_BYTES: u64 = 128 << 20;
 /// The most rows of a Parquet row group.
 pub const DEFAULT_ROW_GROUP_ROWS: u64 = 1 << 20;
-/// The most encoded bytes of a Parquet row group.
+/// The most encoded bytes of a Parquet row group: what tables reach at small scales already, so that
+/// workers hold no more at large ones.
 pub const DEFAULT_ROW_GROUP_BYTES: u64 = 8 << 20;
 /// About how much text is encoded, and squeezed, at a time.
 pub const DEFAULT_TEXT_CHUNK_BYTES: u64 = 2 << 20;

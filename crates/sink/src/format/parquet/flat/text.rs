@@ -7,8 +7,10 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef};
 
+use super::super::blocks::Blocks;
 use super::super::bounds::TextBound;
 use super::super::packing::{bits, put_delta, put_hybrid};
+use super::super::pages::{PAGE_ROWS, TEXT_PAGE_ROWS};
 use super::{PageValues, for_valid};
 
 /// The least and the greatest text so far, by their first eight bytes wherever those differ.
@@ -49,7 +51,7 @@ impl TextBounds {
 pub(super) struct TextValues {
     has_lengths_first: bool,
     lengths: Vec<i32>,
-    text: Vec<u8>,
+    text: Blocks,
     bounds: TextBounds,
 }
 
@@ -57,8 +59,8 @@ impl TextValues {
     pub(super) fn new(has_lengths_first: bool) -> Self {
         Self {
             has_lengths_first,
-            lengths: Vec::new(),
-            text: Vec::new(),
+            lengths: Vec::with_capacity(TEXT_PAGE_ROWS),
+            text: Blocks::default(),
             bounds: TextBounds::default(),
         }
     }
@@ -86,7 +88,7 @@ impl PageValues for TextValues {
                 self.lengths
                     .extend(offsets.windows(2).map(|ends| ends[1] - ends[0]));
                 let (first, last) = (offsets[0] as usize, offsets[offsets.len() - 1] as usize);
-                self.text.extend_from_slice(&bytes[first..last]);
+                self.text.extend(&bytes[first..last]);
             }
         });
     }
@@ -94,7 +96,10 @@ impl PageValues for TextValues {
     fn end(&mut self, out: &mut Vec<u8>) -> Option<(TextBound, TextBound)> {
         if self.has_lengths_first {
             put_delta(&self.lengths, out);
-            out.extend_from_slice(&self.text);
+            out.reserve(self.text.len());
+            self.text
+                .iter()
+                .for_each(|text| out.extend_from_slice(text));
             self.lengths.clear();
             self.text.clear();
         }
@@ -159,7 +164,8 @@ impl PageValues for DictionaryValues {
         }
         let keys = array.keys().values();
         for_valid(array, |start, end| {
-            self.keys.reserve(end - start);
+            // Once, for all pages: growing would leave pieces behind.
+            self.keys.reserve(PAGE_ROWS - self.keys.len());
             for key in &keys[start..end] {
                 let mut ours = self.ours[*key as usize];
                 if ours == NO_KEY {
