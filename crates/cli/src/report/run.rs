@@ -68,6 +68,9 @@ struct Account<'o> {
 
 impl Outcome {
     pub(crate) fn new(job: &Job, plan: &Plan<'_>, report: &Report, shard: Shard) -> Self {
+        // A share of what is whole already is no share any more.
+        let is_whole = !report.written && report.files() >= plan.files();
+        let is_share = !shard.is_whole() && !is_whole;
         let tables = report.tables.iter().map(|table| TableOutcome {
             table: table.name.clone(),
             rows: table.rows,
@@ -86,7 +89,7 @@ impl Outcome {
             format: job.format.kind().to_string(),
             compression: job.format.compression().to_string(),
             written: report.written,
-            shard: (!shard.is_whole()).then(|| shard.to_string()),
+            shard: is_share.then(|| shard.to_string()),
             parts_found: report.parts_found,
             last_run: report.last_run.clone(),
             tables: tables.collect(),

@@ -239,8 +239,7 @@ fn another_plan_is_refused_while_one_is_unfinished_until_it_may_start_over() {
     let other = format!("{WORK} --seed 8");
     let line = format!(
         "error: expected nothing else at out, got the unfinished plan {plan}; repeat the command \
-         that wrote it, choose another --out, add rows with --append, or start over with \
-         --overwrite\n"
+         that began it, choose another --out, or start over with --overwrite\n"
     );
     let refused = run(folder.path(), &other);
     assert_eq!((refused.code, refused.err), (Some(3), line));
