@@ -18,7 +18,9 @@ use lakeseed_sink::{Compression, Shard};
 
 use crate::log::LogLevel;
 pub(crate) use parameters::{Given, Parameters};
-pub(crate) use remote::{Remote, RemoteFlags, Sse};
+#[cfg(feature = "s3")]
+pub(crate) use remote::Sse;
+pub(crate) use remote::{Remote, RemoteFlags};
 pub(crate) use values::{Expected, Rows, Target, count};
 use values::{compression, date, positive_count, scale, shard, size};
 

@@ -5,56 +5,48 @@
 //! looks, and whoever stays below with it stays below without it.
 
 use std::fmt;
-use std::path::Path;
-use std::process::Command;
 
 use lakeseed_test_s3::{Server, Settings};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Ran, binary, on, ran};
+use crate::support::{Ran, on, ran, run};
 
 const MIB: u64 = 1 << 20;
 const LIMITS_MIB: [u64; 3] = [128, 256, 512];
 const THREADS: [u64; 3] = [1, 2, 16];
 
-/// Where the bytes go.
-enum Place {
-    Folder(TempDir),
-    Bucket(TempDir, Server),
+/// Where the bytes go: a folder, or a bucket of a server.
+struct Place {
+    folder: TempDir,
+    server: Option<Server>,
 }
 
 impl Place {
     fn all() -> [Self; 2] {
-        let folder = || tempfile::tempdir().unwrap();
-        [
-            Self::Folder(folder()),
-            Self::Bucket(folder(), Server::start(Settings::default())),
-        ]
+        [None, Some(Server::start(Settings::default()))].map(|server| Self {
+            folder: tempfile::tempdir().unwrap(),
+            server,
+        })
     }
 
     fn run(&self, args: &str, name: &str) -> Ran {
-        let (mut command, out) = match self {
-            Self::Folder(folder) => (on_no_server(folder.path(), args), name.to_owned()),
-            Self::Bucket(folder, server) => {
-                (on(server, folder.path(), args), format!("s3://lake/{name}"))
-            }
+        let args = match &self.server {
+            None => format!("{args} --out {name}"),
+            Some(_) => format!("{args} --out s3://lake/{name}"),
         };
-        ran(command.args(["--out", &out]))
+        let Some(server) = &self.server else {
+            return run(self.folder.path(), &args);
+        };
+        ran(&mut on(server, self.folder.path(), &args))
     }
-}
-
-fn on_no_server(folder: &Path, args: &str) -> Command {
-    let mut command = binary(folder);
-    command.args(args.split_whitespace());
-    command
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Folder(_) => "a folder",
-            Self::Bucket(..) => "a bucket",
+        f.write_str(match self.server {
+            None => "a folder",
+            Some(_) => "a bucket",
         })
     }
 }

@@ -141,6 +141,26 @@ fn damage_anywhere_is_found_without_a_word_of_a_panic() {
     }
 }
 
+/// The types of columns stand at the beginning of an Arrow file: its reader panics on some that are
+/// none.
+#[test]
+fn a_decoder_that_panics_is_heard_in_the_log_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = written(folder.path(), "arrow");
+    let whole = fs::read(&part).unwrap();
+    for at in 140..220 {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0xff;
+        fs::write(&part, damaged).unwrap();
+        found(folder.path(), " --log log --log-level debug");
+    }
+    let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(
+        log.contains("DEBUG caught: panicked at "),
+        "nothing has panicked"
+    );
+}
+
 #[test]
 fn what_is_missing_or_cut_is_found_at_a_glance() {
     for format in FORMATS {
