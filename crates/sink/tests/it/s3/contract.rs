@@ -72,6 +72,9 @@ fn logs(store: &dyn Store) {
         .unwrap();
     let logged: BTreeSet<_> = store.logged("_lakeseed/log").unwrap().into_iter().collect();
     assert_eq!(logged, lines);
+    // What a log consists of is found by the log's name alone.
+    let all = store.list("_lakeseed/log", 100).unwrap();
+    assert_eq!(all.len(), lines.len() + 1, "{all:?}");
     let few = store.list("_lakeseed/log/", 7).unwrap();
     let names: Vec<_> = few.iter().map(|found| found.name.as_str()).collect();
     assert_eq!(names.len(), 7);
