@@ -135,7 +135,6 @@ fn text_of_every_dataset_fits_into_128_mib() {
 }
 
 #[test]
-#[ignore = "seven workers of predictions take 136 MiB: their share leaves out the codec's own"]
 fn packed_text_of_every_dataset_fits_into_128_mib() {
     text_fits(128, "-c zstd");
     text_fits(128, "-c zstd:9");

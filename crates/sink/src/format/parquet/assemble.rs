@@ -179,7 +179,7 @@ impl Write for FooterBytes {
 
 /// Moves a writer's position `by` bytes on.
 fn advance<W: Write>(tracked: &mut TrackedWrite<W>, by: u64) -> io::Result<()> {
-    let block = [0; 64 << 10];
+    let block = vec![0; 64 << 10];
     let mut left = by;
     while left > 0 {
         let step = left.min(block.len() as u64);

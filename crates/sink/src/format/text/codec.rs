@@ -31,6 +31,20 @@ impl fmt::Debug for TextCodec {
     }
 }
 
+/// What a codec holds besides a block and its squeezed form: tables and windows, which grow with
+/// the level. Measured on blocks of 2 MiB, with some room.
+pub(super) fn context_bytes(compression: Compression) -> u64 {
+    let mebibytes = match compression {
+        Compression::None | Compression::Snappy => 0,
+        Compression::Gzip(_) => 2,
+        Compression::Zstd(0..=3) => 5,
+        Compression::Zstd(4..=9) => 10,
+        Compression::Zstd(10..=15) => 24,
+        Compression::Zstd(_) => 64,
+    };
+    mebibytes << 20
+}
+
 impl TextCodec {
     pub(super) fn try_new(compression: Compression) -> Result<Self> {
         Ok(match compression {

@@ -113,7 +113,9 @@ impl Format for TextFormat {
     }
 
     fn encoder_bytes(&self) -> u64 {
-        CODEC_BYTES + (self.schema.fields().len() * CELL_BYTES) as u64
+        codec::context_bytes(self.compression)
+            + CODEC_BYTES
+            + (self.schema.fields().len() * CELL_BYTES) as u64
     }
 
     fn assemble(&self, mut out: Box<dyn PartWriter>) -> Result<Box<dyn Assembler>> {
