@@ -4,8 +4,6 @@
 //! one bounds check and one or two stores; the surplus is overwritten by what follows. So every
 //! row first makes sure that there is room for its widest form.
 
-use crate::plan::DEFAULT_TEXT_CHUNK_BYTES;
-
 /// Room beyond the widest cell, for copies of fixed size.
 pub(super) const SLACK: usize = 40;
 
@@ -14,10 +12,6 @@ pub(super) const SHORT: usize = 32;
 
 /// How much is made ready at a time.
 const STEP_BYTES: usize = 64 * 1024;
-
-/// Room that a block begins with: a chunk of the usual size and a quarter more. Only what is made
-/// ready of it is touched, and a block that need not grow is never there twice.
-const FIRST_BYTES: usize = DEFAULT_TEXT_CHUNK_BYTES as usize / 4 * 5;
 
 /// A growing block of text.
 #[derive(Debug, Default)]
@@ -69,8 +63,8 @@ impl Lines {
     fn grow(&mut self, more: usize) {
         let wanted = self.at + more + STEP_BYTES;
         if wanted > self.bytes.capacity() {
-            let room = wanted.max(self.bytes.len() * 2).max(FIRST_BYTES);
-            self.bytes.reserve_exact(room - self.bytes.len());
+            self.bytes
+                .reserve(wanted.max(self.bytes.len() * 2) - self.bytes.len());
         }
         // In steps, so that memory which is not needed is not touched.
         self.bytes.resize(wanted, 0);
