@@ -38,7 +38,7 @@ const TABLES: [&str; 8] = [
 ];
 /// Formats, and sizes of their chunks in MiB.
 const FORMATS: [(&str, &[u64]); 5] = [
-    ("parquet-zstd", &[64, 16, 4]),
+    ("parquet-zstd", &[64, 16, 8, 2]),
     ("parquet-none", &[16]),
     ("csv", &[2]),
     ("json", &[2]),

@@ -33,10 +33,14 @@ use self::floats::{BLOCK, FloatBuffers};
 use self::lines::Lines;
 use super::{Assembler, Chunk, ChunkData, Compression, EncodeError, Encoder, Format};
 use crate::error::{Error, Result};
+use crate::plan::DEFAULT_TEXT_CHUNK_BYTES;
 use crate::store::PartWriter;
 
 /// What a codec holds at its higher levels.
 const CODEC_BYTES: u64 = 4 << 20;
+/// Room that the first block begins with: one of the usual size and a quarter more. Only what is
+/// written is touched, and a block that need not grow is never there twice.
+const FIRST_BYTES: usize = DEFAULT_TEXT_CHUNK_BYTES as usize / 4 * 5;
 /// What a column holds besides its text: a block of rendered numbers, a dictionary's values.
 const CELL_BYTES: usize = 16 * 1024;
 
@@ -145,6 +149,9 @@ struct TextEncoder {
 
 impl Encoder for TextEncoder {
     fn encode(&mut self, rows: &mut dyn RecordBatchReader) -> Result<Chunk, EncodeError> {
+        if self.spare.capacity() == 0 {
+            self.spare.reserve_exact(FIRST_BYTES);
+        }
         let mut lines = Lines::reusing(std::mem::take(&mut self.spare));
         let mut count = 0;
         for batch in rows {
