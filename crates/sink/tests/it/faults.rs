@@ -103,7 +103,8 @@ impl Store for Failing {
         self.fault.call(|| self.store.open(name))
     }
     fn read_range(&self, name: &str, range: Range<u64>) -> Result<Option<Vec<u8>>, Error> {
-        self.fault.call(|| self.store.read_range(name, range.clone()))
+        self.fault
+            .call(|| self.store.read_range(name, range.clone()))
     }
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<PutNew, Error> {
         self.fault.call(|| self.store.put_new(name, bytes))
