@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use super::append;
 use super::claim::Claim;
+use super::decide::{Decision, Start, decide};
 use super::names::{self, Shard};
+use super::parked::Parked;
 use super::records::{JournalLine, Mode, PlanRecord, ShardRecord};
 use super::seal::{self, Outdated, Proven};
-use super::standing::{Standing, inspect, latest};
+use super::standing::{inspect, latest};
 use super::status::{Ending, LastRun, Status, last_run};
 use crate::error::{Error, Result};
 use crate::fail;
@@ -382,142 +384,10 @@ impl<'s> Session<'s> {
     }
 }
 
-/// A plan whose parts are proven and which waits for others, to be one output with them.
-pub(crate) struct Parked {
-    record: PlanRecord,
-    proven: Proven,
-}
-
-impl Parked {
-    /// Takes everything back that the plan has written, unless it is part of a finished output, or
-    /// another process has gone on with it.
-    pub(crate) fn withdraw(&self, store: &dyn Store) -> Result<()> {
-        let _own = Claim::take(store, &self.record.plan_id, Shard::WHOLE)?;
-        seal::withdraw(store, &self.record)
-    }
-}
-
-/// Makes one output of several plans. Other plans that were begun in the same place are removed.
-pub(crate) fn seal_all(store: &dyn Store, parked: &[Parked]) -> Result<Manifest> {
-    let plans: Vec<_> = parked
-        .iter()
-        .map(|parked| (&parked.record, parked.proven.clone()))
-        .collect();
-    let is_own = |other: &PlanRecord| plans.iter().any(|(own, _)| own.plan_id == other.plan_id);
-    let mut own = Vec::with_capacity(parked.len());
-    for plan in parked {
-        own.push(Claim::take(store, &plan.record.plan_id, Shard::WHOLE)?);
-    }
-    let standing = inspect(store)?;
-    if let Some(manifest) = &standing.finished {
-        return Err(Error::OtherPlan {
-            address: store.address(),
-            expected: "nothing".to_owned(),
-            found: format!("the finished plan {}", manifest.plan_id()),
-        });
-    }
-    for other in standing.unfinished {
-        if !is_own(&other) {
-            let _dead = claim_all(store, &other, None)?;
-            seal::remove_plan(store, &other, None)?;
-        }
-    }
-    let manifest = seal::publish(store, &plans, None)?;
-    seal::tidy(store, &manifest)?;
-    Ok(manifest)
-}
-
 /// What a run has brought about.
 pub(crate) enum Completed {
     Output(Box<Manifest>),
     Shard(Vec<JournalLine>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Start {
-    Fresh,
-    GoOn,
-}
-
-enum Decision {
-    Finished(Box<Manifest>),
-    Start(Box<Standing>, Start),
-}
-
-/// What a run may do where this stands.
-fn decide(
-    store: &dyn Store,
-    plan: &Plan<'_>,
-    mode: Mode,
-    shard: Shard,
-    others: Others,
-) -> Result<Decision> {
-    let standing = inspect(store)?;
-    if let Some(found) = &standing.foreign {
-        return Err(Error::Exists {
-            path: store.address().into(),
-            found: found.clone(),
-        });
-    }
-    let refused = |expected: &str, found: String| Error::OtherPlan {
-        address: store.address(),
-        expected: expected.to_owned(),
-        found,
-    };
-    let mine = standing
-        .unfinished
-        .iter()
-        .find(|record| record.plan_id == plan.id());
-    if let Some(mine) = mine {
-        let number = standing.finished.as_ref().map_or(0, |state| state.number);
-        let is_as_begun = mine.mode == mode && mine.shards == shard.of();
-        if is_as_begun && mine.base == number {
-            return Ok(Decision::Start(Box::new(standing), Start::GoOn));
-        }
-        if mode == Mode::Overwrite {
-            return Ok(Decision::Start(Box::new(standing), Start::Fresh));
-        }
-        return Err(if is_as_begun {
-            let expected = format!("state {} of the output, as when it began", mine.base);
-            refused(&expected, format!("state {number}"))
-        } else if mine.shards == shard.of() {
-            let found = format!("this plan, begun to {}", doing(mine.mode));
-            refused("the run to go on as it began", found)
-        } else {
-            let asked = format!("{} shards", shard.of());
-            refused(&asked, format!("this plan, begun in {}", mine.shards))
-        });
-    }
-    if let (Some(other), Others::Refuse, false) =
-        (standing.unfinished.first(), others, mode == Mode::Overwrite)
-    {
-        return Err(refused(
-            "nothing else",
-            format!("the unfinished plan {}", other.plan_id),
-        ));
-    }
-    match (&standing.finished, mode) {
-        (None, _) | (_, Mode::Overwrite) => {}
-        (Some(manifest), _) if manifest.has_plan(plan.id()) => {
-            return Ok(Decision::Finished(Box::new(manifest.clone())));
-        }
-        (Some(_), Mode::Append) => {}
-        (Some(manifest), Mode::New) => {
-            return Err(refused(
-                "nothing else",
-                format!("the finished plan {}", manifest.plan_id()),
-            ));
-        }
-    }
-    Ok(Decision::Start(Box::new(standing), Start::Fresh))
-}
-
-fn doing(mode: Mode) -> &'static str {
-    match mode {
-        Mode::New => "write where nothing was",
-        Mode::Append => "append",
-        Mode::Overwrite => "overwrite",
-    }
 }
 
 /// Writes the plan down. Of two plans that begin at the same moment, neither goes on.
@@ -561,7 +431,7 @@ fn begin_plan(store: &dyn Store, record: &PlanRecord, others: Others) -> Result<
 
 /// Claims all shards of a plan that is about to be removed: nobody is at work on it, and nobody
 /// begins before it is gone.
-fn claim_all<'s>(
+pub(super) fn claim_all<'s>(
     store: &'s dyn Store,
     record: &PlanRecord,
     own: Option<Shard>,

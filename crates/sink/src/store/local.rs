@@ -8,6 +8,9 @@
 //! ```
 //! Bytes are synced before a name is given, and the folder of a name before anything is said of it.
 
+mod disk;
+mod part;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
@@ -16,6 +19,11 @@ use std::ops::{ControlFlow, Range};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub(crate) use self::disk::is_unfinished;
+use self::disk::{
+    folder_of, hidden, is_link, is_missing, is_named, refuse_link, remove, sync_folder, walk,
+};
+use self::part::LocalPart;
 use super::{Found, Lock, PartWriter, PutNew, Store};
 use crate::commit::OWN;
 use crate::error::{Error, Result};
@@ -463,161 +471,4 @@ impl Store for LocalStore {
         found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
     }
-}
-
-/// A file on its way.
-struct LocalPart {
-    /// `None` once finished.
-    out: Option<BufWriter<File>>,
-    path: PathBuf,
-    bytes: u64,
-}
-
-impl PartWriter for LocalPart {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        if let Some(out) = &mut self.out {
-            out.write_all(bytes)
-                .map_err(Error::io("write", &self.path))?;
-            self.bytes += bytes.len() as u64;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self: Box<Self>) -> Result<u64> {
-        if let Some(out) = &mut self.out {
-            out.flush().map_err(Error::io("write", &self.path))?;
-            out.get_ref()
-                .sync_all()
-                .map_err(Error::io("sync", &self.path))?;
-            fail::point("part.synced");
-            sync_folder(&folder_of(&self.path))?;
-        }
-        self.out = None;
-        Ok(self.bytes)
-    }
-}
-
-impl Drop for LocalPart {
-    fn drop(&mut self) {
-        if let Some(out) = self.out.take() {
-            // The buffer is not worth writing any more.
-            let (file, _) = out.into_parts();
-            drop(file);
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Whether a path still leads to an open file.
-fn is_named(file: &File, path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let same = |a: fs::Metadata, b: fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
-        match (file.metadata(), fs::metadata(path)) {
-            (Ok(open), Ok(named)) => same(open, named),
-            _ => false,
-        }
-    }
-    #[cfg(not(unix))]
-    {
-        // Other systems refuse to remove a file that is open.
-        let _ = file;
-        path.exists()
-    }
-}
-
-/// The name of a part that is not published.
-fn hidden(target: &Path) -> PathBuf {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!(".{name}{UNFINISHED}"))
-}
-
-/// Whether only an unfinished write of ours gives such a name.
-pub(crate) fn is_unfinished(name: &str) -> bool {
-    let file = name.rsplit('/').next().unwrap_or_default();
-    file.ends_with(UNFINISHED) && (file.starts_with(".part-") || name.starts_with(OWN))
-}
-
-/// The folder that holds the name of `path`.
-fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
-}
-
-fn is_link(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
-}
-
-/// Refuses to write through a link, which may lead anywhere.
-fn refuse_link(path: &Path, name: &str) -> Result<()> {
-    if is_link(path) {
-        return Err(Error::Name {
-            what: "file",
-            name: name.to_owned(),
-            reason: "it is a link",
-        });
-    }
-    Ok(())
-}
-
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if !is_missing(&error) => Err(Error::io("remove", path)(error)),
-        _ => Ok(()),
-    }
-}
-
-/// Makes the names within a folder durable.
-fn sync_folder(folder: &Path) -> Result<()> {
-    // Systems other than Unix cannot open a folder, and keep names by themselves.
-    if cfg!(unix) {
-        let file = match File::open(folder) {
-            // It has become empty and went.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            other => other.map_err(Error::io("open", folder))?,
-        };
-        match file.sync_all() {
-            // Some file systems have nothing to sync for a folder.
-            Err(error) if error.kind() == ErrorKind::InvalidInput => {}
-            other => other.map_err(Error::io("sync", folder))?,
-        }
-    }
-    Ok(())
-}
-
-/// Visits the files below a folder until told to stop. Links are not followed.
-fn walk(
-    folder: &Path,
-    visit: &mut impl FnMut(&Path, u64) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>> {
-    let entries = match fs::read_dir(folder) {
-        // It went while we were looking.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(ControlFlow::Continue(())),
-        other => other.map_err(Error::io("read", folder))?,
-    };
-    for entry in entries {
-        let entry = entry.map_err(Error::io("read", folder))?;
-        let path = entry.path();
-        let metadata = match entry.metadata() {
-            // It went while we were looking.
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            other => other.map_err(Error::io("read", &path))?,
-        };
-        let over = if metadata.is_dir() {
-            walk(&path, visit)?
-        } else {
-            visit(&path, metadata.len())
-        };
-        if over.is_break() {
-            return Ok(over);
-        }
-    }
-    Ok(ControlFlow::Continue(()))
 }
