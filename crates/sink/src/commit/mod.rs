@@ -9,7 +9,7 @@
 //! TABLE/_SUCCESS                       each table's mark
 //! _lakeseed/manifest-000001.json       last, and only under a free name
 //! ```
-//! The protocol is the same for every [`Store`]. A run that was interrupted leaves what it has
+//! The protocol is the same for every [`Store`](crate::Store). A run that was interrupted leaves what it has
 //! proven; the same run again makes the rest, and the output is the same to the byte as that of a
 //! run that was never stopped, because every part is a pure function of the plan.
 
