@@ -10,6 +10,9 @@ const DIGITS: usize = 16;
 pub(super) fn plan_id(data_id: &str, format: FileFormat, tables: &[Draft<'_>]) -> String {
     let mut digest = Digest(blake3::Hasher::new());
     digest.text(concat!("lakeseed ", env!("CARGO_PKG_VERSION")));
+    // The libraries that decide bytes and tell their versions.
+    digest.text(parquet::file::properties::DEFAULT_CREATED_BY);
+    digest.number(u64::from(zstd::zstd_safe::version_number()));
     digest.text(data_id);
     digest.text(format.kind().name());
     digest.text(&format.compression().to_string());
