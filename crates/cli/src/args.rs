@@ -51,9 +51,9 @@ pub(crate) enum Command {
     /// Reads an output back, makes its rows again and compares: exit code 1 if anything differs.
     Verify(Verify),
     /// Shows how far a run is, from a second terminal, or what a finished output holds.
-    Status(Status),
+    Status(Stored),
     /// Makes one output of what the shards of a run have written.
-    Combine(Combine),
+    Combine(Stored),
     /// Shows one row at once, with the parents that it points to and where its values come from.
     Peek(Peek),
     /// Prints the completion script of a shell.
@@ -133,20 +133,9 @@ pub(crate) struct Verify {
     pub(crate) logging: Logging,
 }
 
+/// An output that stands somewhere.
 #[derive(Debug, Args)]
-pub(crate) struct Status {
-    /// The output: a folder, or a bucket's prefix as `s3://lake/demo`.
-    #[arg(value_name = "URI")]
-    pub(crate) place: PathBuf,
-    /// The result as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) remote: Remote,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Combine {
+pub(crate) struct Stored {
     /// The output: a folder, or a bucket's prefix as `s3://lake/demo`.
     #[arg(value_name = "URI")]
     pub(crate) place: PathBuf,

@@ -158,7 +158,7 @@ pub enum Error {
         /// The library's own error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The stop flag was raised. Nothing has been published.
+    /// The stop flag was raised. There is no manifest of this run; finished parts stay recorded.
     #[error("stopped before the end")]
     Stopped,
 }
@@ -273,4 +273,19 @@ impl Error {
             source: Box::new(source),
         }
     }
+}
+
+/// An error and its causes on one line, without repeating a cause that the error quotes itself.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
 }

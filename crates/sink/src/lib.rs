@@ -25,7 +25,7 @@
 //! - [`Plan`]: files and chunks as row ranges, fixed before the first byte.
 //! - [`Run`]: a plan, a store, workers, an observer, a stop flag; again after an interruption, it
 //!   makes what is missing.
-//! - [`Store`]: a local folder, memory; the manifest comes last everywhere.
+//! - [`Store`]: a local folder, memory, a bucket; the manifest comes last everywhere.
 //! - [`Stream`]: one file to standard output, a socket, a buffer.
 //! - [`inspect`], [`open_finished`], [`statuses`], [`combine`]: what stands in a store.
 //! - [`Verify`]: a finished output read back, and compared with its rows made again.

@@ -260,7 +260,7 @@ impl Output {
     /// Publishes all tables: each file gets its name, the manifest comes last.
     ///
     /// # Errors
-    /// When a name cannot be given; nothing is published then.
+    /// When a name cannot be given; there is no manifest then, and readers of ours refuse the rest.
     pub fn commit(mut self) -> Result<Report> {
         if self.is_over {
             return Err(Error::Stopped);

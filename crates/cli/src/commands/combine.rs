@@ -5,7 +5,7 @@ use lakeseed_budget::Bytes;
 use lakeseed_sink::Error;
 use serde::Serialize;
 
-use crate::args::Combine;
+use crate::args::Stored;
 use crate::error::Failure;
 use crate::log::Log;
 use crate::lower;
@@ -21,7 +21,7 @@ struct Combined {
     bytes: u64,
 }
 
-pub(super) fn run(args: &Combine) -> Result<()> {
+pub(super) fn run(args: &Stored) -> Result<()> {
     let store = lower::store(&args.place, &args.remote, &Log::none())?;
     let manifest = lakeseed_sink::combine(store.as_ref()).map_err(|error| match error {
         Error::OtherPlan {

@@ -42,7 +42,7 @@ struct RunShown {
     end: Option<LastEnd>,
 }
 
-pub(super) fn run(args: &args::Status) -> Result<()> {
+pub(super) fn run(args: &args::Stored) -> Result<()> {
     let store = lower::store(&args.place, &args.remote, &Log::none())?;
     let standing = inspect(store.as_ref())?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;

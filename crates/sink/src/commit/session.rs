@@ -13,7 +13,7 @@ use super::records::{JournalLine, Mode, PlanRecord, ShardRecord};
 use super::seal::{self, Outdated, Proven};
 use super::standing::{inspect, latest};
 use super::status::{Ending, LastRun, Status, last_run};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::fail;
 use crate::manifest::{Manifest, ManifestPart};
 use crate::path::PartPath;
@@ -492,16 +492,4 @@ fn own_parts<'r>(
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

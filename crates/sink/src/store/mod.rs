@@ -22,7 +22,7 @@ use crate::path::PartPath;
 
 /// A tree of files below one root.
 ///
-/// Names are relative, with forward slashes: `_lakeseed/plan.json`, `invoices/part-00000-….csv`.
+/// Names are relative, with forward slashes: `_lakeseed/manifest-000001.json`, `invoices/part-00000-….csv`.
 pub trait Store: Debug + Send + Sync {
     /// The root for people and logs, without credentials: `./retail`, `s3://lake/demo`.
     fn address(&self) -> String;

@@ -4,9 +4,10 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use super::findings::FindingKind;
-use super::part::{Context, Report, chain};
+use super::part::{Context, Report};
 use super::text::ZSTD_WINDOW_LOG;
 use super::{Fail, arrow, parquet};
+use crate::error::chain;
 use crate::format::{Compression, FormatKind};
 
 /// How much of a compressed file's end is looked through for its last frame, at first and at most.

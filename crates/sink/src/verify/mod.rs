@@ -35,7 +35,7 @@ pub use self::findings::{Finding, FindingKind, Findings, Grade};
 use self::made::Anew;
 use self::part::{Checked, Context, Table};
 use crate::commit::open_finished;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::format::{Compression, FileFormat, FormatKind};
 use crate::manifest::{Manifest, ManifestPart};
 use crate::pump::{DEFAULT_THREADS, Observer};
@@ -332,11 +332,11 @@ enum Fail {
 }
 
 impl Fail {
-    fn unreadable(error: impl std::error::Error) -> Self {
-        Self::Unreadable(part::chain(&error))
+    fn unreadable(error: impl std::error::Error + 'static) -> Self {
+        Self::Unreadable(chain(&error))
     }
 
-    fn not_made(error: impl std::error::Error) -> Self {
-        Self::NotMade(part::chain(&error))
+    fn not_made(error: impl std::error::Error + 'static) -> Self {
+        Self::NotMade(chain(&error))
     }
 }

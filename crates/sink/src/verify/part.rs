@@ -9,7 +9,7 @@ use super::findings::{Finding, FindingKind};
 use super::made::Anew;
 use super::tally::Tally;
 use super::{Fail, arrow, ends, parquet, text};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::format::{FileFormat, FormatKind};
 use crate::manifest::{ManifestPart, ManifestTable};
 use crate::path::PartPath;
@@ -311,16 +311,4 @@ fn settle(
     };
     report.push(finding);
     Ok(())
-}
-
-/// An error with its causes.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

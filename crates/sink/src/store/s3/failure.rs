@@ -4,8 +4,8 @@ use std::fmt;
 
 use object_store::client::HttpErrorKind;
 
-use super::watch::{Seen, chain};
-use crate::error::{Error, Trouble};
+use super::watch::Seen;
+use crate::error::{Error, Trouble, chain};
 
 /// A try that failed.
 #[derive(Debug, Clone)]

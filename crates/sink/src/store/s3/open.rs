@@ -16,8 +16,8 @@ use super::options::{Encryption, Location, S3Options, bucket_url, check_header};
 use super::patience::Counters;
 use super::profile::Profile;
 use super::secret::Scrubber;
-use super::watch::{Skew, Watch, chain};
-use crate::error::{Error, Result};
+use super::watch::{Skew, Watch};
+use crate::error::{Error, Result, chain};
 
 /// The region where nothing names one; most servers beside AWS ask for none.
 const DEFAULT_REGION: &str = "us-east-1";

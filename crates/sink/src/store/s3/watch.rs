@@ -18,6 +18,7 @@ use object_store::client::{
 
 use super::patience::Counters;
 use super::secret::Scrubber;
+use crate::error::chain;
 
 /// What became of the requests of one try.
 #[derive(Debug, Clone, Default)]
@@ -178,21 +179,6 @@ fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
     Some(text.trim()).filter(|text| !text.is_empty())
-}
-
-/// An error and its causes on one line, without repeating a cause that the error quotes itself.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
