@@ -46,7 +46,7 @@ use crate::path::PartPath;
 
 /// A prefix in a bucket as a store.
 ///
-/// **Memory.** An open part holds two buffers of 8 MiB, one that fills and one under way, and what
+/// **Memory.** An open part holds three buffers of 8 MiB, one that fills and two under way, and what
 /// a connection needs; parts that are expected above 58 GB have larger ones
 /// ([`Self::part_bytes_of`]). A file that is read holds two ranges of 4 MiB. A listing holds its
 /// names.

@@ -1,5 +1,6 @@
-//! A part on its way: bytes go into a buffer, a full buffer is sent while the next one fills.
+//! A part on its way: bytes go into a buffer, full buffers are sent while the next one fills.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +21,10 @@ const LEAST_PIECE: u64 = 8 * MIB;
 /// S3 takes 10,000 pieces. An estimate that is a tenth too small still fits.
 const PLANNED_PIECES: u64 = 9_000;
 const MOST_PIECES: usize = 10_000;
-/// Buffers of one part that exist at a time: one that fills, one under way.
-const BUFFERS: u64 = 2;
+/// Buffers of one part that are sent at a time: with one, each waits for the answer to the other.
+const UNDER_WAY: usize = 2;
+/// Buffers of one part that exist at a time: one more, which fills.
+const BUFFERS: u64 = UNDER_WAY as u64 + 1;
 /// What encryption and HTTP keep beside them for one connection.
 const CONNECTION: u64 = MIB / 2;
 /// How long a dropped part waits for its upload to be aborted.
@@ -54,7 +57,8 @@ pub(super) struct S3Part {
     /// Beginning the upload went through a lost answer: there may be another one of this key.
     doubtful: bool,
     pieces: Vec<PartId>,
-    under_way: Option<Pending<Sent>>,
+    /// In the order of their pieces.
+    under_way: VecDeque<Pending<Sent>>,
     lost: bool,
     done: bool,
 }
@@ -79,15 +83,15 @@ impl S3Part {
             upload: None,
             doubtful: false,
             pieces: Vec::new(),
-            under_way: None,
+            under_way: VecDeque::with_capacity(UNDER_WAY),
             lost: false,
             done: false,
         })
     }
 
-    /// Waits for the buffer under way and takes it back.
+    /// Waits for the buffer that is longest under way and takes it back.
     fn settle(&mut self) -> Result<Option<BytesMut>> {
-        let Some(pending) = self.under_way.take() else {
+        let Some(pending) = self.under_way.pop_front() else {
             return Ok(None);
         };
         let (piece, buffer) = pending.wait().unwrap_or_else(|| Err(broken()))?;
@@ -95,11 +99,16 @@ impl S3Part {
         Ok(buffer)
     }
 
-    /// Sends the buffer beside the caller, and takes the one before it back to be filled.
+    /// Sends the buffer beside the caller, and takes one that has arrived back to be filled.
     fn send(&mut self) -> Result<()> {
         let upload = self.upload()?;
-        let spare = self.settle()?;
-        if self.pieces.len() >= MOST_PIECES {
+        let spare = if self.under_way.len() < UNDER_WAY {
+            None
+        } else {
+            self.settle()?
+        };
+        let number = self.pieces.len() + self.under_way.len();
+        if number >= MOST_PIECES {
             let text = format!(
                 "more than {MOST_PIECES} pieces of {} bytes, which a larger expected size avoids",
                 self.piece_bytes
@@ -117,10 +126,10 @@ impl S3Part {
         let full = std::mem::replace(&mut self.buffer, empty).freeze();
         self.sent += full.len() as u64;
         let (core, path) = (self.core.clone(), self.path.clone());
-        let number = self.pieces.len();
-        self.under_way = self
+        let sending = self
             .engine
             .spawn(async move { send(&core, &path, &upload, number, full).await });
+        self.under_way.push_back(sending.ok_or_else(broken)?);
         Ok(())
     }
 
@@ -168,7 +177,9 @@ impl S3Part {
         if !self.buffer.is_empty() {
             self.send()?;
         }
-        self.settle()?;
+        while !self.under_way.is_empty() {
+            self.settle()?;
+        }
         let (path, upload) = (self.path.clone(), self.upload()?);
         let (pieces, size, sweep) = (self.pieces.clone(), self.sent, self.doubtful);
         self.engine.run(async move {
@@ -209,14 +220,16 @@ impl PartWriter for S3Part {
 }
 
 impl Drop for S3Part {
-    /// Aborts what was begun. A piece that arrives after the abort would stay, so the one under way
-    /// is ended first.
+    /// Aborts what was begun. A piece that arrives after the abort would stay, so those under way are
+    /// ended first.
     fn drop(&mut self) {
         if self.done {
             return;
         }
-        if let Some(pending) = self.under_way.take() {
+        for pending in &self.under_way {
             pending.cancel();
+        }
+        for pending in self.under_way.drain(..) {
             pending.wait_for(GOODBYE);
         }
         if self.upload.is_none() && !self.doubtful {
@@ -372,6 +385,6 @@ mod tests {
             assert!((piece - MIB) * PLANNED_PIECES < expected + expected / 10 * 3 + 10);
         }
         assert!(piece_bytes(u64::MAX) > 0);
-        assert_eq!(part_bytes(1), 16 * MIB + MIB / 2);
+        assert_eq!(part_bytes(1), 24 * MIB + MIB / 2);
     }
 }

@@ -378,7 +378,7 @@ fn a_part_that_failed_stays_failed() {
     });
     let store = store(&server.url);
     let mut writer = store.create(&part(0), 0).unwrap();
-    assert_eq!(trouble(writer.write(&vec![7; 17 * MIB])), Trouble::Other);
+    assert_eq!(trouble(writer.write(&vec![7; 25 * MIB])), Trouble::Other);
     assert!(writer.write(b"more").is_err());
     assert!(writer.finish().is_err());
     assert!(server.lines().last().unwrap().starts_with("DELETE"));
