@@ -77,3 +77,4 @@ pub use self::store::{Found, LocalStore, Lock, MemoryStore, PartWriter, PutNew, 
 pub use self::stream::Stream;
 pub use self::totals::{BoundKind, Bounds, ExactSum, Tally, Totals};
 pub use self::verify::{Finding, FindingKind, Findings, Grade, Verify};
+pub use lakeseed_budget::{Budget, Bytes, MIB};

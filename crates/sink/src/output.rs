@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use arrow_array::RecordBatchReader;
 use arrow_schema::ArrowError;
+use lakeseed_budget::{Budget, Bytes};
 
 use crate::commit::{Begun, HEARTBEAT, Mode, Others, Parked, Session, Shard, inspect, seal_all};
 use crate::error::{Error, Result};
@@ -22,7 +23,7 @@ pub struct OutputBuilder {
     format: FileFormat,
     layout: Layout,
     threads: usize,
-    memory: Option<u64>,
+    budget: Option<Budget>,
     data_id: String,
     store: Box<dyn Store>,
 }
@@ -33,7 +34,7 @@ impl OutputBuilder {
             format: FormatKind::Parquet.into(),
             layout: Layout::default(),
             threads: DEFAULT_THREADS,
-            memory: None,
+            budget: None,
             data_id: String::new(),
             store,
         }
@@ -59,7 +60,7 @@ impl OutputBuilder {
 
     /// Grants this many bytes of memory to all workers together.
     pub fn memory(mut self, bytes: u64) -> Self {
-        self.memory = Some(bytes);
+        self.budget = Some(Budget::new(Bytes::new(bytes)));
         self
     }
 
@@ -95,7 +96,7 @@ impl OutputBuilder {
             format: self.format,
             layout: self.layout,
             threads: self.threads,
-            memory: self.memory,
+            budget: self.budget,
             data_id: self.data_id,
             store: self.store,
             written: Vec::new(),
@@ -134,7 +135,7 @@ pub struct Output {
     format: FileFormat,
     layout: Layout,
     threads: usize,
-    memory: Option<u64>,
+    budget: Option<Budget>,
     data_id: String,
     store: Box<dyn Store>,
     written: Vec<Parked>,
@@ -237,8 +238,8 @@ impl Output {
             });
         };
         let mut run = Run::new(&plan, store).threads(self.threads);
-        if let Some(bytes) = self.memory {
-            run = run.memory(bytes);
+        if let Some(budget) = &self.budget {
+            run = run.budget(budget);
         }
         let written = run.write(Some(&session));
         let parked = session.park();

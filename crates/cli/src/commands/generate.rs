@@ -98,8 +98,9 @@ fn write(
         .stop(stop.flag())
         .stopped_by(&stopped_by)
         .observer(&progress);
-    if let Some(granted) = job.memory.for_workers() {
-        run = run.memory(granted.get());
+    let budget = job.memory.budget();
+    if let Some(budget) = &budget {
+        run = run.budget(budget);
     }
     if args.voice.verbose {
         progress.tell(&format!(

@@ -81,8 +81,9 @@ impl Planned {
             None => Run::to_stream(&plan, &nowhere),
         };
         let mut run = run.threads(job.threads);
-        if let Some(granted) = job.memory.for_workers() {
-            run = run.memory(granted.get());
+        let budget = job.memory.budget();
+        if let Some(budget) = &budget {
+            run = run.budget(budget);
         }
         let workers = run.workers().unwrap_or(0);
         let work: f64 = tables

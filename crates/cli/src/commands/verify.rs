@@ -53,8 +53,9 @@ fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
         .threads(lower::threads(args.threads))
         .stop(stop.flag())
         .quick(args.quick);
-    if let Some(granted) = Memory::of(args.memory).for_workers() {
-        verify = verify.memory(granted.get());
+    let budget = Memory::of(args.memory).budget();
+    if let Some(budget) = &budget {
+        verify = verify.budget(budget);
     }
     log.info(&format!("verifies {}", store.address()));
     let findings = quietly(log, || verify.run())?.map_err(|error| {

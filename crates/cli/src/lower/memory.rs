@@ -1,6 +1,6 @@
 //! The memory of the process, and what of it the workers get.
 
-use lakeseed_budget::{Bytes, Limit, LimitSource, MIB, limit, resident_anonymous};
+use lakeseed_budget::{Budget, Bytes, Limit, LimitSource, MIB, limit, resident_anonymous};
 
 /// What the program holds beside its tables and workers: the plan and its samples, the allocator.
 const OWN: Bytes = Bytes::new(16 << 20);
@@ -41,6 +41,11 @@ impl Memory {
     /// What is left for all workers together.
     pub(crate) fn for_workers(&self) -> Option<Bytes> {
         self.total.map(|total| total - self.program)
+    }
+
+    /// What all workers take their leases from.
+    pub(crate) fn budget(&self) -> Option<Budget> {
+        self.for_workers().map(Budget::new)
     }
 }
 

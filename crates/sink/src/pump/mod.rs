@@ -12,6 +12,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lakeseed_budget::{Budget, Bytes, Lease};
+
 use self::workers::Pump;
 use crate::commit::{Begun, Completed, HEARTBEAT, LastRun, Mode, Others, Session, Shard};
 use crate::error::{Error, Result};
@@ -70,7 +72,7 @@ pub struct Run<'r> {
     plan: &'r Plan<'r>,
     target: Target<'r>,
     threads: usize,
-    memory: Option<u64>,
+    budget: Option<&'r Budget>,
     observer: Option<&'r dyn Observer>,
     stop: Option<&'r AtomicBool>,
     stopped_by: Option<&'r (dyn Fn() -> String + Sync)>,
@@ -101,7 +103,7 @@ impl<'r> Run<'r> {
             plan,
             target,
             threads: DEFAULT_THREADS,
-            memory: None,
+            budget: None,
             observer: None,
             stop: None,
             stopped_by: None,
@@ -117,9 +119,25 @@ impl<'r> Run<'r> {
         self
     }
 
-    /// Grants this many bytes to all workers together: there are as many as it carries.
-    pub fn memory(mut self, bytes: u64) -> Self {
-        self.memory = Some(bytes);
+    /// Sets where memory comes from. There are as many workers as its free part carries, and each
+    /// takes a lease of [`Run::need_per_worker`] before it makes the first row; it gives it back when
+    /// it ends and the parts that it opened are finished. Runs that share a budget wait for each
+    /// other, and never hold more than it has.
+    ///
+    /// ```
+    /// use lakeseed_sink::{BatchSource, Budget, Csv, MIB, MemoryStore, Plan, Run, TableSpec};
+    /// # use std::sync::Arc;
+    /// # let ids = Arc::new(arrow_array::Int64Array::from(vec![1, 2, 3])) as arrow_array::ArrayRef;
+    /// # let batch = arrow_array::RecordBatch::try_from_iter([("id", ids)]).unwrap();
+    /// let pets = TableSpec::new("pets", BatchSource::new(batch), 0..3);
+    /// let plan = Plan::builder(Csv::plain()).table(pets).build()?;
+    /// let (store, budget) = (MemoryStore::new(), Budget::new(64 * MIB));
+    /// Run::new(&plan, &store).threads(2).budget(&budget).commit()?;
+    /// assert_eq!(budget.free(), budget.total());
+    /// # Ok::<(), lakeseed_sink::Error>(())
+    /// ```
+    pub fn budget(mut self, budget: &'r Budget) -> Self {
+        self.budget = Some(budget);
         self
     }
 
@@ -184,12 +202,13 @@ impl<'r> Run<'r> {
             .threads
             .min(usize::try_from(work).unwrap_or(usize::MAX))
             .max(1);
-        if let Some(granted) = self.memory {
-            let needed = self.need_per_worker();
-            let carried = granted / needed.max(1);
-            if carried == 0 {
+        if let Some(budget) = self.budget {
+            let (needed, granted) = (self.need_per_worker(), budget.total().get());
+            if granted < needed {
                 return Err(Error::Memory { needed, granted });
             }
+            // Where others hold it all now, one waits for them.
+            let carried = (budget.free().get() / needed.max(1)).max(1);
             workers = workers.min(usize::try_from(carried).unwrap_or(usize::MAX));
         }
         Ok(workers)
@@ -300,6 +319,21 @@ impl<'r> Run<'r> {
             part.chunks().max(1)
         });
         usize::try_from(chunks.sum::<u64>()).unwrap_or(usize::MAX)
+    }
+
+    /// What one worker is going to hold; waits where others hold it now.
+    fn lease(&self) -> Result<Option<Lease>> {
+        let Some(budget) = self.budget else {
+            return Ok(None);
+        };
+        let needed = self.need_per_worker();
+        match budget.lease("a worker", Bytes::new(needed)) {
+            Ok(lease) => Ok(Some(lease)),
+            Err(_) => Err(Error::Memory {
+                needed,
+                granted: budget.total().get(),
+            }),
+        }
     }
 
     fn create(&self, path: &PartPath, expected_bytes: u64) -> Result<Box<dyn PartWriter>> {

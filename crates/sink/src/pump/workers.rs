@@ -5,6 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use lakeseed_budget::Lease;
+
 use super::{Run, Written};
 use crate::commit::Session;
 use crate::error::{Error, Result};
@@ -144,9 +146,11 @@ impl<'p, 'w> Pump<'p, 'w> {
     }
 
     fn work(&self) -> Result<()> {
+        // Before anything is taken: who waits for memory holds up nobody.
+        let lease = self.run.lease()?.map(Arc::new);
         let mut current: Option<&OpenPart<'p>> = None;
         let mut kept: Option<Tools> = None;
-        while let Some(task) = self.take(&mut current)? {
+        while let Some(task) = self.take(&mut current, lease.as_ref())? {
             let table = task.part.table;
             let mut tools = match kept.take() {
                 Some(tools) if tools.table == table => tools,
@@ -159,7 +163,7 @@ impl<'p, 'w> Pump<'p, 'w> {
             let started = Instant::now();
             let chunk = self.encode(&task, &mut tools)?;
             let totals = tools.tally.as_mut().map(Tally::take);
-            self.append(&task, &chunk, totals)?;
+            self.append(&task, &chunk, totals, lease.as_ref())?;
             tools.encoder.recycle(chunk);
             self.clock(table, started);
             kept = Some(tools);
@@ -178,7 +182,11 @@ impl<'p, 'w> Pump<'p, 'w> {
     }
 
     /// The next chunk to encode; `None` when all are taken.
-    fn take<'t>(&'t self, current: &mut Option<&'t OpenPart<'p>>) -> Result<Option<Task<'t, 'p>>> {
+    fn take<'t>(
+        &'t self,
+        current: &mut Option<&'t OpenPart<'p>>,
+        lease: Option<&Arc<Lease>>,
+    ) -> Result<Option<Task<'t, 'p>>> {
         loop {
             if self.watch(None).is_over() {
                 return Err(Error::Stopped);
@@ -194,7 +202,7 @@ impl<'p, 'w> Pump<'p, 'w> {
             if let Some(part) = self.parts.get(unopened) {
                 if part.chunks == 0 {
                     let totals = self.tools(part)?.tally.map(|_| Totals::default());
-                    self.finish(part, self.open(part)?, totals)?;
+                    self.finish(part, self.open(part, lease)?, totals)?;
                 } else {
                     *current = Some(part);
                 }
@@ -246,7 +254,7 @@ impl<'p, 'w> Pump<'p, 'w> {
         rows.encode(tools.encoder.as_mut())
     }
 
-    fn open(&self, part: &OpenPart<'p>) -> Result<Box<dyn Assembler>> {
+    fn open(&self, part: &OpenPart<'p>, lease: Option<&Arc<Lease>>) -> Result<Box<dyn Assembler>> {
         let planned = &part.plan.parts[part.number];
         let rows = planned.rows.end - planned.rows.start;
         let out = self
@@ -260,11 +268,18 @@ impl<'p, 'w> Pump<'p, 'w> {
             out,
             hasher: blake3::Hasher::new(),
             digest: part.digest.clone(),
+            _lease: lease.cloned(),
         }))
     }
 
     /// Appends a chunk when its turn has come; the last one finishes the file.
-    fn append(&self, task: &Task<'_, 'p>, chunk: &Chunk, totals: Option<Totals>) -> Result<()> {
+    fn append(
+        &self,
+        task: &Task<'_, 'p>,
+        chunk: &Chunk,
+        totals: Option<Totals>,
+        lease: Option<&Arc<Lease>>,
+    ) -> Result<()> {
         let part = task.part;
         let mut state = lock(&part.state);
         while state.appended < task.chunk {
@@ -278,7 +293,7 @@ impl<'p, 'w> Pump<'p, 'w> {
         }
         let mut assembler = match state.assembler.take() {
             Some(assembler) => assembler,
-            None => self.open(part)?,
+            None => self.open(part, lease)?,
         };
         assembler.append(chunk)?;
         fail::point("part.appended");
@@ -367,6 +382,9 @@ struct Digested {
     out: Box<dyn PartWriter>,
     hasher: blake3::Hasher,
     digest: Arc<OnceLock<blake3::Hash>>,
+    /// Of the worker that opened it, which may end before the part does. The last field: the buffers
+    /// go first.
+    _lease: Option<Arc<Lease>>,
 }
 
 impl PartWriter for Digested {

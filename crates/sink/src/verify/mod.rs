@@ -31,6 +31,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use lakeseed_budget::{Budget, Bytes, Lease};
+
 pub use self::findings::{Finding, FindingKind, Findings, Grade};
 use self::made::Anew;
 use self::part::{Checked, Context, Table};
@@ -86,7 +88,7 @@ pub struct Verify<'v> {
     store: Arc<dyn Store>,
     sources: Option<Sources<'v>>,
     threads: usize,
-    memory: Option<u64>,
+    budget: Option<&'v Budget>,
     observer: Option<&'v dyn Observer>,
     stop: Option<&'v AtomicBool>,
     is_quick: bool,
@@ -99,7 +101,7 @@ impl<'v> Verify<'v> {
             store,
             sources: None,
             threads: DEFAULT_THREADS,
-            memory: None,
+            budget: None,
             observer: None,
             stop: None,
             is_quick: false,
@@ -119,9 +121,10 @@ impl<'v> Verify<'v> {
         self
     }
 
-    /// Grants this many bytes to all workers together: there are as many as it carries.
-    pub fn memory(mut self, bytes: u64) -> Self {
-        self.memory = Some(bytes);
+    /// Sets where memory comes from: there are as many workers as its free part carries, and their
+    /// lease is taken before the first part is read.
+    pub fn budget(mut self, budget: &'v Budget) -> Self {
+        self.budget = Some(budget);
         self
     }
 
@@ -158,7 +161,7 @@ impl<'v> Verify<'v> {
         let compression: Compression = manifest.compression.parse()?;
         let format = FileFormat::new(kind, compression)?;
         let listed = self.store.list("", MOST_NAMES)?;
-        let (threads, buffer_bytes) = self.workers(&manifest, kind)?;
+        let (threads, buffer_bytes, _lease) = self.workers(&manifest, kind)?;
         let mut findings = Vec::new();
         let tables = self.tables(&manifest, &mut findings);
         let failed = AtomicBool::new(false);
@@ -200,12 +203,17 @@ impl<'v> Verify<'v> {
         Ok(whole)
     }
 
-    /// Workers, and what each may hold of a file.
-    fn workers(&self, manifest: &Manifest, kind: FormatKind) -> Result<(usize, u64)> {
+    /// Workers, what each may hold of a file, and the lease of all of them.
+    fn workers(
+        &self,
+        manifest: &Manifest,
+        kind: FormatKind,
+    ) -> Result<(usize, u64, Option<Lease>)> {
         let wanted = self.threads.min(manifest.parts().count().max(1));
-        let Some(granted) = self.memory else {
-            return Ok((wanted, BUFFER_BYTES));
+        let Some(budget) = self.budget else {
+            return Ok((wanted, BUFFER_BYTES, None));
         };
+        let granted = budget.free().get();
         let columns = manifest.tables.iter().map(|table| table.columns.len());
         let columns = columns.max().unwrap_or(0) as u64;
         let pages = if kind == FormatKind::Parquet {
@@ -220,8 +228,12 @@ impl<'v> Verify<'v> {
         }
         let carried = usize::try_from(granted / needed).unwrap_or(usize::MAX);
         let workers = wanted.min(carried);
-        let share = granted / workers as u64 - fixed;
-        Ok((workers, share.min(BUFFER_BYTES)))
+        let share = (granted / workers as u64 - fixed).min(BUFFER_BYTES);
+        let all = Bytes::new((fixed + share) * workers as u64);
+        match budget.lease("verification", all) {
+            Ok(lease) => Ok((workers, share, Some(lease))),
+            Err(_) => Err(Error::Memory { needed, granted }),
+        }
     }
 
     /// The tables with their sources, and what is wrong with the tables themselves.

@@ -1,11 +1,15 @@
 //! Plans: what they promise before a byte is written, and what they refuse.
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use arrow_array::{Int64Array, RecordBatch};
+use arrow_schema::{ArrowError, SchemaRef};
 use lakeseed_sink::{
-    BatchSource, Compression, Csv, Error, FileFormat, FormatKind, Json, Layout, MemoryStore,
-    Parquet, Partition, Plan, Run, TableSpec,
+    BatchSource, BoxedReader, Budget, Bytes, Compression, Csv, Error, FileFormat, FormatKind, Json,
+    Layout, MemoryStore, Parquet, Partition, Plan, Run, Source, TableSpec,
 };
 
 use crate::support::{flat_batch, nested_batch, numbers, with_hints};
@@ -181,8 +185,13 @@ fn memory_bounds_the_workers_or_refuses_with_the_sum() {
     let store = MemoryStore::new();
     let run = Run::new(&plan, &store).threads(8);
     assert_eq!(run.workers().unwrap(), 8);
-    assert_eq!(run.memory(need * 3 + 1).workers().unwrap(), 3);
-    let error = run.memory(need - 1).commit().unwrap_err();
+    let three = Budget::new(Bytes::new(need * 3 + 1));
+    assert_eq!(run.budget(&three).workers().unwrap(), 3);
+    let taken = three.lease("somebody", Bytes::new(need)).unwrap();
+    assert_eq!(run.budget(&three).workers().unwrap(), 2);
+    drop(taken);
+    let small = Budget::new(Bytes::new(need - 1));
+    let error = run.budget(&small).commit().unwrap_err();
     assert!(
         matches!(error, Error::Memory { needed, granted } if needed == need && granted == need - 1)
     );
@@ -192,6 +201,71 @@ fn memory_bounds_the_workers_or_refuses_with_the_sum() {
         .build()
         .unwrap();
     assert_eq!(Run::new(&small, &store).threads(8).workers().unwrap(), 1);
+}
+
+/// Rows that note how much of a budget is free when a worker opens them, and how many are open.
+struct Noting<'b> {
+    rows: BatchSource,
+    budget: &'b Budget,
+    least_free: AtomicU64,
+    opened: AtomicU64,
+}
+
+impl Source for Noting<'_> {
+    fn schema(&self) -> SchemaRef {
+        self.rows.schema()
+    }
+
+    fn open(&self, rows: Range<u64>, batch_rows: usize) -> Result<BoxedReader, ArrowError> {
+        self.least_free
+            .fetch_min(self.budget.free().get(), Ordering::SeqCst);
+        self.opened.fetch_add(1, Ordering::SeqCst);
+        self.rows.open(rows, batch_rows)
+    }
+}
+
+#[test]
+fn runs_that_share_a_budget_stay_inside_it_and_give_it_back() {
+    let layout = Layout {
+        files: Some(20),
+        ..Layout::default()
+    };
+    let probe = Plan::builder(Csv::plain())
+        .layout(layout)
+        .table(table(50_000))
+        .build()
+        .unwrap();
+    let need = probe.need_per_worker();
+    // Room for one worker and a half: the second run has to wait for the first.
+    let budget = Budget::new(Bytes::new(need + need / 2));
+    let source = Arc::new(Noting {
+        rows: BatchSource::new(numbers(50_000)),
+        budget: &budget,
+        least_free: AtomicU64::new(u64::MAX),
+        opened: AtomicU64::new(0),
+    });
+    let spec = TableSpec::new("pets", source.clone(), 0..50_000);
+    let plan = Plan::builder(Csv::plain())
+        .layout(layout)
+        .table(spec)
+        .build()
+        .unwrap();
+    assert_eq!(plan.need_per_worker(), need);
+    source.least_free.store(u64::MAX, Ordering::SeqCst);
+    source.opened.store(0, Ordering::SeqCst);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let store = MemoryStore::new();
+                let run = Run::new(&plan, &store).threads(2).budget(&budget);
+                assert_eq!(run.commit().unwrap().rows(), 50_000);
+            });
+        }
+    });
+    assert_eq!(source.opened.load(Ordering::SeqCst), 3 * 20);
+    // Whoever makes rows holds a lease, and no two ever do: the rest is always the same.
+    assert_eq!(source.least_free.load(Ordering::SeqCst), need / 2);
+    assert_eq!(budget.free(), budget.total());
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use lakeseed_sink::{
-    BatchSource, Error, FileFormat, FormatKind, Found, Lock, ManifestPart, MemoryStore, Observer,
-    Parquet, PartPath, PartWriter, PutNew, Result, Source, Store, Verify,
+    BatchSource, Budget, Error, FileFormat, FormatKind, Found, Lock, MIB, ManifestPart,
+    MemoryStore, Observer, Parquet, PartPath, PartWriter, PutNew, Result, Source, Store, Verify,
 };
 
 use crate::support::{ROWS, formats, pets, write};
@@ -115,7 +115,8 @@ fn no_piece_of_a_large_file_is_large() {
         let source: Arc<dyn Source> = Arc::new(BatchSource::new(rows.clone()));
         let sources = |_: &str| Some(source.clone());
         let store_again: Arc<dyn Store> = Arc::new(store.clone());
-        let verify = Verify::new(store_again).sources(&sources).memory(32 << 20);
+        let budget = Budget::new(32 * MIB);
+        let verify = Verify::new(store_again).sources(&sources).budget(&budget);
         let found = verify.run().unwrap();
         assert!(found.findings.is_empty(), "{format} {found:#?}");
         // A batch of this table is below a MiB.
@@ -138,7 +139,8 @@ fn no_piece_of_a_large_file_is_large() {
 fn too_little_memory_is_refused() {
     let store = MemoryStore::new();
     write(&store, Parquet::plain(), &pets(10), 1, false);
-    let run = Verify::new(Arc::new(store)).memory(1 << 20).run();
+    let budget = Budget::new(MIB);
+    let run = Verify::new(Arc::new(store)).budget(&budget).run();
     assert!(
         matches!(
             run,
