@@ -8,7 +8,9 @@ use arrow_array::RecordBatchReader;
 use arrow_schema::ArrowError;
 use lakeseed_budget::{Budget, Bytes};
 
-use crate::commit::{Begun, HEARTBEAT, Mode, Others, Parked, Session, Shard, inspect, seal_all};
+use crate::commit::{
+    Begun, HEARTBEAT, Mode, Others, Parked, PlanRecord, Session, Shard, inspect, seal_all,
+};
 use crate::error::{Error, Result};
 use crate::format::{FileFormat, FormatKind};
 use crate::plan::{Layout, Plan, TableSpec};
@@ -226,8 +228,7 @@ impl Output {
         let store = self.store.as_ref();
         let begun = Session::begin(
             store,
-            &plan,
-            Mode::New,
+            PlanRecord::new(&plan, Mode::New, Shard::WHOLE),
             Shard::WHOLE,
             Others::Leave,
             HEARTBEAT,

@@ -1,12 +1,10 @@
 //! What a run may do where something stands already.
 
-use super::names::Shard;
-use super::records::Mode;
+use super::records::{Mode, PlanRecord};
 use super::session::Others;
 use super::standing::{Standing, inspect};
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
-use crate::plan::Plan;
 use crate::store::Store;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,14 +18,9 @@ pub(super) enum Decision {
     Start(Box<Standing>, Start),
 }
 
-/// What a run may do where this stands.
-pub(super) fn decide(
-    store: &dyn Store,
-    plan: &Plan<'_>,
-    mode: Mode,
-    shard: Shard,
-    others: Others,
-) -> Result<Decision> {
+/// What a run that wants this may do where something stands.
+pub(super) fn decide(store: &dyn Store, wanted: &PlanRecord, others: Others) -> Result<Decision> {
+    let (mode, shards) = (wanted.mode, wanted.shards);
     let standing = inspect(store)?;
     if let Some(found) = &standing.foreign {
         return Err(Error::Exists {
@@ -43,10 +36,10 @@ pub(super) fn decide(
     let mine = standing
         .unfinished
         .iter()
-        .find(|record| record.plan_id == plan.id());
+        .find(|record| record.plan_id == wanted.plan_id);
     if let Some(mine) = mine {
         let number = standing.finished.as_ref().map_or(0, |state| state.number);
-        let is_as_begun = mine.mode == mode && mine.shards == shard.of();
+        let is_as_begun = mine.mode == mode && mine.shards == shards;
         if is_as_begun && mine.base == number {
             return Ok(Decision::Start(Box::new(standing), Start::GoOn));
         }
@@ -56,11 +49,11 @@ pub(super) fn decide(
         return Err(if is_as_begun {
             let expected = format!("state {} of the output, as when it began", mine.base);
             refused(&expected, format!("state {number}"))
-        } else if mine.shards == shard.of() {
+        } else if mine.shards == shards {
             let found = format!("this plan, begun to {}", doing(mine.mode));
             refused("the run to go on as it began", found)
         } else {
-            let asked = format!("{} shards", shard.of());
+            let asked = format!("{shards} shards");
             refused(&asked, format!("this plan, begun in {}", mine.shards))
         });
     }
@@ -74,7 +67,7 @@ pub(super) fn decide(
     }
     match (&standing.finished, mode) {
         (None, _) | (_, Mode::Overwrite) => {}
-        (Some(manifest), _) if manifest.has_plan(plan.id()) => {
+        (Some(manifest), _) if manifest.has_plan(&wanted.plan_id) => {
             return Ok(Decision::Finished(Box::new(manifest.clone())));
         }
         (Some(_), Mode::Append) => {}

@@ -82,7 +82,8 @@ impl PartRecord {
 }
 
 impl PlanRecord {
-    pub(super) fn new(plan: &Plan<'_>, mode: Mode, base: u64, shard: Shard) -> Self {
+    /// What a plan would write down where nothing stands.
+    pub(crate) fn new(plan: &Plan<'_>, mode: Mode, shard: Shard) -> Self {
         Self {
             version: VERSION,
             plan_id: plan.id().to_owned(),
@@ -91,7 +92,7 @@ impl PlanRecord {
             format: plan.format().kind().to_string(),
             compression: plan.format().compression().to_string(),
             mode,
-            base,
+            base: 0,
             shards: shard.of(),
             tables: plan.tables().iter().map(TableRecord::new).collect(),
         }
@@ -133,10 +134,9 @@ impl PlanRecord {
             && self.tables.iter().all(are_paths_ours)
     }
 
-    /// Whether this is what `plan` would write down, apart from the words for its data.
-    pub(super) fn is_of(&self, plan: &Plan<'_>) -> bool {
-        let tables = plan.tables().iter().map(TableRecord::new);
-        self.data_id == plan.data_id() && tables.eq(self.tables.iter().cloned())
+    /// Whether two records speak of the same parts, apart from the words for their data.
+    pub(super) fn has_parts_of(&self, other: &Self) -> bool {
+        self.data_id == other.data_id && self.tables == other.tables
     }
 }
 

@@ -17,7 +17,6 @@ use crate::error::{Error, Result, chain};
 use crate::fail;
 use crate::manifest::{Manifest, ManifestPart};
 use crate::path::PartPath;
-use crate::plan::Plan;
 use crate::store::{PutNew, Store};
 
 /// The most parts that an interrupted run can have had open: one a worker.
@@ -66,22 +65,22 @@ impl<'s> Session<'s> {
     /// ours, [`Error::InUse`] for another process at the same work; what the store fails with.
     pub(crate) fn begin(
         store: &'s dyn Store,
-        plan: &Plan<'_>,
-        mode: Mode,
+        wanted: PlanRecord,
         shard: Shard,
         others: Others,
         heartbeat: Duration,
     ) -> Result<Begun<'s>> {
-        let first = decide(store, plan, mode, shard, others)?;
+        let mode = wanted.mode;
+        let first = decide(store, &wanted, others)?;
         if let Decision::Finished(manifest) = first {
             seal::tidy(store, &manifest)?;
             return Ok(Begun::Finished(manifest));
         }
         store.check()?;
-        let claim = Claim::take_at(store, plan.id(), shard, heartbeat)?;
+        let claim = Claim::take_at(store, &wanted.plan_id, shard, heartbeat)?;
         fail::point("claim.taken");
         // Whoever had the claim until now may have come to an end.
-        let (standing, start) = match decide(store, plan, mode, shard, others)? {
+        let (standing, start) = match decide(store, &wanted, others)? {
             Decision::Finished(manifest) => return Ok(Begun::Finished(manifest)),
             Decision::Start(standing, start) => (*standing, start),
         };
@@ -90,12 +89,12 @@ impl<'s> Session<'s> {
         let mut replaced = Vec::new();
         let mut going_on = None;
         for record in standing.unfinished {
-            let is_same = record.plan_id == plan.id();
+            let is_same = record.plan_id == wanted.plan_id;
             if is_same && start == Start::GoOn {
-                if !record.is_of(plan) {
+                if !record.has_parts_of(&wanted) {
                     return Err(Error::Exists {
                         path: store.address().into(),
-                        found: format!("`{}` with other contents", names::plan(plan.id())),
+                        found: format!("`{}` with other contents", names::plan(&wanted.plan_id)),
                     });
                 }
                 going_on = Some(record);
@@ -109,7 +108,10 @@ impl<'s> Session<'s> {
         let is_fresh = going_on.is_none();
         let record = match going_on {
             Some(record) => record,
-            None => PlanRecord::new(plan, mode, number, shard),
+            None => PlanRecord {
+                base: number,
+                ..wanted
+            },
         };
         let carried = match (&base, record.mode) {
             (Some(base), Mode::Append) => append::carried(store, base, &record)?,
@@ -130,18 +132,18 @@ impl<'s> Session<'s> {
                 return Ok(Begun::ShardFinished(done));
             }
             // Somebody has removed files: the shard is not done any more.
-            store.remove(&names::shard(plan.id(), shard))?;
+            store.remove(&names::shard(&record.plan_id, shard))?;
         }
         let last_run = if is_fresh {
             None
         } else {
-            last_run(store, plan.id(), shard)?
+            last_run(store, &record.plan_id, shard)?
         };
         let rows = own_parts(&record, shard, &carried).map(|(_, part)| part.rows);
         let (parts, rows) = rows.fold((0, 0), |(parts, sum), rows| (parts + 1, sum + rows));
         let mut session = Self {
             store,
-            status: Mutex::new(Status::begin(plan.id(), shard, parts, rows)),
+            status: Mutex::new(Status::begin(&record.plan_id, shard, parts, rows)),
             record,
             shard,
             base,

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use lakeseed_budget::{Budget, Bytes, Lease};
 
 use self::workers::Pump;
-use crate::commit::{Begun, Completed, HEARTBEAT, LastRun, Mode, Others, Session, Shard};
+use crate::commit::{
+    Begun, Completed, HEARTBEAT, LastRun, Mode, Others, PlanRecord, Session, Shard,
+};
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, ManifestPart};
 use crate::path::PartPath;
@@ -233,8 +235,7 @@ impl<'r> Run<'r> {
         };
         let begun = Session::begin(
             store,
-            self.plan,
-            self.mode,
+            PlanRecord::new(self.plan, self.mode, self.shard),
             self.shard,
             Others::Refuse,
             self.heartbeat,
