@@ -30,6 +30,7 @@
 //! - [`inspect`], [`open_finished`], [`statuses`], [`combine`]: what stands in a store.
 //! - [`Verify`]: a finished output read back, and compared with its rows made again.
 //! - [`format`](mod@format): the encoders.
+//! - [`UnitRun`]: parts whose rows nobody counts in advance, such as results of queries.
 //! - [`Output`]: all of it in four calls.
 //!
 //! The same plan gives the same files, byte for byte, with any number of threads, in one run or in
@@ -51,11 +52,12 @@ mod source;
 mod store;
 mod stream;
 mod totals;
+mod units;
 mod verify;
 
 pub use self::commit::{
-    Ending, LastEnd, LastRun, Mode, PartRecord, PlanRecord, Shard, Standing, Status, TableRecord,
-    combine, inspect, open_finished, put_report, statuses,
+    Ending, LastEnd, LastRun, Mode, PartRecord, PlanRecord, PlannedRows, Shard, Standing, Status,
+    TableRecord, combine, inspect, open_finished, put_report, statuses,
 };
 pub use self::error::{Error, Result, Trouble};
 pub use self::format::{Compression, Csv, FileFormat, FormatKind, Json, Parquet};
@@ -76,5 +78,6 @@ pub use self::store::s3;
 pub use self::store::{Found, LocalStore, Lock, MemoryStore, PartWriter, PutNew, Store};
 pub use self::stream::Stream;
 pub use self::totals::{BoundKind, Bounds, ExactSum, Tally, Totals};
+pub use self::units::{UnitPlan, UnitPlanBuilder, UnitRun, UnitTable, UnitWriter};
 pub use self::verify::{Finding, FindingKind, Findings, Grade, Verify};
 pub use lakeseed_budget::{Budget, Bytes, MIB};

@@ -91,7 +91,7 @@ fn covered(table: &ManifestTable) -> Vec<Range<u64>> {
 
 /// The rows that a plan has of a table.
 fn asked(table: &TableRecord) -> Vec<Range<u64>> {
-    let parts = table.parts.iter();
+    let parts = table.parts.iter().filter_map(|part| part.rows);
     joined(parts.map(|part| part.first_row..part.first_row.saturating_add(part.rows)))
 }
 

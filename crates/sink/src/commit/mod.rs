@@ -32,7 +32,7 @@ pub(crate) use self::names::CHECKS;
 pub use self::names::Shard;
 pub(crate) use self::names::{OWN, SUCCESS, manifest as manifest_name};
 pub(crate) use self::parked::{Parked, seal_all};
-pub use self::records::{Mode, PartRecord, PlanRecord, TableRecord};
+pub use self::records::{Mode, PartRecord, PlanRecord, PlannedRows, TableRecord};
 pub(crate) use self::session::{Begun, Completed, Others, Session};
 pub(crate) use self::standing::latest;
 pub use self::standing::{Standing, inspect, open_finished};

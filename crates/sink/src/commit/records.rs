@@ -1,9 +1,11 @@
 //! What is written down on the way: the plan before the first part, a line a finished part.
 
+use arrow_schema::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use super::names::Shard;
 use crate::error::{Error, Result};
+use crate::format::FileFormat;
 use crate::manifest::{ManifestColumn, ManifestPart};
 use crate::path::{PartPath, check_name};
 use crate::plan::{Plan, TablePlan};
@@ -66,6 +68,14 @@ pub struct TableRecord {
 pub struct PartRecord {
     /// The path from the output's root on.
     pub path: String,
+    /// Its rows; `None` where nobody knows before the part is made.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<PlannedRows>,
+}
+
+/// The rows of a part, where they are known in advance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRows {
     /// The first row.
     pub first_row: u64,
     /// How many rows.
@@ -77,7 +87,9 @@ pub struct PartRecord {
 impl PartRecord {
     /// Whether a receipt speaks of exactly this part.
     pub(super) fn is_made_as(&self, made: &ManifestPart) -> bool {
-        made.path == self.path && made.first_row == self.first_row && made.rows == self.rows
+        let is_as_planned =
+            |planned: PlannedRows| made.first_row == planned.first_row && made.rows == planned.rows;
+        made.path == self.path && self.rows.is_none_or(is_as_planned)
     }
 }
 
@@ -95,6 +107,39 @@ impl PlanRecord {
             base: 0,
             shards: shard.of(),
             tables: plan.tables().iter().map(TableRecord::new).collect(),
+        }
+    }
+
+    /// What a plan of units would write down where nothing stands: tables with their parts.
+    pub(crate) fn of_units<'t>(
+        plan_id: &str,
+        data_id: &str,
+        data: &serde_json::Value,
+        format: FileFormat,
+        mode: Mode,
+        tables: impl Iterator<Item = (&'t String, &'t SchemaRef, &'t [PartPath])>,
+    ) -> Self {
+        let part = |path: &PartPath| PartRecord {
+            path: path.as_str().to_owned(),
+            rows: None,
+        };
+        let tables = tables.map(|(name, schema, paths)| TableRecord {
+            name: name.clone(),
+            columns: columns(schema),
+            partition_columns: Vec::new(),
+            parts: paths.iter().map(part).collect(),
+        });
+        Self {
+            version: VERSION,
+            plan_id: plan_id.to_owned(),
+            data_id: data_id.to_owned(),
+            data: data.clone(),
+            format: format.kind().to_string(),
+            compression: format.compression().to_string(),
+            mode,
+            base: 0,
+            shards: Shard::WHOLE.of(),
+            tables: tables.collect(),
         }
     }
 
@@ -142,24 +187,30 @@ impl PlanRecord {
 
 impl TableRecord {
     fn new(table: &TablePlan<'_>) -> Self {
-        let column = |field: &arrow_schema::FieldRef| ManifestColumn {
-            name: field.name().clone(),
-            data_type: field.data_type().to_string(),
-            nullable: field.is_nullable(),
-        };
         let part = |part: &crate::plan::Part| PartRecord {
             path: part.path.as_str().to_owned(),
-            first_row: part.rows.start,
-            rows: part.rows.end - part.rows.start,
-            chunk_rows: part.chunk_rows,
+            rows: Some(PlannedRows {
+                first_row: part.rows.start,
+                rows: part.rows.end - part.rows.start,
+                chunk_rows: part.chunk_rows,
+            }),
         };
         Self {
             name: table.name().to_owned(),
-            columns: table.schema().fields().iter().map(column).collect(),
+            columns: columns(table.schema()),
             partition_columns: table.partition_columns().to_vec(),
             parts: table.parts().iter().map(part).collect(),
         }
     }
+}
+
+fn columns(schema: &Schema) -> Vec<ManifestColumn> {
+    let column = |field: &arrow_schema::FieldRef| ManifestColumn {
+        name: field.name().clone(),
+        data_type: field.data_type().to_string(),
+        nullable: field.is_nullable(),
+    };
+    schema.fields().iter().map(column).collect()
 }
 
 /// A line of the journal: a part that is finished and durable.

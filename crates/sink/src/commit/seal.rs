@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::append;
 use super::claim;
 use super::names::{self, OWN, Shard};
-use super::records::{Mode, PlanRecord};
+use super::records::{Mode, PlanRecord, TableRecord};
 use super::standing::{latest, manifests};
 use crate::error::{Error, Result};
 use crate::fail;
@@ -70,7 +70,7 @@ pub(super) fn publish(
                 columns: table.columns.clone(),
                 partition_columns: table.partition_columns.clone(),
                 totals: None,
-                parts: parts.map(|(_, part)| part.clone()).collect(),
+                parts: numbered(table, parts.map(|(_, part)| part.clone())),
             });
         }
     }
@@ -116,6 +116,20 @@ pub(super) fn publish(
     }
     fail::point("manifest.written");
     Ok(manifest)
+}
+
+/// The parts of a table; where nobody knew their rows in advance, each begins where the one before it
+/// ends.
+fn numbered(table: &TableRecord, parts: impl Iterator<Item = ManifestPart>) -> Vec<ManifestPart> {
+    let mut parts: Vec<_> = parts.collect();
+    if table.parts.iter().any(|part| part.rows.is_none()) {
+        let mut next = 0;
+        for part in &mut parts {
+            part.first_row = next;
+            next += part.rows;
+        }
+    }
+    parts
 }
 
 /// Refuses to call an output whole that is not: every part of the plan is proven, or its table's

@@ -139,7 +139,8 @@ impl<'s> Session<'s> {
         } else {
             last_run(store, &record.plan_id, shard)?
         };
-        let rows = own_parts(&record, shard, &carried).map(|(_, part)| part.rows);
+        let rows = own_parts(&record, shard, &carried)
+            .map(|(_, part)| part.rows.map_or(0, |planned| planned.rows));
         let (parts, rows) = rows.fold((0, 0), |(parts, sum), rows| (parts + 1, sum + rows));
         let mut session = Self {
             store,

@@ -1,38 +1,23 @@
 //! The digest that names a plan.
 
+use arrow_schema::Schema;
+
 use super::draft::Draft;
+use super::layout::Layout;
 use crate::format::FileFormat;
+use crate::units::UnitTable;
 
 /// Hexadecimal digits of a plan's id: 64 bits.
 const DIGITS: usize = 16;
 
 /// Digest of all that decides names and bytes of the files: nothing about threads, memory, place.
 pub(super) fn plan_id(data_id: &str, format: FileFormat, tables: &[Draft<'_>]) -> String {
-    let mut digest = Digest(blake3::Hasher::new());
-    digest.text(concat!("lakeseed ", env!("CARGO_PKG_VERSION")));
-    // The libraries that decide bytes and tell their versions.
-    digest.text(parquet::file::properties::DEFAULT_CREATED_BY);
-    digest.number(u64::from(zstd::zstd_safe::version_number()));
-    digest.text(data_id);
-    digest.text(format.kind().name());
-    digest.text(&format.compression().to_string());
+    let mut digest = Digest::of(data_id, format);
     digest.number(tables.len() as u64);
     for table in tables {
         digest.text(&table.spec.name);
         digest.number(table.batch_rows as u64);
-        digest.number(table.schema.fields().len() as u64);
-        for field in table.schema.fields() {
-            digest.text(field.name());
-            digest.text(&field.data_type().to_string());
-            digest.number(u64::from(field.is_nullable()));
-            let mut metadata: Vec<_> = field.metadata().iter().collect();
-            metadata.sort_unstable();
-            digest.number(metadata.len() as u64);
-            for (key, value) in metadata {
-                digest.text(key);
-                digest.text(value);
-            }
-        }
+        digest.columns(&table.schema);
         digest.number(table.spec.partition_columns.len() as u64);
         for column in &table.spec.partition_columns {
             digest.text(column);
@@ -53,6 +38,27 @@ pub(super) fn plan_id(data_id: &str, format: FileFormat, tables: &[Draft<'_>]) -
     digest.finish()
 }
 
+/// Digest of all that decides names and bytes of the files of units.
+pub(crate) fn unit_plan_id(
+    data_id: &str,
+    format: FileFormat,
+    layout: &Layout,
+    tables: &[UnitTable],
+) -> String {
+    let mut digest = Digest::of(data_id, format);
+    digest.text("units");
+    digest.number(layout.row_group_rows);
+    digest.number(layout.row_group_bytes);
+    digest.number(layout.text_chunk_bytes);
+    digest.number(tables.len() as u64);
+    for table in tables {
+        digest.text(&table.name);
+        digest.columns(&table.schema);
+        digest.number(table.units as u64);
+    }
+    digest.finish()
+}
+
 /// The id of several plans that make one output.
 pub(crate) fn joined(plan_ids: &[String]) -> String {
     let mut digest = Digest(blake3::Hasher::new());
@@ -66,6 +72,35 @@ pub(crate) fn joined(plan_ids: &[String]) -> String {
 struct Digest(blake3::Hasher);
 
 impl Digest {
+    /// Of what every plan has: our version, the data, the format.
+    fn of(data_id: &str, format: FileFormat) -> Self {
+        let mut digest = Self(blake3::Hasher::new());
+        digest.text(concat!("lakeseed ", env!("CARGO_PKG_VERSION")));
+        // The libraries that decide bytes and tell their versions.
+        digest.text(parquet::file::properties::DEFAULT_CREATED_BY);
+        digest.number(u64::from(zstd::zstd_safe::version_number()));
+        digest.text(data_id);
+        digest.text(format.kind().name());
+        digest.text(&format.compression().to_string());
+        digest
+    }
+
+    fn columns(&mut self, schema: &Schema) {
+        self.number(schema.fields().len() as u64);
+        for field in schema.fields() {
+            self.text(field.name());
+            self.text(&field.data_type().to_string());
+            self.number(u64::from(field.is_nullable()));
+            let mut metadata: Vec<_> = field.metadata().iter().collect();
+            metadata.sort_unstable();
+            self.number(metadata.len() as u64);
+            for (key, value) in metadata {
+                self.text(key);
+                self.text(value);
+            }
+        }
+    }
+
     fn text(&mut self, text: &str) {
         self.number(text.len() as u64);
         self.0.update(text.as_bytes());

@@ -67,7 +67,7 @@ pub(super) struct FileRange {
 }
 
 impl Layout {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let sizes = [
             ("file size", self.file_bytes),
             ("number of files", self.files.unwrap_or(1)),
@@ -155,13 +155,14 @@ pub(super) fn check_files(files: u64) -> Result<()> {
 
 /// Rows of a batch, from the width of the columns.
 pub(crate) fn batch_rows(schema: &Schema) -> usize {
-    let row_bytes: usize = schema
-        .fields()
-        .iter()
-        .map(|field| width(field.data_type()))
-        .sum();
-    let rows = BATCH_BYTES / row_bytes.max(1);
+    let rows = BATCH_BYTES / row_bytes(schema).max(1);
     (rows - rows % MIN_BATCH_ROWS).clamp(MIN_BATCH_ROWS, MAX_BATCH_ROWS)
+}
+
+/// About how many bytes a row takes, from the types of the columns alone.
+pub(crate) fn row_bytes(schema: &Schema) -> usize {
+    let fields = schema.fields().iter();
+    fields.map(|field| width(field.data_type())).sum()
 }
 
 fn width(data_type: &DataType) -> usize {

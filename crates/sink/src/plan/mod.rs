@@ -19,11 +19,11 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 
 use self::draft::Draft;
-pub(crate) use self::layout::batch_rows;
 pub use self::layout::{
     DEFAULT_FILE_BYTES, DEFAULT_ROW_GROUP_BYTES, DEFAULT_ROW_GROUP_ROWS, DEFAULT_TEXT_CHUNK_BYTES,
     Layout, MAX_FILES,
 };
+pub(crate) use self::layout::{batch_rows, row_bytes};
 use self::sample::Sample;
 pub use self::spec::{Partition, TableSpec};
 use crate::error::{Error, Result};

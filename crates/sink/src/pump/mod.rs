@@ -5,15 +5,18 @@
 //! most one encoded chunk. One that is early waits for the chunks before its own; chunks of a file
 //! are taken in order, so the worker with the lowest one never waits, and there is no deadlock.
 
+mod digested;
+mod heart;
 mod workers;
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lakeseed_budget::{Budget, Bytes, Lease};
 
+pub(crate) use self::digested::Digested;
+pub(crate) use self::heart::Heart;
 use self::workers::Pump;
 use crate::commit::{
     Begun, Completed, HEARTBEAT, LastRun, Mode, Others, PlanRecord, Session, Shard,
@@ -289,12 +292,12 @@ impl<'r> Run<'r> {
         let heart = Heart::new(self.heartbeat);
         thread::scope(|scope| {
             if let Some(session) = session {
-                scope.spawn(|| heart.beat_until_stopped(session, &pump));
+                scope.spawn(|| heart.beat_until_stopped(session, &|error| pump.end_with(error)));
             }
             let others: Vec<_> = (1..workers)
                 .map(|_| scope.spawn(|| pump.work_guarded()))
                 .collect();
-            let stops_heart = StopHeart(&heart);
+            let stops_heart = heart.stopper();
             pump.work_guarded();
             for other in others {
                 if let Err(panic) = other.join() {
@@ -342,57 +345,6 @@ impl<'r> Run<'r> {
             Target::Store(store) => store.create(path, expected_bytes),
             Target::Stream(stream) => stream.create(path),
         }
-    }
-}
-
-/// The signs of life of a run, on a thread of their own.
-struct Heart {
-    every: Duration,
-    stopped: Mutex<bool>,
-    woken: Condvar,
-}
-
-impl Heart {
-    fn new(every: Duration) -> Self {
-        Self {
-            every,
-            stopped: Mutex::new(false),
-            woken: Condvar::new(),
-        }
-    }
-
-    fn beat_until_stopped(&self, session: &Session<'_>, pump: &Pump<'_, '_>) {
-        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            // A run may be over before this thread first waits: it asks, and then waits.
-            let is_going_on = |stopped: &mut bool| !*stopped;
-            let waited = self
-                .woken
-                .wait_timeout_while(stopped, self.every, is_going_on);
-            stopped = waited.unwrap_or_else(PoisonError::into_inner).0;
-            if *stopped {
-                return;
-            }
-            if let Err(error) = session.beat() {
-                pump.end_with(error);
-                return;
-            }
-        }
-    }
-}
-
-/// Stops the heart even where a worker panics: the scope waits for both.
-struct StopHeart<'h>(&'h Heart);
-
-impl Drop for StopHeart<'_> {
-    fn drop(&mut self) {
-        let mut stopped = self
-            .0
-            .stopped
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *stopped = true;
-        self.0.woken.notify_all();
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use lakeseed_budget::Lease;
 
+use super::digested::Digested;
 use super::{Run, Written};
 use crate::commit::Session;
 use crate::error::{Error, Result};
@@ -16,7 +17,6 @@ use crate::manifest::ManifestPart;
 use crate::plan::TablePlan;
 use crate::report::TableReport;
 use crate::rows::{Checked, Watch};
-use crate::store::PartWriter;
 use crate::totals::{Tally, Totals};
 
 /// A file that has been opened, or is about to be.
@@ -264,12 +264,8 @@ impl<'p, 'w> Pump<'p, 'w> {
         if self.session.is_none() {
             return part.plan.format.assemble(out);
         }
-        part.plan.format.assemble(Box::new(Digested {
-            out,
-            hasher: blake3::Hasher::new(),
-            digest: part.digest.clone(),
-            _lease: lease.cloned(),
-        }))
+        let out = Digested::new(out, part.digest.clone(), lease.cloned());
+        part.plan.format.assemble(Box::new(out))
     }
 
     /// Appends a chunk when its turn has come; the last one finishes the file.
@@ -374,29 +370,5 @@ impl<'p, 'w> Pump<'p, 'w> {
             table.seconds = clock.map_or(0.0, |(first, last)| (last - first).as_secs_f64());
         }
         Ok(Written { tables, workers })
-    }
-}
-
-/// A part whose bytes are digested on their way.
-struct Digested {
-    out: Box<dyn PartWriter>,
-    hasher: blake3::Hasher,
-    digest: Arc<OnceLock<blake3::Hash>>,
-    /// Of the worker that opened it, which may end before the part does. The last field: the buffers
-    /// go first.
-    _lease: Option<Arc<Lease>>,
-}
-
-impl PartWriter for Digested {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.hasher.update(bytes);
-        self.out.write(bytes)
-    }
-
-    fn finish(self: Box<Self>) -> Result<u64> {
-        let bytes = self.out.finish()?;
-        // Set once: a part is finished once.
-        let _ = self.digest.set(self.hasher.finalize());
-        Ok(bytes)
     }
 }

@@ -33,3 +33,4 @@ mod support;
 mod through;
 mod totals;
 mod trees;
+mod units;
