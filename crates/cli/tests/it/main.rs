@@ -8,11 +8,14 @@
 
 mod append;
 mod canaries;
+#[cfg(target_os = "linux")]
+mod cgroup;
 mod commands;
 mod continuing;
 mod environment;
 mod folders;
 mod formats;
+mod hard;
 mod layout;
 mod limits;
 mod log;
