@@ -2,13 +2,14 @@
 
 #![cfg(unix)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Child;
 
 use serde_json::Value;
 
 use crate::support::{
-    Ran, binary, ended, files, json, output, parts, run, send, start, succeed, until,
+    Ran, binary, ended, files, hidden, is_like_an_unbroken_one, json, lines_of_the_journal, parts,
+    run, send, start, succeed, until,
 };
 
 /// Sixty small files by one worker: time enough to come in between.
@@ -23,43 +24,6 @@ fn begun(folder: &Path) -> Child {
     let out = folder.join("out");
     until(&mut child, || lines_of_the_journal(&out) >= 6);
     child
-}
-
-/// Two a finished file.
-fn lines_of_the_journal(out: &Path) -> usize {
-    let Ok(entries) = std::fs::read_dir(out.join("_lakeseed")) else {
-        return 0;
-    };
-    let paths = entries.map(|entry| entry.unwrap().path());
-    let is_journal = |path: &PathBuf| {
-        let name = path.file_name().unwrap().to_string_lossy();
-        name.starts_with("journal-")
-    };
-    let journal = paths.into_iter().find(is_journal);
-    let text = journal.and_then(|path| std::fs::read_to_string(path).ok());
-    text.map_or(0, |text| text.lines().count())
-}
-
-/// Files that are written under names which no reader takes for finished.
-fn hidden(folder: &Path) -> Vec<String> {
-    let names = files(folder).into_keys();
-    names.filter(|name| name.ends_with(".inprogress")).collect()
-}
-
-/// What a run that nobody disturbed leaves.
-fn is_like_an_unbroken_one(folder: &Path) {
-    let unbroken = tempfile::tempdir().unwrap();
-    succeed(unbroken.path(), WORK);
-    let (expected, came) = (
-        output(&unbroken.path().join("out")),
-        output(&folder.join("out")),
-    );
-    assert_eq!(
-        expected.keys().collect::<Vec<_>>(),
-        came.keys().collect::<Vec<_>>()
-    );
-    assert!(expected == came);
-    assert!(hidden(folder).is_empty(), "{:?}", hidden(folder));
 }
 
 /// The number of files that a line begins or goes on with.
@@ -97,7 +61,7 @@ fn goes_on(folder: &Path, finished: usize, how: &str) {
     let rate = table["made_rows"].as_f64().unwrap() / seconds;
     let told = table["rows_per_s"].as_f64().unwrap();
     assert!((told / rate - 1.0).abs() < 1e-6, "{told} is not {rate}");
-    is_like_an_unbroken_one(folder);
+    is_like_an_unbroken_one(folder, WORK);
 }
 
 fn stopped(signal: &str, code: i32, name: &str) {
@@ -155,7 +119,7 @@ fn after_two_signals_at_once() {
     let result = json(folder.path(), WORK);
     assert!(result["parts_found"].as_u64().unwrap() >= 2, "{result}");
     assert_eq!(result["last_run"]["end"], "vanished");
-    is_like_an_unbroken_one(folder.path());
+    is_like_an_unbroken_one(folder.path(), WORK);
 }
 
 #[test]
@@ -177,7 +141,7 @@ fn after_sigkill() {
             && line.ends_with(" ago: ended without a word: killed, or the machine went down"),
         "{line}"
     );
-    is_like_an_unbroken_one(folder.path());
+    is_like_an_unbroken_one(folder.path(), WORK);
 }
 
 #[test]
@@ -222,7 +186,7 @@ fn a_second_process_is_refused_while_the_first_lives() {
     let shown = succeed(folder.path(), "status out");
     let line = "out: finished, 300,000 rows in 60 files, ";
     assert!(shown.starts_with(line), "{shown}");
-    is_like_an_unbroken_one(folder.path());
+    is_like_an_unbroken_one(folder.path(), WORK);
 }
 
 #[test]

@@ -19,6 +19,7 @@
 #![cfg(target_os = "linux")]
 
 use std::fmt;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -26,7 +27,10 @@ use lakeseed_test_s3::{Server, Settings};
 use serde_json::{Value, json};
 
 use crate::cgroup::Cgroup;
-use crate::support::{Ran, on, ran, run};
+use crate::support::{
+    Ran, binary, is_like_an_unbroken_one, lines_of_the_journal, on, ran, run, start, until,
+    with_mounts,
+};
 
 const MIB: u64 = 1 << 20;
 const FORMATS: [&str; 4] = ["json", "csv", "parquet", "arrow"];
@@ -162,4 +166,86 @@ fn lives_under_a_hard_limit_of_128_mib() {
 #[test]
 fn lives_under_a_hard_limit_of_256_mib() {
     survives(256);
+}
+
+/// Sixty files, and a process that takes all memory of the group from outside of the run.
+const WORK: &str = "generate predictions --rows 300k --classes 5 --files 60 -j 1 -o out";
+
+#[test]
+fn killed_by_the_kernel_in_its_cgroup_and_continued() {
+    const TEST: &str = "hard::killed_by_the_kernel_in_its_cgroup_and_continued";
+    let Some(group) = Cgroup::or_left_out(256 * MIB, TEST) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let whole = |args: &str| {
+        let mut whole = binary(folder.path());
+        whole.args(args.split_whitespace());
+        whole
+    };
+    // The kernel takes this one first. Nobody needs rights to offer himself.
+    let first = format!("{}; echo 1000 > /proc/self/oom_score_adj", group.enter());
+    let mut child = start(&mut after(&first, &whole(WORK)));
+    until(&mut child, || lines_of_the_journal(&out) >= 6);
+    // `tail` keeps a line that does not end, whole.
+    let hog = format!("{}; head -c 1G /dev/zero | tail > hog", group.enter());
+    let hog = Command::new("sh")
+        .current_dir(folder.path())
+        .args(["-c", &hog])
+        .output()
+        .unwrap();
+    assert!(!hog.status.success(), "the memory did not run out: {hog:?}");
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), Some(9), "{status:?}");
+    let kills = group.oom_kills();
+    assert!(kills > 0, "not killed for memory");
+
+    // The same line, and what `status` says before it.
+    let told = format!("killed for memory (the cgroup's counter went from 0 to {kills})");
+    let shown = ran(&mut after(&group.enter(), &whole("status out")));
+    assert!(shown.out.contains(&told), "{shown:?}");
+    let again = ran(&mut after(&group.enter(), &whole(WORK)));
+    assert_eq!(again.code, Some(0), "{}", again.err);
+    let line = again.err.lines().next().unwrap();
+    assert!(
+        line.starts_with("goes on: ") && line.ends_with(&told),
+        "{line}"
+    );
+    is_like_an_unbroken_one(folder.path(), WORK);
+}
+
+/// The same where no cgroup can be made: the files of a made-up one, and a kill of our own.
+#[test]
+fn killed_while_a_made_up_counter_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!(
+        r#"
+        mount -t tmpfs tmpfs /sys/fs/cgroup || exit 99
+        echo "oom_kill 3" > /sys/fs/cgroup/memory.events
+        "$0" {WORK} -q & pid=$!
+        until [ "$(cat out/_lakeseed/journal-* 2> /dev/null | wc -l)" -ge 6 ]; do :; done
+        kill -KILL $pid; wait $pid; echo "code $?"
+        "$0" status out
+        echo "oom_kill 4" > /sys/fs/cgroup/memory.events
+        "$0" status out
+        "$0" {WORK} 2> told > table || exit 98
+        head -1 told
+        "#
+    );
+    let Some(ran) = with_mounts(folder.path(), &script) else {
+        return;
+    };
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!((lines.len(), ran.code), (8, Some(0)), "{ran:?}");
+    assert_eq!(lines[0], "code 137");
+    let told = "killed for memory (the cgroup's counter went from 3 to 4)";
+    assert!(lines[3].contains("ended without a word"), "{}", lines[3]);
+    assert!(lines[6].contains(told), "{}", lines[6]);
+    assert!(
+        lines[7].starts_with("goes on: ") && lines[7].ends_with(told),
+        "{}",
+        lines[7]
+    );
+    is_like_an_unbroken_one(folder.path(), WORK);
 }

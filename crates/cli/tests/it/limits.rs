@@ -3,37 +3,11 @@
 
 #![cfg(target_os = "linux")]
 
-use std::path::Path;
 use std::process::Command;
 
 use lakeseed_test_s3::{Server, Settings};
 
-use crate::support::{Ran, binary, binary_after, ended, on, ran, run, start, succeed};
-
-/// Runs a shell script as the root of a mount namespace of its own: what it mounts is seen by
-/// nobody else, and goes with it. `$0` is the binary. `None`, with a line, where that is not
-/// allowed.
-#[expect(clippy::print_stderr, reason = "what is left out is said")]
-fn with_mounts(folder: &Path, script: &str) -> Option<Ran> {
-    let allowed = Command::new("unshare").args(["-rm", "true"]).output();
-    if !allowed.is_ok_and(|output| output.status.success()) {
-        eprintln!("LEFT OUT: this user may not mount; see folders::a_disk_that_fills_up");
-        return None;
-    }
-    let clean = binary(folder);
-    let mut command = Command::new("unshare");
-    for (name, value) in clean.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command
-        .current_dir(folder)
-        .args(["-rm", "sh", "-c", script])
-        .arg(clean.get_program());
-    Some(ran(&mut command))
-}
+use crate::support::{binary_after, ended, on, ran, run, start, succeed, with_mounts};
 
 /// The disk fills up while a run stands still with some files finished.
 #[test]

@@ -202,3 +202,67 @@ pub(crate) fn parts(folder: &Path) -> Vec<(String, Vec<u8>)> {
         .filter(|(name, _)| is_part(name))
         .collect()
 }
+
+/// Of the run that is under way: two a finished file.
+pub(crate) fn lines_of_the_journal(out: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(out.join("_lakeseed")) else {
+        return 0;
+    };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let is_journal = |path: &std::path::PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with("journal-")
+    };
+    let journal = paths.into_iter().find(is_journal);
+    let text = journal.and_then(|path| fs::read_to_string(path).ok());
+    text.map_or(0, |text| text.lines().count())
+}
+
+/// Files that are written under names which no reader takes for finished.
+pub(crate) fn hidden(folder: &Path) -> Vec<String> {
+    let names = files(folder).into_keys();
+    names.filter(|name| name.ends_with(".inprogress")).collect()
+}
+
+/// Checks that `out` is what a run leaves that nobody disturbed.
+#[track_caller]
+pub(crate) fn is_like_an_unbroken_one(folder: &Path, work: &str) {
+    let unbroken = tempfile::tempdir().unwrap();
+    succeed(unbroken.path(), work);
+    let (expected, came) = (
+        output(&unbroken.path().join("out")),
+        output(&folder.join("out")),
+    );
+    assert_eq!(
+        expected.keys().collect::<Vec<_>>(),
+        came.keys().collect::<Vec<_>>()
+    );
+    assert!(expected == came);
+    assert!(hidden(folder).is_empty(), "{:?}", hidden(folder));
+}
+
+/// Runs a shell script as the root of a mount namespace of its own: what it mounts is seen by
+/// nobody else, and goes with it. `$0` is the binary. `None`, with a line, where that is not
+/// allowed.
+#[expect(clippy::print_stderr, reason = "what is left out is said")]
+#[cfg(target_os = "linux")]
+pub(crate) fn with_mounts(folder: &Path, script: &str) -> Option<Ran> {
+    let allowed = Command::new("unshare").args(["-rm", "true"]).output();
+    if !allowed.is_ok_and(|output| output.status.success()) {
+        eprintln!("LEFT OUT: this user may not mount; see folders::a_disk_that_fills_up");
+        return None;
+    }
+    let clean = binary(folder);
+    let mut command = Command::new("unshare");
+    for (name, value) in clean.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+        .current_dir(folder)
+        .args(["-rm", "sh", "-c", script])
+        .arg(clean.get_program());
+    Some(ran(&mut command))
+}
