@@ -177,6 +177,8 @@ pub enum Trouble {
     Missing,
     /// The server cannot be reached, or does not answer in time, again and again.
     Unreachable,
+    /// Nobody who is trusted vouches for the server's certificate.
+    Untrusted,
     /// The server fails, or asks for patience, again and again.
     Unavailable,
     /// The request went out, and no answer tells whether it took effect.
@@ -195,6 +197,7 @@ impl std::fmt::Display for Trouble {
             Self::ClockSkew => "the clocks of client and server are too far apart",
             Self::Missing => "not found",
             Self::Unreachable => "the server cannot be reached",
+            Self::Untrusted => "the server's certificate is not trusted",
             Self::Unavailable => "the server is not available",
             Self::Unknown => "no answer tells whether it was done",
             Self::Unsupported => "the server does not support it",

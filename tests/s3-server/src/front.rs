@@ -5,6 +5,7 @@ use crate::fault::{Fault, Faults};
 use crate::lock;
 use crate::pause::{Moment, Pauses, Stops, Verdict};
 use crate::request::Request;
+use crate::tls::Wire;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -16,7 +17,6 @@ use s3s::service::S3Service;
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 /// All that the connections of one server share.
@@ -45,7 +45,7 @@ impl Front {
     }
 
     /// Serves one connection until the client closes it or a fault resets it.
-    pub(crate) async fn serve(self: Arc<Self>, stream: TcpStream) {
+    pub(crate) async fn serve(self: Arc<Self>, stream: impl Wire) {
         let reset = Arc::new(Notify::new());
         let service = service_fn({
             let reset = Arc::clone(&reset);
@@ -71,7 +71,7 @@ impl Front {
             () = reset.notified() => {
                 let stream = connection.into_parts().io.into_inner();
                 // Makes the close a reset. Where it cannot, the client sees a plain close.
-                let _ = stream.set_zero_linger();
+                let _ = stream.socket().set_zero_linger();
             }
         }
     }

@@ -45,6 +45,7 @@ mod server;
 mod service;
 mod settings;
 mod store;
+mod tls;
 mod uploads;
 
 pub use fault::{Fault, Faults};

@@ -33,6 +33,9 @@ struct Arguments {
     /// The session token that every request must carry.
     #[arg(long)]
     session_token: Option<String>,
+    /// Speaks TLS, and writes the certificate to trust into this file.
+    #[arg(long)]
+    tls: Option<PathBuf>,
 }
 
 fn main() -> io::Result<()> {
@@ -47,7 +50,14 @@ fn main() -> io::Result<()> {
     if let Some(folder) = arguments.folder {
         settings = settings.folder(folder);
     }
+    if arguments.tls.is_some() {
+        settings = settings.tls();
+    }
     let server = Server::try_start(settings)?;
+    if let (Some(path), Some(pem)) = (arguments.tls, server.ca_pem()) {
+        std::fs::write(&path, pem)?;
+        println!("export AWS_CA_BUNDLE='{}'", path.display());
+    }
     for (name, value) in server.environment() {
         println!("export {name}='{}'", value.replace('\'', r"'\''"));
     }

@@ -7,6 +7,7 @@ use crate::pause::{Moment, Paused};
 use crate::request::{Kind, Request};
 use crate::settings::Settings;
 use crate::store::{Keys, Store, Tokens};
+use crate::tls::Tls;
 use crate::uploads::{Upload, Uploads};
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
@@ -34,6 +35,7 @@ pub struct Object {
 /// A running server. Dropping it stops it, breaks its connections, and removes its temporary folder.
 pub struct Server {
     endpoint: String,
+    ca_pem: Option<String>,
     settings: Settings,
     root: PathBuf,
     front: Arc<Front>,
@@ -88,7 +90,9 @@ impl Server {
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))?;
         listener.set_nonblocking(true)?;
-        let endpoint = format!("http://{}", listener.local_addr()?);
+        let tls = settings.tls.then(Tls::new).transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let endpoint = format!("{scheme}://{}", listener.local_addr()?);
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -102,14 +106,16 @@ impl Server {
             .name("s3-server".to_owned())
             .spawn({
                 let front = Arc::clone(&front);
+                let tls = tls.clone();
                 move || {
-                    runtime.block_on(accept(listener, front, stopped));
+                    runtime.block_on(accept(listener, tls, front, stopped));
                     // Writes to files that have begun end first.
                     runtime.shutdown_timeout(Duration::from_secs(10));
                 }
             })?;
         Ok(Self {
             endpoint,
+            ca_pem: tls.map(|tls| tls.ca_pem),
             settings,
             root,
             front,
@@ -120,9 +126,14 @@ impl Server {
         })
     }
 
-    /// Its address, `http://127.0.0.1:PORT`.
+    /// Its address, `http://127.0.0.1:PORT`, or `https` with [`Settings::tls`].
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The certificate of the authority that vouches for it, where it speaks TLS.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
     }
 
     /// The access key that it lets in.
@@ -223,6 +234,7 @@ impl Drop for Server {
 
 async fn accept(
     listener: tokio::net::TcpListener,
+    tls: Option<Tls>,
     front: Arc<Front>,
     mut stopped: oneshot::Receiver<()>,
 ) {
@@ -234,7 +246,16 @@ async fn accept(
                     // Else the second half of an answer waits 40 ms for the client to confirm the
                     // first. Where it cannot be set, answers are slow and right.
                     let _ = stream.set_nodelay(true);
-                    tokio::spawn(Arc::clone(&front).serve(stream));
+                    let front = Arc::clone(&front);
+                    match tls.clone() {
+                        None => tokio::spawn(front.serve(stream)),
+                        Some(tls) => tokio::spawn(async move {
+                            // A client that does not trust us goes, and says why to its user.
+                            if let Ok(stream) = tls.acceptor.accept(stream).await {
+                                front.serve(stream).await;
+                            }
+                        }),
+                    };
                 }
                 // Out of file handles, or a client that left at once: the next may fare better.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,

@@ -21,6 +21,7 @@ pub struct Settings {
     pub(crate) buckets: Vec<String>,
     pub(crate) port: u16,
     pub(crate) folder: Option<PathBuf>,
+    pub(crate) tls: bool,
 }
 
 impl Default for Settings {
@@ -32,6 +33,7 @@ impl Default for Settings {
             buckets: vec!["lake".to_owned()],
             port: 0,
             folder: None,
+            tls: false,
         }
     }
 }
@@ -66,6 +68,13 @@ impl Settings {
     /// The folder that holds the objects. It is made when missing, and stays when the server ends.
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
+        self
+    }
+
+    /// Speaks TLS alone, with a certificate for `127.0.0.1` by an authority that is made when the
+    /// server starts. [`Server::ca_pem`](crate::Server::ca_pem) is what a client has to trust.
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
         self
     }
 }

@@ -206,6 +206,7 @@ fn of_remote(
         T::ClockSkew => "set the clock of this machine",
         T::Missing => "check the bucket's name and the --region",
         T::Unreachable => "check --endpoint-url and the network",
+        T::Untrusted => "check --endpoint-url, or trust its authority with --ca-bundle",
         T::Unsupported => "choose another place",
         _ => "repeat the command",
     };

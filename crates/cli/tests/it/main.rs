@@ -27,6 +27,7 @@ mod size;
 mod story;
 mod streams;
 mod support;
+mod tls;
 mod usage;
 mod verify;
 mod windows;

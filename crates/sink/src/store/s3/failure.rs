@@ -182,17 +182,18 @@ fn hint(status: u16, code: &str) -> Option<&'static str> {
     }
 }
 
+/// What the client says of a certificate that it does not take.
+const UNTRUSTED: &str = "invalid peer certificate";
+
 fn broken(kind: HttpErrorKind, text: String) -> Failure {
     // No wait makes a certificate known.
+    if let Some(at) = text.find(UNTRUSTED) {
+        return Failure::plain(Trouble::Untrusted, &text[at..]);
+    }
     let lower = text.to_ascii_lowercase();
-    let hopeless = [
-        "certificate",
-        "unknownissuer",
-        "invalid dns name",
-        "builder error",
-    ]
-    .iter()
-    .any(|word| lower.contains(word));
+    let hopeless = ["certificate", "invalid dns name", "builder error"]
+        .iter()
+        .any(|word| lower.contains(word));
     Failure {
         again: if hopeless { Again::Never } else { Again::Yes },
         // Whatever was not refused at the door may have been read.
@@ -283,10 +284,12 @@ mod tests {
             (Trouble::Unreachable, Again::Yes, true)
         );
         assert!(!broken(HttpErrorKind::Connect, "refused".to_owned()).doubt);
-        let tls = broken(
-            HttpErrorKind::Connect,
-            "invalid peer certificate".to_owned(),
+        let text = "error sending request: invalid peer certificate: UnknownIssuer";
+        let tls = broken(HttpErrorKind::Connect, text.to_owned());
+        assert_eq!(
+            (tls.trouble, tls.again, tls.doubt),
+            (Trouble::Untrusted, Again::Never, false)
         );
-        assert_eq!(tls.again, Again::Never);
+        assert_eq!(tls.text, "invalid peer certificate: UnknownIssuer");
     }
 }

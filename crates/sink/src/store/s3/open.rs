@@ -7,7 +7,7 @@ use std::time::Duration;
 use object_store::aws::{
     AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider, S3ConditionalPut,
 };
-use object_store::client::HttpConnector;
+use object_store::client::{HttpConnector, ReqwestConnector};
 use object_store::{Certificate, ClientOptions, RetryConfig};
 
 use super::core::Core;
@@ -131,16 +131,24 @@ fn client_options(ca_bundle: Option<&Path>) -> Result<ClientOptions> {
         .with_timeout_disabled();
     if let Some(path) = ca_bundle {
         let pem = std::fs::read(path).map_err(Error::io("read", path))?;
+        let invalid = |found: String| Error::Invalid {
+            what: "CA bundle",
+            expected: "a PEM file with at least one certificate".to_owned(),
+            found,
+        };
         let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
         if certificates.is_empty() {
-            return Err(Error::Invalid {
-                what: "CA bundle",
-                expected: "a PEM file with at least one certificate".to_owned(),
-                found: path.display().to_string(),
-            });
+            return Err(invalid(path.display().to_string()));
         }
         for certificate in certificates {
             client = client.with_root_certificate(certificate);
+        }
+        // What is inside of the armour is read when a client is made.
+        if ReqwestConnector::default().connect(&client).is_err() {
+            return Err(invalid(format!(
+                "{}, with one that is none",
+                path.display()
+            )));
         }
     }
     Ok(client)
