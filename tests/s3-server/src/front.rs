@@ -2,6 +2,7 @@
 
 use crate::body::{Slow, Truncated};
 use crate::fault::{Fault, Faults};
+use crate::identity::Identity;
 use crate::lock;
 use crate::pause::{Moment, Pauses, Stops, Verdict};
 use crate::request::Request;
@@ -22,6 +23,7 @@ use tokio::sync::Notify;
 /// All that the connections of one server share.
 pub(crate) struct Front {
     service: S3Service,
+    identity: Option<Identity>,
     pub(crate) faults: Faults,
     pub(crate) pauses: Pauses,
     pub(crate) log: Mutex<Vec<Request>>,
@@ -35,9 +37,10 @@ enum Outcome {
 }
 
 impl Front {
-    pub(crate) fn new(service: S3Service) -> Self {
+    pub(crate) fn new(service: S3Service, identity: Option<Identity>) -> Self {
         Self {
             service,
+            identity,
             faults: Faults::default(),
             pauses: Pauses::default(),
             log: Mutex::default(),
@@ -110,6 +113,10 @@ impl Front {
                 }
             }
             _ => {}
+        }
+        let identity = self.identity.as_ref();
+        if let Some(answer) = identity.and_then(|identity| identity.answer(&head)) {
+            return self.leave(&entry, answer);
         }
         let Ok(answer) = self
             .service

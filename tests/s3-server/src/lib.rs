@@ -39,6 +39,7 @@
 mod body;
 mod fault;
 mod front;
+mod identity;
 mod pause;
 mod request;
 mod server;

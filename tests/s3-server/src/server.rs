@@ -2,6 +2,7 @@
 
 use crate::fault::Faults;
 use crate::front::Front;
+use crate::identity::Identity;
 use crate::lock;
 use crate::pause::{Moment, Paused};
 use crate::request::{Kind, Request};
@@ -86,7 +87,7 @@ impl Server {
             secret: settings.secret_key.clone(),
         });
         builder.set_access(Tokens(settings.session_token.clone()));
-        let front = Arc::new(Front::new(builder.build()));
+        let front = Arc::new(Front::new(builder.build(), Identity::of(&settings)));
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))?;
         listener.set_nonblocking(true)?;

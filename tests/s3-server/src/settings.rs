@@ -22,6 +22,7 @@ pub struct Settings {
     pub(crate) port: u16,
     pub(crate) folder: Option<PathBuf>,
     pub(crate) tls: bool,
+    pub(crate) identity_token: Option<String>,
 }
 
 impl Default for Settings {
@@ -34,6 +35,7 @@ impl Default for Settings {
             port: 0,
             folder: None,
             tls: false,
+            identity_token: None,
         }
     }
 }
@@ -75,6 +77,14 @@ impl Settings {
     /// server starts. [`Server::ca_pem`](crate::Server::ca_pem) is what a client has to trust.
     pub fn tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// Hands out its own keys to whoever shows this token: as STS to `AssumeRoleWithWebIdentity` at
+    /// its root, as a container's agent at `/container`, as a machine's metadata service (version 2)
+    /// below `/latest`.
+    pub fn identity(mut self, token: impl Into<String>) -> Self {
+        self.identity_token = Some(token.into());
         self
     }
 }

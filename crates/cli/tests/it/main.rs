@@ -16,6 +16,7 @@ mod environment;
 mod folders;
 mod formats;
 mod hard;
+mod identity;
 mod layout;
 mod limits;
 mod log;

@@ -11,7 +11,10 @@ use super::options::{Environment, Keys, check_header};
 use super::profile::Profile;
 use super::secret::{Scrubber, Secret};
 use super::watch;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
+
+const WEB_IDENTITY_TOKEN: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+const POD_TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
 /// Where keys are looked for.
 #[derive(Debug, Clone)]
@@ -106,10 +109,11 @@ impl CredentialProvider for Keyring {
                 source: "no keys to sign with".into(),
             }
         };
-        let keys = provider
-            .get_credential()
-            .await
-            .map_err(|error| failed(format!("no credentials from {found}: {error}")))?;
+        let keys = provider.get_credential().await.map_err(|error| {
+            // The file may hold another token by now, and a refusal may repeat it.
+            learn_tokens(&self.sources.environment, &self.scrubber);
+            failed(format!("no credentials from {found}: {}", chain(&error)))
+        })?;
         learn(&self.scrubber, &keys);
         check(&keys).map_err(|error| failed(format!("{error} (from {found})")))?;
         Ok(keys)
@@ -121,6 +125,17 @@ fn learn(scrubber: &Scrubber, keys: &AwsCredential) {
     scrubber.learn(&keys.secret_key);
     if let Some(token) = &keys.token {
         scrubber.learn(token);
+    }
+}
+
+/// The tokens by which others tell who this process is are secrets too.
+fn learn_tokens(environment: &Environment, scrubber: &Scrubber) {
+    for name in [WEB_IDENTITY_TOKEN, POD_TOKEN] {
+        let file = environment.get(name);
+        // One that cannot be read is told when it is used.
+        if let Some(token) = file.and_then(|file| std::fs::read_to_string(file).ok()) {
+            scrubber.learn(token.trim());
+        }
     }
 }
 
@@ -156,6 +171,7 @@ fn find(sources: &Sources, scrubber: &Scrubber) -> Result<(AwsCredentialProvider
     if let Some(keys) = profile.keys()? {
         return fixed(keys, format!("profile `{}`", profile.name()));
     }
+    learn_tokens(&sources.environment, scrubber);
     provided(sources, &profile)
 }
 
@@ -195,7 +211,7 @@ fn provided(sources: &Sources, profile: &Profile) -> Result<(AwsCredentialProvid
             ..RetryConfig::default()
         });
     let found;
-    if let (Some(file), Some(role)) = (get("AWS_WEB_IDENTITY_TOKEN_FILE"), get("AWS_ROLE_ARN")) {
+    if let (Some(file), Some(role)) = (get(WEB_IDENTITY_TOKEN), get("AWS_ROLE_ARN")) {
         found = "the web identity".to_owned();
         builder = builder
             .with_config(AmazonS3ConfigKey::WebIdentityTokenFile, file)
@@ -210,10 +226,9 @@ fn provided(sources: &Sources, profile: &Profile) -> Result<(AwsCredentialProvid
         found = "the container".to_owned();
         let key = AmazonS3ConfigKey::ContainerCredentialsRelativeUri;
         builder = builder.with_config(key, path);
-    } else if let (Some(uri), Some(file)) = (
-        get("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
-        get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-    ) {
+    } else if let (Some(uri), Some(file)) =
+        (get("AWS_CONTAINER_CREDENTIALS_FULL_URI"), get(POD_TOKEN))
+    {
         found = "the pod".to_owned();
         builder = builder
             .with_config(AmazonS3ConfigKey::ContainerCredentialsFullUri, uri)

@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{LazyLock, Mutex, Once};
+use std::sync::{LazyLock, Mutex, MutexGuard, Once, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -18,20 +18,30 @@ pub(super) fn take() -> String {
     std::mem::take(&mut HEARD.lock().unwrap())
 }
 
-/// Ends listening.
-pub(super) fn stop() {
-    OPEN.store(false, Ordering::SeqCst);
+/// Listening ends with it.
+pub(super) struct Listening(
+    #[expect(dead_code, reason = "held until the end")] MutexGuard<'static, ()>,
+);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        OPEN.store(false, Ordering::SeqCst);
+        take();
+    }
 }
 
-/// Listens to the whole process: there is one subscriber in each.
-pub(super) fn start() {
+/// Listens to the whole process, for one test at a time: there is one subscriber in each.
+pub(super) fn start() -> Listening {
     static START: Once = Once::new();
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     START.call_once(|| {
         tracing::subscriber::set_global_default(Listener).unwrap();
         log::set_logger(&Listener).unwrap();
         log::set_max_level(log::LevelFilter::Trace);
     });
     OPEN.store(true, Ordering::SeqCst);
+    Listening(alone)
 }
 
 struct Listener;
@@ -45,8 +55,9 @@ impl Visit for Fields<'_> {
 }
 
 impl Subscriber for Listener {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+    /// All but the server of the tests, which lives in this process and tells what it was sent.
+    fn enabled(&self, about: &Metadata<'_>) -> bool {
+        !about.target().starts_with("s3s")
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
@@ -77,12 +88,12 @@ impl Subscriber for Listener {
 }
 
 impl log::Log for Listener {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
+    fn enabled(&self, about: &log::Metadata<'_>) -> bool {
+        !about.target().starts_with("s3s")
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        if !OPEN.load(Ordering::Relaxed) {
+        if !OPEN.load(Ordering::Relaxed) || !log::Log::enabled(self, record.metadata()) {
             return;
         }
         writeln!(

@@ -4,6 +4,7 @@ mod claims;
 mod commit;
 mod contract;
 mod faults;
+mod identity;
 mod listen;
 mod moto;
 mod race;

@@ -63,7 +63,7 @@ fn clean(text: &str, server: &Script) {
 
 #[test]
 fn no_secret_leaves_by_an_error_an_event_or_a_log() {
-    listen::start();
+    let listening = listen::start();
     let (mut said, mut heard_libraries) = (0, false);
     for (status, code) in [
         (403, "AccessDenied"),
@@ -121,7 +121,7 @@ fn no_secret_leaves_by_an_error_an_event_or_a_log() {
         clean(&heard, &server);
         heard_libraries |= heard.contains("hyper") || heard.contains("reqwest");
     }
-    listen::stop();
+    drop(listening);
     assert!(heard_libraries, "the libraries were heard");
     assert!(said > 200, "{said}");
 }
