@@ -1,9 +1,10 @@
 //! How fast parts reach a bucket: beside a plain upload of the same bytes, and how much of making
 //! and uploading happens at the same time.
 //!
-//! Usage: `s3_table [THREADS [MEGABYTES]]` against a server of the tests, which it starts (built
-//! beside it: `cargo build --release -p lakeseed-test-s3`); with `AWS_ENDPOINT_URL` set, against that
-//! one, bucket `lake`. The targets: at least 85 % of the plain rate, and wall time below 0.75 of
+//! Usage: `s3_table [THREADS [MEGABYTES [LINK]]]` against a server of the tests, which it starts (built
+//! beside it: `cargo build --release -p lakeseed-test-s3`), over a link of so many million bytes in a
+//! second where one is given, else as fast as the loopback; with `AWS_ENDPOINT_URL` set, against that
+//! one, bucket `lake`. "Busy" is how much of all processors the machine had at work meanwhile. The targets: at least 85 % of the plain rate, and wall time below 0.75 of
 //! making and uploading one after the other.
 
 use std::error::Error;
@@ -41,13 +42,15 @@ fn main() -> Result<()> {
         Ok(arguments.get(at).map_or(Ok(default), |text| text.parse())?)
     };
     let (threads, megabytes) = (number(0, 2)? as usize, number(1, 200)?);
-    let server = Server::start()?;
+    let server = Server::start(number(2, 0)?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
     println!("{threads} threads, about {megabytes} MB in {FILES} files, medians of {ROUNDS}");
-    println!("what                making     plain      ours  ours MB/s  of plain  of the sum");
+    println!(
+        "what                making     plain      ours  ours MB/s  of plain  of the sum  busy"
+    );
     let formats: [(&str, FileFormat, &str); 4] = [
         ("uniform parquet", Parquet::plain(), "uniform"),
         ("simplex parquet", Parquet::zstd(1), "simplex"),
@@ -64,6 +67,7 @@ fn main() -> Result<()> {
         let files: Arc<Vec<Vec<u8>>> = Arc::new(files);
         let plain_client = Arc::new(server.plain()?);
         let (mut making, mut alone, mut ours) = (Vec::new(), Vec::new(), Vec::new());
+        let mut busy = Vec::new();
         for round in 0..ROUNDS {
             let started = Instant::now();
             let memory = MemoryStore::new();
@@ -74,17 +78,20 @@ fn main() -> Result<()> {
             runtime.block_on(upload(&plain_client, &files, threads, round))?;
             alone.push(started.elapsed().as_secs_f64());
             let store = server.ours(name, round)?;
-            let started = Instant::now();
+            let (started, before) = (Instant::now(), processors()?);
             Run::new(&plan, &store).threads(threads).commit()?;
             ours.push(started.elapsed().as_secs_f64());
+            let after = processors()?;
+            busy.push((after.0 - before.0) / (after.1 - before.1).max(1.0));
             server.sweep();
         }
         let (making, alone, ours) = (median(making), median(alone), median(ours));
         println!(
-            "{name:<20}{making:>6.2} s{alone:>8.2} s{ours:>8.2} s{:>11.0}{:>9.2} x{:>12.2}",
+            "{name:<20}{making:>6.2} s{alone:>8.2} s{ours:>8.2} s{:>11.0}{:>9.2} x{:>12.2}{:>4.0} %",
             bytes as f64 / ours / 1e6,
             alone / ours,
             ours / (making + alone),
+            100.0 * median(busy),
         );
     }
     Ok(())
@@ -159,6 +166,21 @@ async fn one(client: &AmazonS3, path: &Path, bytes: &[u8]) -> object_store::Resu
     Ok(())
 }
 
+/// Ticks of all processors since the machine started: at work, and in all.
+fn processors() -> Result<(f64, f64)> {
+    let text = std::fs::read_to_string("/proc/stat")?;
+    let line = text.lines().next().unwrap_or_default();
+    let ticks: Vec<f64> = line
+        .split_whitespace()
+        .skip(1)
+        .map_while(|tick| tick.parse().ok())
+        .collect();
+    let all: f64 = ticks.iter().sum();
+    // Idle, and waiting for a disk.
+    let idle: f64 = ticks.iter().skip(3).take(2).sum();
+    Ok((all - idle, all))
+}
+
 fn median(mut seconds: Vec<f64>) -> f64 {
     seconds.sort_by(f64::total_cmp);
     seconds[seconds.len() / 2]
@@ -172,7 +194,7 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Result<Self> {
+    fn start(link_megabytes: u64) -> Result<Self> {
         if let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL") {
             let mut variables = vec![("AWS_ENDPOINT_URL".to_owned(), endpoint)];
             for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
@@ -187,9 +209,14 @@ impl Server {
         let program = std::env::current_exe()?.with_file_name("lakeseed-test-s3");
         let folder = std::env::temp_dir().join(format!("s3-table-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(["--port", "0", "--bucket", "lake", "--folder"])
-            .arg(&folder)
+            .arg(&folder);
+        if link_megabytes > 0 {
+            command.args(["--link", &link_megabytes.to_string()]);
+        }
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -1,12 +1,14 @@
 //! Bodies that end early or come slowly.
 
+use crate::lock;
 use hyper::body::{Bytes, Frame, SizeHint};
 use s3s::{Body, StdError};
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 /// Gives the first bytes of a body, then breaks.
 pub(crate) struct Truncated {
@@ -91,6 +93,81 @@ impl hyper::body::Body for Slow {
                     let bytes = frame.data_ref().map_or(0, Bytes::len);
                     let seconds = bytes as f64 / self.bytes_per_second as f64;
                     let due = Box::pin(sleep(Duration::from_secs_f64(seconds)));
+                    self.next = Some((due, frame));
+                }
+                other => return Poll::Ready(other),
+            }
+        }
+        if let Some((due, _)) = &mut self.next {
+            ready!(due.as_mut().poll(context));
+        }
+        Poll::Ready(self.next.take().map(|(_, frame)| Ok(frame)))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let held = self.next.as_ref().and_then(|(_, frame)| frame.data_ref());
+        match self.inner.size_hint().exact() {
+            Some(exact) => SizeHint::with_exact(exact + held.map_or(0, Bytes::len) as u64),
+            None => SizeHint::default(),
+        }
+    }
+}
+
+/// A line of bounded rate that all bodies share, as a network is.
+#[derive(Debug)]
+pub(crate) struct Link {
+    bytes_per_second: u64,
+    /// When the last byte that has a place on the line will be through.
+    busy_until: Mutex<Instant>,
+}
+
+impl Link {
+    pub(crate) fn new(bytes_per_second: u64) -> Self {
+        Self {
+            bytes_per_second: bytes_per_second.max(1),
+            busy_until: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Takes a place for so many bytes; they are through at the moment that is given.
+    fn reserve(&self, bytes: usize) -> Instant {
+        let time = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second as f64);
+        let mut busy_until = lock(&self.busy_until);
+        *busy_until = Instant::now().max(*busy_until) + time;
+        *busy_until
+    }
+}
+
+/// A body whose bytes come over a link.
+pub(crate) struct OverLink {
+    inner: Body,
+    link: Arc<Link>,
+    next: Option<(Pin<Box<Sleep>>, Frame<Bytes>)>,
+}
+
+impl OverLink {
+    pub(crate) fn new(inner: Body, link: Arc<Link>) -> Self {
+        Self {
+            inner,
+            link,
+            next: None,
+        }
+    }
+}
+
+impl hyper::body::Body for OverLink {
+    type Data = Bytes;
+    type Error = StdError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
+        if self.next.is_none() {
+            match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+                Some(Ok(frame)) => {
+                    let bytes = frame.data_ref().map_or(0, Bytes::len);
+                    let due = Box::pin(sleep_until(self.link.reserve(bytes)));
                     self.next = Some((due, frame));
                 }
                 other => return Poll::Ready(other),

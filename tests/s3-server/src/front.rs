@@ -1,6 +1,6 @@
 //! The HTTP level in front of the store: the log, faults and pauses.
 
-use crate::body::{Slow, Truncated};
+use crate::body::{Link, OverLink, Slow, Truncated};
 use crate::fault::{Fault, Faults};
 use crate::identity::Identity;
 use crate::lock;
@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 pub(crate) struct Front {
     service: S3Service,
     identity: Option<Identity>,
+    link: Option<Arc<Link>>,
     pub(crate) faults: Faults,
     pub(crate) pauses: Pauses,
     pub(crate) log: Mutex<Vec<Request>>,
@@ -37,10 +38,11 @@ enum Outcome {
 }
 
 impl Front {
-    pub(crate) fn new(service: S3Service, identity: Option<Identity>) -> Self {
+    pub(crate) fn new(service: S3Service, identity: Option<Identity>, link: Option<Link>) -> Self {
         Self {
             service,
             identity,
+            link: link.map(Arc::new),
             faults: Faults::default(),
             pauses: Pauses::default(),
             log: Mutex::default(),
@@ -83,6 +85,9 @@ impl Front {
         let (head, body) = request.into_parts();
         let (entry, fault, stops) = self.enter(&head);
         let mut body = Body::from(body);
+        if let Some(link) = &self.link {
+            body = Body::http_body_unsync(OverLink::new(body, Arc::clone(link)));
+        }
         if stops.has_before() {
             let Ok(whole) = body.collect().await else {
                 return Outcome::Reset;

@@ -36,6 +36,9 @@ struct Arguments {
     /// Speaks TLS, and writes the certificate to trust into this file.
     #[arg(long)]
     tls: Option<PathBuf>,
+    /// Takes no more than so many million bytes in a second, as a network would.
+    #[arg(long, value_name = "MB")]
+    link: Option<u64>,
 }
 
 fn main() -> io::Result<()> {
@@ -49,6 +52,9 @@ fn main() -> io::Result<()> {
     }
     if let Some(folder) = arguments.folder {
         settings = settings.folder(folder);
+    }
+    if let Some(megabytes) = arguments.link {
+        settings = settings.link(megabytes * 1_000_000);
     }
     if arguments.tls.is_some() {
         settings = settings.tls();

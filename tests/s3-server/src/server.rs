@@ -1,5 +1,6 @@
 //! The server and its life.
 
+use crate::body::Link;
 use crate::fault::Faults;
 use crate::front::Front;
 use crate::identity::Identity;
@@ -87,7 +88,8 @@ impl Server {
             secret: settings.secret_key.clone(),
         });
         builder.set_access(Tokens(settings.session_token.clone()));
-        let front = Arc::new(Front::new(builder.build(), Identity::of(&settings)));
+        let link = settings.link_bytes_per_second.map(Link::new);
+        let front = Arc::new(Front::new(builder.build(), Identity::of(&settings), link));
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))?;
         listener.set_nonblocking(true)?;

@@ -23,6 +23,7 @@ pub struct Settings {
     pub(crate) folder: Option<PathBuf>,
     pub(crate) tls: bool,
     pub(crate) identity_token: Option<String>,
+    pub(crate) link_bytes_per_second: Option<u64>,
 }
 
 impl Default for Settings {
@@ -36,6 +37,7 @@ impl Default for Settings {
             folder: None,
             tls: false,
             identity_token: None,
+            link_bytes_per_second: None,
         }
     }
 }
@@ -77,6 +79,13 @@ impl Settings {
     /// server starts. [`Server::ca_pem`](crate::Server::ca_pem) is what a client has to trust.
     pub fn tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// Takes the bodies of all requests together at no more than so many bytes in a second: a network
+    /// instead of a loopback.
+    pub fn link(mut self, bytes_per_second: u64) -> Self {
+        self.link_bytes_per_second = Some(bytes_per_second);
         self
     }
 
