@@ -179,6 +179,8 @@ pub enum Trouble {
     Unreachable,
     /// Nobody who is trusted vouches for the server's certificate.
     Untrusted,
+    /// This process, or this machine, has no handle left for another connection.
+    OutOfHandles,
     /// The server fails, or asks for patience, again and again.
     Unavailable,
     /// The request went out, and no answer tells whether it took effect.
@@ -198,6 +200,7 @@ impl std::fmt::Display for Trouble {
             Self::Missing => "not found",
             Self::Unreachable => "the server cannot be reached",
             Self::Untrusted => "the server's certificate is not trusted",
+            Self::OutOfHandles => "too many open files for another connection",
             Self::Unavailable => "the server is not available",
             Self::Unknown => "no answer tells whether it was done",
             Self::Unsupported => "the server does not support it",

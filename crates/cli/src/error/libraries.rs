@@ -197,10 +197,8 @@ fn of_remote(
 ) -> Failure {
     use sink::Trouble as T;
     let cause = chain.root_cause().to_string();
-    // The client says so in words only.
-    let is_out_of_files = cause.contains(&format!("(os error {TOO_MANY_FILES})"));
     let advice = match trouble {
-        _ if is_out_of_files => "raise `ulimit -n`",
+        T::OutOfHandles => MORE_FILES,
         T::Denied => "check the credentials, and what they are allowed to do there",
         T::Expired => "renew the credentials and repeat the command",
         T::ClockSkew => "set the clock of this machine",
@@ -283,6 +281,7 @@ pub(super) fn of_writing(error: sink::Error, moment: Moment) -> Failure {
 
 /// The number that Linux, the BSDs and macOS have for it.
 const TOO_MANY_FILES: i32 = 24;
+const MORE_FILES: &str = "raise `ulimit -n`";
 
 fn io_number(chain: &anyhow::Error) -> Option<i32> {
     let root = chain.root_cause().downcast_ref::<io::Error>();
@@ -291,17 +290,24 @@ fn io_number(chain: &anyhow::Error) -> Option<i32> {
 
 /// Access to an object store was lost, or never there.
 fn of_lost_store(error: sink::Error, place: &str, left: Option<String>) -> Failure {
+    use sink::Trouble as T;
+    let trouble = match error.cause() {
+        sink::Error::Remote { trouble, .. } => *trouble,
+        _ => T::Other,
+    };
     let chain = anyhow::Error::new(error);
-    match left {
-        None => explain(&chain),
-        Some(left) => {
-            let cause = chain.root_cause();
-            Failure::incomplete(format!(
-                "expected {place} to stay reachable, got {cause}; {left}: repeat the command to \
-                 go on"
-            ))
-        }
-    }
+    let Some(left) = left else {
+        return explain(&chain);
+    };
+    let advice = match trouble {
+        T::OutOfHandles => format!("{MORE_FILES}, and repeat the command to go on"),
+        T::Expired => "renew the credentials and repeat the command to go on".to_owned(),
+        _ => "repeat the command to go on".to_owned(),
+    };
+    let cause = chain.root_cause();
+    Failure::incomplete(format!(
+        "expected {place} to stay reachable, got {cause}; {left}: {advice}"
+    ))
 }
 
 /// An error with the last of its causes.

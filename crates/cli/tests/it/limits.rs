@@ -137,7 +137,7 @@ fn too_few_open_files() {
     assert!(short > 0, "no limit was low enough to show anything");
 }
 
-/// Side by side, because a connection that cannot be opened is tried for a while.
+/// What a caller has left open is closed first: it would count.
 #[test]
 fn too_few_open_files_for_a_bucket() {
     let server = Server::start(Settings::default());
@@ -151,7 +151,8 @@ fn too_few_open_files_for_a_bucket() {
     let children = limits.map(|limit| {
         let whole = work(limit);
         let mut few = Command::new("sh");
-        let shell = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        let close = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
+        let shell = format!("{close}; ulimit -n {limit}; exec \"$0\" \"$@\"");
         few.current_dir(folder.path()).args(["-c", &shell]);
         few.arg(whole.get_program()).args(whole.get_args());
         few.env_clear();
@@ -174,6 +175,9 @@ fn too_few_open_files_for_a_bucket() {
     );
     assert!(six.err.contains("Too many open files"), "{}", six.err);
     assert!(six.err.ends_with("; raise `ulimit -n`\n"), "{}", six.err);
+    // Told at once, and not as the network's fault.
+    let got = "got Too many open files (os error 24);";
+    assert!(six.err.contains(got), "{}", six.err);
     assert_eq!((sixteen.code, sixteen.err.as_str()), (Some(0), ""));
     for limit in limits {
         let again = ran(&mut work(limit));

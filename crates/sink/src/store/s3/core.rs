@@ -26,10 +26,14 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 const PATH: &AsciiSet = &QUERY.remove(b'/');
-/// While a run begins, someone waits at the screen: a sixth of the patience has to do, and for a
-/// refusal an eighteenth, which still lets a refusal in passing go by.
+/// While a run begins, someone waits at the screen: a sixth of the patience has to do; for a
+/// refusal an eighteenth, which still lets a refusal in passing go by; and where nobody takes the
+/// connection a thirty-sixth, since an address that is wrong does not become right.
 const START_SHARE: u32 = 6;
 const START_DENIED_SHARE: u32 = 18;
+const START_UNREACHABLE_SHARE: u32 = 36;
+/// A worker that ends gives its handles back, soon or not at all.
+const OUT_OF_HANDLES_SHARE: u32 = 18;
 
 /// Everything that a request needs. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -216,7 +220,10 @@ impl Core {
     fn total_for(&self, failure: &Failure) -> Duration {
         let total = self.patience.total;
         match (self.is_start(), failure.trouble) {
+            (_, Trouble::OutOfHandles) => total / OUT_OF_HANDLES_SHARE,
             (true, Trouble::Denied) => total / START_DENIED_SHARE,
+            // One that has let us in and then broke off may be starting.
+            (true, Trouble::Unreachable) if !failure.doubt => total / START_UNREACHABLE_SHARE,
             (true, _) => total / START_SHARE,
             (false, _) => total,
         }

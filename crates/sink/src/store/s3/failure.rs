@@ -185,10 +185,21 @@ fn hint(status: u16, code: &str) -> Option<&'static str> {
 /// What the client says of a certificate that it does not take.
 const UNTRUSTED: &str = "invalid peer certificate";
 
+/// EMFILE and ENFILE, as std writes them; the client tells them in words only.
+const OUT_OF_HANDLES: [&str; 2] = ["(os error 24)", "(os error 23)"];
+
 fn broken(kind: HttpErrorKind, text: String) -> Failure {
     // No wait makes a certificate known.
     if let Some(at) = text.find(UNTRUSTED) {
         return Failure::plain(Trouble::Untrusted, &text[at..]);
+    }
+    // No network is to blame, and only a worker that ends gives a handle back.
+    if let Some(at) = OUT_OF_HANDLES.iter().find_map(|end| text.find(end)) {
+        let start = text[..at].rfind(": ").map_or(0, |colon| colon + 2);
+        return Failure {
+            again: Again::NotAtStart,
+            ..Failure::plain(Trouble::OutOfHandles, &text[start..])
+        };
     }
     let lower = text.to_ascii_lowercase();
     let hopeless = ["certificate", "invalid dns name", "builder error"]
@@ -291,5 +302,12 @@ mod tests {
             (Trouble::Untrusted, Again::Never, false)
         );
         assert_eq!(tls.text, "invalid peer certificate: UnknownIssuer");
+        let text = "error sending request: tcp open error: Too many open files (os error 24)";
+        let full = broken(HttpErrorKind::Connect, text.to_owned());
+        assert_eq!(
+            (full.trouble, full.again, full.doubt),
+            (Trouble::OutOfHandles, Again::NotAtStart, false)
+        );
+        assert_eq!(full.text, "Too many open files (os error 24)");
     }
 }
