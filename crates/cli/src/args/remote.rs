@@ -1,9 +1,12 @@
 //! How a bucket is reached, and whether that was asked for on the command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+
+use super::values::time;
 
 /// How a bucket is reached. Credentials come from the environment or a profile, never from flags.
 #[derive(Debug, Clone, Default, Args)]
@@ -27,6 +30,9 @@ pub(crate) struct RemoteFlags {
     /// The key of aws:kms.
     #[arg(long, value_name = "ID", requires = "sse")]
     pub(crate) sse_kms_key_id: Option<String>,
+    /// How long a request that fails is tried again, as 30s or 10m; 3m by default.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) patience: Option<Duration>,
 }
 
 /// Whose keys a server encrypts with.

@@ -1,6 +1,7 @@
 //! Values of arguments: how a text becomes one, and what is said when it does not.
 
 use std::fmt;
+use std::time::Duration;
 
 use lakeseed_budget::Bytes;
 use lakeseed_gen_core::Date;
@@ -125,6 +126,14 @@ pub(super) fn scale(text: &str) -> Result<f64, Expected> {
 pub(super) fn date(text: &str) -> Result<Date, Expected> {
     text.parse()
         .map_err(|_| Expected::new("a day that exists, as 2023-12-31", "change the date"))
+}
+
+/// A time above 0.
+pub(super) fn time(text: &str) -> Result<Duration, Expected> {
+    let parsed = humantime::parse_duration(text).ok();
+    parsed
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| Expected::new("a time above 0, as 30s or 10m", "change the time"))
 }
 
 /// A size above 0.

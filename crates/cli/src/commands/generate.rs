@@ -138,6 +138,11 @@ fn write(
         ));
     }
     done.map_err(|error| {
+        if let Error::Incomplete { pending, .. } = &error {
+            for file in pending {
+                log.info(&format!("pending: {file}"));
+            }
+        }
         if error.is_stopped() {
             return stopped(stop, job, &error).into();
         }

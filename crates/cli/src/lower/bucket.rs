@@ -13,7 +13,7 @@ use crate::log::Log;
 #[cfg(feature = "s3")]
 pub(super) fn open(url: &str, flags: &RemoteFlags, log: &Log) -> Result<Box<dyn Store>> {
     use lakeseed_sink::Error;
-    use lakeseed_sink::s3::{Events, Level, S3Options, S3Store};
+    use lakeseed_sink::s3::{Events, Level, Patience, S3Options, S3Store};
 
     let log = log.clone();
     let hear = move |level, text: &str| match level {
@@ -26,6 +26,10 @@ pub(super) fn open(url: &str, flags: &RemoteFlags, log: &Log) -> Result<Box<dyn 
         profile: flags.profile.clone(),
         ca_bundle: flags.ca_bundle.clone(),
         encryption: encryption(flags)?,
+        patience: Patience {
+            total: flags.patience.unwrap_or(Patience::default().total),
+            ..Patience::default()
+        },
         events: Events::new(hear),
         ..S3Options::default()
     };

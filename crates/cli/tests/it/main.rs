@@ -6,6 +6,7 @@
     reason = "what helps a test fails as loudly as the test"
 )]
 
+mod access;
 mod append;
 mod canaries;
 #[cfg(target_os = "linux")]

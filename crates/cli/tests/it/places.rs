@@ -135,6 +135,7 @@ fn flags_of_buckets_need_one() {
         "--profile x",
         "--ca-bundle x",
         "--sse AES256",
+        "--patience 3s",
     ] {
         let (name, _) = flag.split_once(' ').unwrap();
         for (command, place) in [
@@ -186,6 +187,15 @@ fn values_of_the_flags_of_buckets() {
         USAGE,
         "expected --sse, got nothing; give it",
     );
+    for time in ["soon", "0s", "10", "-3s"] {
+        refused(
+            &format!("{work} --patience={time}"),
+            USAGE,
+            &format!(
+                "expected a time above 0, as 30s or 10m for --patience, got '{time}'; change the time"
+            ),
+        );
+    }
     let form = "expected http://HOST:PORT or https://HOST:PORT for the endpoint";
     for url in ["nonsense", "ftp://host"] {
         refused(
