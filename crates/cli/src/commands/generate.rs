@@ -55,7 +55,8 @@ fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {
         }
     }
     let report = write(args, &job, &plan, run, stop, log)?;
-    let outcome = Outcome::new(&job, &plan, &report, shard);
+    let secret = job.destination.duckdb_secret(&args.remote)?;
+    let outcome = Outcome::new(&job, &plan, &report, shard, &secret);
     if let (Some(store), true) = (&store, report.written) {
         let json = outcome.account()?;
         if let Err(error) = put_report(store.as_ref(), plan.id(), shard, &json) {

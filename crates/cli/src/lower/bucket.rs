@@ -47,6 +47,42 @@ pub(super) fn open(url: &str, flags: &RemoteFlags, log: &Log) -> Result<Box<dyn 
     Ok(Box::new(store))
 }
 
+/// The statement by which `DuckDB` reaches a bucket, with the shell's variables in place of keys.
+#[cfg(feature = "s3")]
+pub(super) fn duckdb_secret(url: &str, flags: &RemoteFlags) -> Result<String> {
+    use lakeseed_sink::s3::S3Options;
+
+    let options = S3Options {
+        endpoint_url: flags.endpoint_url.clone(),
+        region: flags.region.clone(),
+        profile: flags.profile.clone(),
+        ..S3Options::default()
+    };
+    let reach = options.reach(url)?;
+    let region = reach.region.replace('\'', "''");
+    let Some(endpoint) = &reach.endpoint_url else {
+        let chain = "TYPE s3, PROVIDER credential_chain";
+        return Ok(format!("CREATE SECRET ({chain}, REGION '{region}'); "));
+    };
+    let is_tls = endpoint.starts_with("https://");
+    let host = endpoint
+        .split_once("://")
+        .map_or(endpoint.as_str(), |(_, host)| host);
+    let host = host.trim_end_matches('/').replace('\'', "''");
+    let style = if reach.path_style { "path" } else { "vhost" };
+    Ok(format!(
+        "CREATE SECRET (TYPE s3, KEY_ID '$AWS_ACCESS_KEY_ID', SECRET '$AWS_SECRET_ACCESS_KEY', \
+         SESSION_TOKEN '$AWS_SESSION_TOKEN', REGION '{region}', ENDPOINT '{host}', URL_STYLE \
+         '{style}', USE_SSL {is_tls}); "
+    ))
+}
+
+/// Without buckets there is nothing to reach.
+#[cfg(not(feature = "s3"))]
+pub(super) fn duckdb_secret(_url: &str, _flags: &RemoteFlags) -> Result<String> {
+    Ok(String::new())
+}
+
 #[cfg(feature = "s3")]
 fn encryption(flags: &RemoteFlags) -> Result<Option<lakeseed_sink::s3::Encryption>> {
     use lakeseed_sink::s3::Encryption;

@@ -55,6 +55,17 @@ impl Destination {
             Self::Bucket(url) => Ok(Some(super::bucket::open(url, &remote.flags, log)?)),
         }
     }
+
+    /// What `DuckDB` has to be told before it reads there; empty for a folder.
+    ///
+    /// # Errors
+    /// As [`Self::store`].
+    pub(crate) fn duckdb_secret(&self, remote: &Remote) -> Result<String> {
+        match self {
+            Self::Stdout | Self::Folder(_) => Ok(String::new()),
+            Self::Bucket(url) => super::bucket::duckdb_secret(url, &remote.flags),
+        }
+    }
 }
 
 /// The store at a place that is read from.

@@ -5,8 +5,9 @@ use lakeseed_sink::{FormatKind, Plan};
 use crate::lower::Job;
 
 /// For the last table, which is the largest in most datasets: `DuckDB`, or `PyArrow` for Arrow
-/// files, which `DuckDB` does not read without an extension.
-pub(super) fn line(out: &str, job: &Job, plan: &Plan<'_>) -> String {
+/// files, which `DuckDB` does not read without an extension. `secret` is what `DuckDB` needs before,
+/// with variables that the shell is to fill in.
+pub(super) fn line(out: &str, secret: &str, job: &Job, plan: &Plan<'_>) -> String {
     let Some(table) = plan.tables().last() else {
         return String::new();
     };
@@ -27,7 +28,7 @@ pub(super) fn line(out: &str, job: &Job, plan: &Plan<'_>) -> String {
         FormatKind::Json => format!("FROM read_json('{files}'{hive}) LIMIT 10"),
         _ => return pyarrow(&folder, is_partitioned),
     };
-    format!("duckdb -c \"{query}\"")
+    format!("duckdb -c \"{secret}{query}\"")
 }
 
 fn pyarrow(folder: &str, is_partitioned: bool) -> String {

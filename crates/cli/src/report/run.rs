@@ -67,7 +67,13 @@ struct Account<'o> {
 }
 
 impl Outcome {
-    pub(crate) fn new(job: &Job, plan: &Plan<'_>, report: &Report, shard: Shard) -> Self {
+    pub(crate) fn new(
+        job: &Job,
+        plan: &Plan<'_>,
+        report: &Report,
+        shard: Shard,
+        secret: &str,
+    ) -> Self {
         // A share of what is whole already is no share any more.
         let is_whole = !report.written && report.files() >= plan.files();
         let is_share = !shard.is_whole() && !is_whole;
@@ -106,7 +112,7 @@ impl Outcome {
                     rows.start + (rows.end - rows.start) / 2,
                 )
             }),
-            read: super::read::line(&out, job, plan),
+            read: super::read::line(&out, secret, job, plan),
             out,
         }
     }

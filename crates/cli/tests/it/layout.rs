@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::support::{json, parts, run, succeed};
+use lakeseed_test_s3::{Server, Settings};
+
+use crate::support::{json, on, parts, ran, run, succeed};
 
 #[test]
 fn results_do_not_depend_on_threads_or_memory() {
@@ -178,4 +180,25 @@ fn data_lies_where_readers_look_for_it() {
         "{table:?}"
     );
     assert_eq!(table.len(), 2);
+}
+
+/// What another program needs to find a bucket, with variables in place of keys.
+#[test]
+fn the_line_that_reads_a_bucket() {
+    let server = Server::start(Settings::default().session_token("a-token-of-this-test"));
+    let folder = tempfile::tempdir().unwrap();
+    let work =
+        "generate predictions --rows 100 --progress none -o s3://lake/read --region eu-south-2";
+    let ran = ran(&mut on(&server, folder.path(), work));
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let (_, host) = server.endpoint().split_once("://").unwrap();
+    let line = format!(
+        "read: duckdb -c \"CREATE SECRET (TYPE s3, KEY_ID '$AWS_ACCESS_KEY_ID', SECRET \
+         '$AWS_SECRET_ACCESS_KEY', SESSION_TOKEN '$AWS_SESSION_TOKEN', REGION 'eu-south-2', \
+         ENDPOINT '{host}', URL_STYLE 'path', USE_SSL false); FROM \
+         's3://lake/read/predictions/*.parquet' LIMIT 10\"\n"
+    );
+    let told = format!("{}{}", ran.out, ran.err);
+    assert!(told.contains(&line), "{told}");
+    assert!(!told.contains(server.secret_key()) && !told.contains("a-token-of-this-test"));
 }

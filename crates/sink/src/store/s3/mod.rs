@@ -17,6 +17,7 @@ mod options;
 mod part;
 mod patience;
 mod profile;
+mod reach;
 mod read;
 mod secret;
 mod uploads;
@@ -38,6 +39,7 @@ pub use self::patience::{
     Counts, DEFAULT_ANSWER, DEFAULT_FIRST_WAIT, DEFAULT_MOST_WAIT, DEFAULT_TOTAL, Events, Level,
     Patience, Pause,
 };
+pub use self::reach::Reach;
 use self::read::S3Read;
 pub use self::secret::Secret;
 use super::{Found, Lock, PartWriter, PutNew, Store};

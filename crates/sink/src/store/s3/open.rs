@@ -1,6 +1,6 @@
 //! From a user's options, the environment and the files of the aws tool to a client.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,15 +12,16 @@ use object_store::{Certificate, ClientOptions, RetryConfig};
 
 use super::core::Core;
 use super::credentials::{Keyring, Sources};
-use super::options::{Encryption, Location, S3Options, bucket_url, check_header};
+use super::options::{Encryption, Location, S3Options, bucket_url};
 use super::patience::Counters;
 use super::profile::Profile;
+use super::reach::Reach;
 use super::secret::Scrubber;
 use super::watch::{Skew, Watch};
 use crate::error::{Error, Result, chain};
 
 /// The region where nothing names one; most servers beside AWS ask for none.
-const DEFAULT_REGION: &str = "us-east-1";
+pub(super) const DEFAULT_REGION: &str = "us-east-1";
 /// How long a server may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The user agent of our requests.
@@ -31,31 +32,18 @@ pub(super) fn core(url: &str, options: S3Options) -> Result<Core> {
     let location = Location::parse(url)?;
     let environment = &options.environment;
     let profile = Profile::read(options.profile.as_deref(), environment)?;
-    let or_profile = |value: Option<&str>| value.map(str::to_owned);
-
-    let region = options
-        .region
-        .clone()
-        .or_else(|| environment.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]))
-        .or_else(|| or_profile(profile.region()))
-        .unwrap_or_else(|| DEFAULT_REGION.to_owned());
-    check_header("region", &region)?;
-    let endpoint = options
-        .endpoint_url
-        .clone()
-        .or_else(|| environment.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]))
-        .or_else(|| or_profile(profile.endpoint_url()));
+    let Reach {
+        endpoint_url,
+        region,
+        ..
+    } = options.reach_by(&location, &profile)?;
     let bucket_url = bucket_url(
-        endpoint.as_deref(),
+        endpoint_url.as_deref(),
         &region,
         &location.bucket,
         options.path_style,
     )?;
-    let ca_bundle = options
-        .ca_bundle
-        .clone()
-        .or_else(|| environment.get("AWS_CA_BUNDLE").map(PathBuf::from))
-        .or_else(|| profile.ca_bundle().map(PathBuf::from));
+    let ca_bundle = options.ca_bundle_by(&profile);
 
     let scrubber = Arc::new(Scrubber::default());
     let client = client_options(ca_bundle.as_deref())?;

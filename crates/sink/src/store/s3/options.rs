@@ -204,6 +204,11 @@ impl Location {
     }
 }
 
+/// With an endpoint of one's own, and for names that no certificate fits.
+pub(super) fn is_path_style(endpoint: Option<&str>, bucket: &str, asked: Option<bool>) -> bool {
+    asked.unwrap_or(endpoint.is_some() || bucket.contains('.'))
+}
+
 /// The address of a bucket at a server, without a slash at its end, as requests will have it.
 pub(super) fn bucket_url(
     endpoint: Option<&str>,
@@ -211,7 +216,7 @@ pub(super) fn bucket_url(
     bucket: &str,
     path_style: Option<bool>,
 ) -> Result<String> {
-    let path_style = path_style.unwrap_or(endpoint.is_some() || bucket.contains('.'));
+    let path_style = is_path_style(endpoint, bucket, path_style);
     let own = format!("https://s3.{region}.amazonaws.com");
     let endpoint = endpoint.unwrap_or(&own);
     let refused = |expected: &str| Error::Invalid {
