@@ -47,6 +47,7 @@
 //! It opens no file, starts no thread, reads no clock and no environment. Writing is the task of
 //! `lakeseed-sink`, or of anything else that takes Arrow batches.
 
+mod brazil;
 pub mod builder;
 pub mod calendar;
 pub mod column;
@@ -55,6 +56,7 @@ pub mod date;
 pub mod dist;
 mod error;
 pub mod hints;
+mod names;
 pub mod permute;
 pub mod predictions;
 pub mod retail;

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::brazil::{CPFS, STATES, cpf};
-use super::names::{self, CITIES_PER_STATE, CITY_WEIGHTS};
 use super::{SEGMENTS, micros_before_epoch, popularity};
+use crate::brazil::{CPFS, STATES, cpf};
 use crate::column::{boolean, category, date, decimal, sequence, text, timestamp};
 use crate::dataset::EPOCH;
 use crate::dist::{LogNormal, Weighted, Zipf};
 use crate::error::Result;
 use crate::hints;
+use crate::names::{self, CITIES_PER_STATE, CITY_WEIGHTS};
 use crate::permute::Permutation;
 use crate::seed::{Stream, below};
 use crate::slices::Slices;

@@ -9,8 +9,8 @@ use arrow_array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::brazil::STATES;
 use super::sales::{PAYMENTS, Parties, STATUSES, Sales, tax};
+use crate::brazil::STATES;
 use crate::calendar::Day;
 use crate::column::{Categories, category_type};
 use crate::dist::Weighted;

@@ -4,12 +4,10 @@
 //! its parent, and any attribute of it, by arithmetic over row numbers: `customers`, `sellers` and
 //! `products` hold that arithmetic beside their tables, `sales` that of one invoice.
 
-mod brazil;
 mod customers;
 mod invoice_items;
 mod invoices;
 mod lines;
-mod names;
 mod products;
 mod sales;
 mod sellers;

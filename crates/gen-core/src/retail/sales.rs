@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::brazil::{STATES, tax_rate};
 use super::customers::Customers;
 use super::lines::{Line, MAX_LINES};
 use super::products::Products;
 use super::sellers::Sellers;
 use super::{invoice_items, invoices};
+use crate::brazil::{STATES, tax_rate};
 use crate::calendar::{Calendar, Day, Hours};
 use crate::dataset::{EPOCH, Resolved};
 use crate::dist::{Geometric, Weighted};

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::brazil::{REGIONS, STATES};
-use super::names;
+use crate::brazil::{REGIONS, STATES};
 use crate::column::{boolean, category, date, decimal, sequence, text};
 use crate::dataset::EPOCH;
 use crate::error::Result;
 use crate::hints;
+use crate::names;
 use crate::permute::Permutation;
 use crate::seed::{Stream, below};
 use crate::slices::Slices;

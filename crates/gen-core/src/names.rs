@@ -258,13 +258,13 @@ const CITY_LAST: [&str; 18] = [
 ];
 
 /// Cities of a state; the first is its largest.
-pub(super) const CITIES_PER_STATE: usize = 12;
+pub(crate) const CITIES_PER_STATE: usize = 12;
 
 /// Shares of a state's customers by city: the largest has a third, as capitals do.
-pub(super) const CITY_WEIGHTS: [u64; CITIES_PER_STATE] = [36, 14, 10, 8, 7, 6, 5, 4, 3, 3, 2, 2];
+pub(crate) const CITY_WEIGHTS: [u64; CITIES_PER_STATE] = [36, 14, 10, 8, 7, 6, 5, 4, 3, 3, 2, 2];
 
 /// Every city of every state, each name once in the country.
-pub(super) fn cities(states: usize) -> Vec<String> {
+pub(crate) fn cities(states: usize) -> Vec<String> {
     let name = |at: usize| {
         let (first, last) = (
             at % CITY_FIRST.len(),
@@ -281,7 +281,7 @@ fn one_of<'a>(list: &[&'a str], bits: u64) -> &'a str {
 }
 
 /// Appends a first name and two surnames.
-pub(super) fn person(row: Stream, woman: bool, out: &mut String) {
+pub(crate) fn person(row: Stream, woman: bool, out: &mut String) {
     out.push_str(one_of(if woman { &WOMEN } else { &MEN }, row.at(0)));
     for draw in [1, 2] {
         out.push(' ');
@@ -290,7 +290,7 @@ pub(super) fn person(row: Stream, woman: bool, out: &mut String) {
 }
 
 /// Appends a street with a number.
-pub(super) fn street(row: Stream, out: &mut String) {
+pub(crate) fn street(row: Stream, out: &mut String) {
     let number = 1 + row.below(2, 2500);
     let (kind, name) = (
         one_of(&STREET_KINDS, row.at(0)),
@@ -300,7 +300,7 @@ pub(super) fn street(row: Stream, out: &mut String) {
 }
 
 /// A district.
-pub(super) fn district(bits: u64) -> &'static str {
+pub(crate) fn district(bits: u64) -> &'static str {
     one_of(&DISTRICTS, bits)
 }
 

@@ -2,23 +2,23 @@
 
 /// A federative unit with what codes and taxes need of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct State {
+pub(crate) struct State {
     /// Its two letters.
-    pub(super) code: &'static str,
+    pub(crate) code: &'static str,
     /// Its region, as a position in [`REGIONS`].
-    pub(super) region: usize,
+    pub(crate) region: usize,
     /// Its share of customers, in halves (domain rule).
-    pub(super) weight: u64,
+    pub(crate) weight: u64,
     /// The ninth digit of a CPF issued there (Receita Federal's fiscal regions).
-    pub(super) cpf_region: u8,
+    pub(crate) cpf_region: u8,
     /// Its first and last postal code, the largest range where it has two (Correios' list).
-    pub(super) postal_codes: (u32, u32),
+    pub(crate) postal_codes: (u32, u32),
     /// Its general rate of tax on goods, in ten-thousandths (state laws as of 2023, rounded).
-    pub(super) tax_rate: i64,
+    pub(crate) tax_rate: i64,
 }
 
 /// The five regions in the order of the statistics office IBGE.
-pub(super) const REGIONS: [&str; 5] = ["Norte", "Nordeste", "Sudeste", "Sul", "Centro-Oeste"];
+pub(crate) const REGIONS: [&str; 5] = ["Norte", "Nordeste", "Sudeste", "Sul", "Centro-Oeste"];
 
 const NORTH: usize = 0;
 const NORTHEAST: usize = 1;
@@ -45,7 +45,7 @@ const fn state(
 }
 
 /// All 27, the states with most customers first.
-pub(super) const STATES: [State; 27] = [
+pub(crate) const STATES: [State; 27] = [
     state("SP", SOUTHEAST, 44, 8, (1_000_000, 19_999_999), 1800),
     state("MG", SOUTHEAST, 20, 6, (30_000_000, 39_999_999), 1800),
     state("RJ", SOUTHEAST, 16, 7, (20_000_000, 28_999_999), 2000),
@@ -80,7 +80,7 @@ pub(super) const STATES: [State; 27] = [
 /// Inside a region the state's own rate; across regions 12 %, but 7 % from the South and the
 /// Southeast to the rest of the country and Espirito Santo. Source: Federal Senate, Resolution
 /// 22/1989, with regions standing in for states.
-pub(super) fn tax_rate(seller_region: usize, state: usize) -> i64 {
+pub(crate) fn tax_rate(seller_region: usize, state: usize) -> i64 {
     let to = &STATES[state];
     let from_richer = matches!(seller_region, SOUTHEAST | SOUTH);
     let to_poorer = !matches!(to.region, SOUTHEAST | SOUTH) || to.code == "ES";
@@ -94,13 +94,13 @@ pub(super) fn tax_rate(seller_region: usize, state: usize) -> i64 {
 }
 
 /// How many CPFs there are in one fiscal region: eight free digits without the ten repdigits.
-pub(super) const CPFS: u64 = 99_999_990;
+pub(crate) const CPFS: u64 = 99_999_990;
 
 /// The CPF number `code` of `0..CPFS` in a fiscal region: eight digits, the region, two check
 /// digits modulo 11.
 ///
 /// Source: Receita Federal, Ato Declaratório Executivo on CPF check digits; weights 10..2, 11..2.
-pub(super) fn cpf(code: u64, region: u8) -> [u8; 11] {
+pub(crate) fn cpf(code: u64, region: u8) -> [u8; 11] {
     // Between two repdigits d*11111111 lie 11111110 other numbers.
     let mut number = code / 11_111_110 * 11_111_111 + code % 11_111_110 + 1;
     let mut digits = [0u8; 11];
