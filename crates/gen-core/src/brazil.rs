@@ -5,6 +5,8 @@
 pub(crate) struct State {
     /// Its two letters.
     pub(crate) code: &'static str,
+    /// Its number at the statistics office IBGE, which codes of schools begin with.
+    pub(crate) number: u8,
     /// Its region, as a position in [`REGIONS`].
     pub(crate) region: usize,
     /// Its share of customers, in halves (domain rule).
@@ -28,6 +30,7 @@ const CENTRE_WEST: usize = 4;
 
 const fn state(
     code: &'static str,
+    number: u8,
     region: usize,
     weight: u64,
     cpf_region: u8,
@@ -36,6 +39,7 @@ const fn state(
 ) -> State {
     State {
         code,
+        number,
         region,
         weight,
         cpf_region,
@@ -46,33 +50,33 @@ const fn state(
 
 /// All 27, the states with most customers first.
 pub(crate) const STATES: [State; 27] = [
-    state("SP", SOUTHEAST, 44, 8, (1_000_000, 19_999_999), 1800),
-    state("MG", SOUTHEAST, 20, 6, (30_000_000, 39_999_999), 1800),
-    state("RJ", SOUTHEAST, 16, 7, (20_000_000, 28_999_999), 2000),
-    state("BA", NORTHEAST, 14, 5, (40_000_000, 48_999_999), 1900),
-    state("RS", SOUTH, 12, 0, (90_000_000, 99_999_999), 1700),
-    state("PR", SOUTH, 12, 9, (80_000_000, 87_999_999), 1900),
-    state("PE", NORTHEAST, 10, 4, (50_000_000, 56_999_999), 1800),
-    state("CE", NORTHEAST, 8, 3, (60_000_000, 63_999_999), 1800),
-    state("PA", NORTH, 8, 2, (66_000_000, 68_899_999), 1900),
-    state("SC", SOUTH, 8, 9, (88_000_000, 89_999_999), 1700),
-    state("GO", CENTRE_WEST, 8, 1, (73_700_000, 76_799_999), 1700),
-    state("MA", NORTHEAST, 6, 3, (65_000_000, 65_999_999), 2000),
-    state("PB", NORTHEAST, 4, 4, (58_000_000, 58_999_999), 1800),
-    state("ES", SOUTHEAST, 4, 7, (29_000_000, 29_999_999), 1700),
-    state("AM", NORTH, 4, 2, (69_000_000, 69_299_999), 2000),
-    state("RN", NORTHEAST, 4, 4, (59_000_000, 59_999_999), 1800),
-    state("PI", NORTHEAST, 4, 3, (64_000_000, 64_999_999), 2100),
-    state("AL", NORTHEAST, 4, 4, (57_000_000, 57_999_999), 1900),
-    state("MT", CENTRE_WEST, 4, 1, (78_000_000, 78_899_999), 1700),
-    state("DF", CENTRE_WEST, 4, 1, (70_000_000, 72_799_999), 1800),
-    state("MS", CENTRE_WEST, 2, 1, (79_000_000, 79_999_999), 1700),
-    state("SE", NORTHEAST, 2, 5, (49_000_000, 49_999_999), 1900),
-    state("RO", NORTH, 2, 2, (76_800_000, 76_999_999), 1750),
-    state("TO", NORTH, 2, 1, (77_000_000, 77_999_999), 1800),
-    state("AC", NORTH, 1, 2, (69_900_000, 69_999_999), 1900),
-    state("AP", NORTH, 1, 2, (68_900_000, 68_999_999), 1800),
-    state("RR", NORTH, 1, 2, (69_300_000, 69_399_999), 2000),
+    state("SP", 35, SOUTHEAST, 44, 8, (1_000_000, 19_999_999), 1800),
+    state("MG", 31, SOUTHEAST, 20, 6, (30_000_000, 39_999_999), 1800),
+    state("RJ", 33, SOUTHEAST, 16, 7, (20_000_000, 28_999_999), 2000),
+    state("BA", 29, NORTHEAST, 14, 5, (40_000_000, 48_999_999), 1900),
+    state("RS", 43, SOUTH, 12, 0, (90_000_000, 99_999_999), 1700),
+    state("PR", 41, SOUTH, 12, 9, (80_000_000, 87_999_999), 1900),
+    state("PE", 26, NORTHEAST, 10, 4, (50_000_000, 56_999_999), 1800),
+    state("CE", 23, NORTHEAST, 8, 3, (60_000_000, 63_999_999), 1800),
+    state("PA", 15, NORTH, 8, 2, (66_000_000, 68_899_999), 1900),
+    state("SC", 42, SOUTH, 8, 9, (88_000_000, 89_999_999), 1700),
+    state("GO", 52, CENTRE_WEST, 8, 1, (73_700_000, 76_799_999), 1700),
+    state("MA", 21, NORTHEAST, 6, 3, (65_000_000, 65_999_999), 2000),
+    state("PB", 25, NORTHEAST, 4, 4, (58_000_000, 58_999_999), 1800),
+    state("ES", 32, SOUTHEAST, 4, 7, (29_000_000, 29_999_999), 1700),
+    state("AM", 13, NORTH, 4, 2, (69_000_000, 69_299_999), 2000),
+    state("RN", 24, NORTHEAST, 4, 4, (59_000_000, 59_999_999), 1800),
+    state("PI", 22, NORTHEAST, 4, 3, (64_000_000, 64_999_999), 2100),
+    state("AL", 27, NORTHEAST, 4, 4, (57_000_000, 57_999_999), 1900),
+    state("MT", 51, CENTRE_WEST, 4, 1, (78_000_000, 78_899_999), 1700),
+    state("DF", 53, CENTRE_WEST, 4, 1, (70_000_000, 72_799_999), 1800),
+    state("MS", 50, CENTRE_WEST, 2, 1, (79_000_000, 79_999_999), 1700),
+    state("SE", 28, NORTHEAST, 2, 5, (49_000_000, 49_999_999), 1900),
+    state("RO", 11, NORTH, 2, 2, (76_800_000, 76_999_999), 1750),
+    state("TO", 17, NORTH, 2, 1, (77_000_000, 77_999_999), 1800),
+    state("AC", 12, NORTH, 1, 2, (69_900_000, 69_999_999), 1900),
+    state("AP", 16, NORTH, 1, 2, (68_900_000, 68_999_999), 1800),
+    state("RR", 14, NORTH, 1, 2, (69_300_000, 69_399_999), 2000),
 ];
 
 /// The tax on a sale from a seller's region to a customer's state, in ten-thousandths.

@@ -32,7 +32,7 @@ pub struct DatasetInfo {
     pub data_version: u32,
     /// Its tables in the order in which they are written, with one line each.
     pub tables: &'static [(&'static str, &'static str)],
-    /// The tables whose count can be set; all other counts follow from theirs.
+    /// The counts that can be set; all other counts follow from theirs.
     pub roots: &'static [Root],
     /// Its own parameters.
     pub parameters: &'static [Parameter],
@@ -42,13 +42,15 @@ pub struct DatasetInfo {
     pub(crate) build: fn(&Resolved) -> Result<Vec<Table>>,
 }
 
-/// A table whose row count can be set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A count that can be set, of a table's rows or of what rows are made from.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Root {
-    /// The table.
+    /// The table; or what is counted, where it is not written as a table of its own, such as
+    /// pupils whose answers are.
     pub table: &'static str,
-    /// Its rows at scale 1; for an event table those of the base year.
-    pub rows_at_scale_1: u64,
+    /// Its rows at scale 1; for an event table those of the base year. May have a fraction, so
+    /// that a larger scale meets a given count.
+    pub rows_at_scale_1: f64,
     /// The most rows it can have, and why.
     pub limit: (u64, &'static str),
 }
@@ -77,7 +79,12 @@ pub enum ParameterKind {
     Choice(&'static [&'static str]),
     /// A whole number in this range, or `none`.
     OptionalInteger(u64, u64),
+    /// `on` or `off`; its name alone, as a flag, is `on`.
+    Switch,
 }
+
+/// What a [`ParameterKind::Switch`] takes.
+pub const SWITCH: [&str; 2] = ["off", "on"];
 
 impl Parameter {
     /// Checks a value and gives its one canonical form, which enters the data id.
@@ -103,6 +110,7 @@ impl Parameter {
                     .map(|x| (x + 0.0).to_string())
             }
             ParameterKind::Choice(words) => words.contains(&value).then(|| value.to_owned()),
+            ParameterKind::Switch => SWITCH.contains(&value).then(|| value.to_owned()),
         };
         found.ok_or_else(|| {
             Error::bad_value(format!("--{}", self.name), self.kind.to_string(), value)
@@ -116,6 +124,7 @@ impl fmt::Display for ParameterKind {
             Self::Integer(low, high) => write!(f, "a whole number from {low} to {high}"),
             Self::Number(low, high) => write!(f, "a number from {low} to {high}"),
             Self::Choice(words) => write!(f, "one of {}", words.join(", ")),
+            Self::Switch => write!(f, "on or off"),
             Self::OptionalInteger(low, high) => {
                 write!(f, "a whole number from {low} to {high}, or none")
             }
@@ -236,6 +245,11 @@ impl Resolved {
             .unwrap_or_default()
     }
 
+    /// Whether a switch is on.
+    pub(crate) fn is_on(&self, name: &str) -> bool {
+        self.text(name) == SWITCH[1]
+    }
+
     /// A numeric parameter; checked already, so what does not parse is one that says `none`.
     pub(crate) fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
         self.text(name).parse().ok()
@@ -292,6 +306,11 @@ impl Dataset {
         &self.resolved.parameters
     }
 
+    /// The settings after every default and check.
+    pub(crate) fn resolved(&self) -> &Resolved {
+        &self.resolved
+    }
+
     /// Its tables, parents before children.
     pub fn tables(&self) -> &[Table] {
         &self.tables
@@ -314,7 +333,11 @@ impl Dataset {
 
 /// The datasets that are built in.
 pub fn datasets() -> &'static [&'static DatasetInfo] {
-    static ALL: [&DatasetInfo; 2] = [&crate::retail::INFO, &crate::predictions::INFO];
+    static ALL: [&DatasetInfo; 3] = [
+        &crate::retail::INFO,
+        &crate::predictions::INFO,
+        &crate::assessments::INFO,
+    ];
     &ALL
 }
 
@@ -419,7 +442,7 @@ impl DatasetInfo {
         }
         let mut counts = BTreeMap::new();
         for root in self.roots {
-            let scaled = libm::round(root.rows_at_scale_1 as f64 * scale);
+            let scaled = libm::round(root.rows_at_scale_1 * scale);
             counts.insert(root.table, (scaled as u64).max(1));
         }
         for (table, rows) in &settings.rows {

@@ -35,7 +35,8 @@
 //! ```
 //!
 //! # Contents
-//! - [`Dataset`], [`Settings`], [`datasets`]: what is built in, [`retail`] and [`predictions`].
+//! - [`Dataset`], [`Settings`], [`datasets`]: what is built in: [`retail`], [`predictions`],
+//!   [`assessments`].
 //! - [`Table`]: rows as Arrow batches; [`mod@column`] and [`builder`] for tables of one's own.
 //! - [`seed`], [`permute`], [`dist`], [`calendar`], [`slices`]: what values are made of.
 //! - [`hints`]: what the generator knows of a column, for writers.
@@ -47,6 +48,7 @@
 //! It opens no file, starts no thread, reads no clock and no environment. Writing is the task of
 //! `lakeseed-sink`, or of anything else that takes Arrow batches.
 
+pub mod assessments;
 mod brazil;
 pub mod builder;
 pub mod calendar;
@@ -68,4 +70,4 @@ pub mod table;
 pub use dataset::{Dataset, DatasetInfo, Settings, datasets, find};
 pub use date::Date;
 pub use error::{Error, Result};
-pub use table::{Partition, Scan, Table, TableReader};
+pub use table::{Partition, Planted, Scan, Table, TableReader};

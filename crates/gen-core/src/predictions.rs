@@ -28,7 +28,7 @@ pub static INFO: DatasetInfo = DatasetInfo {
     roots: &[Root {
         table: "predictions",
         // About 1 GB of CSV; the table that it is modelled on had 60,000,000 rows.
-        rows_at_scale_1: 1_500_000,
+        rows_at_scale_1: 1_500_000.0,
         limit: (MAX_ROWS, ""),
     }],
     parameters: &[

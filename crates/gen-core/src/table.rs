@@ -47,10 +47,24 @@ pub trait Generate: Send + Sync {
         })
     }
 
+    /// Faults that stand in the rows on purpose, with their exact counts over all rows.
+    fn planted(&self) -> Vec<Planted> {
+        Vec::new()
+    }
+
     /// The row that has this primary key, for keys that are row numbers in disguise.
     fn row_of_key(&self, _key: i64) -> Option<u64> {
         None
     }
+}
+
+/// A kind of fault that stands in a table on purpose, for what cleans data to be tried on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planted {
+    /// What is wrong, as one word.
+    pub name: &'static str,
+    /// In how many of the table's rows.
+    pub rows: u64,
 }
 
 /// The rows that share the values of the partition columns.
@@ -120,6 +134,12 @@ impl Table {
         self.0
             .row_of_key(key)
             .filter(|row| self.0.row_range().contains(row))
+    }
+
+    /// Faults that stand in the rows on purpose, with their exact counts over all rows; none but
+    /// where a dataset was asked for them.
+    pub fn planted(&self) -> Vec<Planted> {
+        self.0.planted()
     }
 
     /// Cuts the rows by the values of leading time columns, `year`, `month`, `day`.

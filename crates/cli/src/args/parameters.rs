@@ -5,7 +5,7 @@
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use lakeseed_gen_core::dataset::Parameter;
+use lakeseed_gen_core::dataset::{Parameter, ParameterKind, SWITCH};
 use lakeseed_gen_core::{DatasetInfo, datasets};
 
 /// The parameters that were given, as text, in the order in which they are declared.
@@ -39,12 +39,19 @@ fn flag(info: &DatasetInfo, parameter: &Parameter) -> Arg {
         "{} ({}; default {})",
         parameter.about, parameter.kind, parameter.default
     );
-    Arg::new(parameter.name)
+    let arg = Arg::new(parameter.name)
         .long(parameter.name)
-        .value_name("VALUE")
-        .allow_negative_numbers(true)
         .help(help)
-        .help_heading(format!("Parameters of {}", info.name))
+        .help_heading(format!("Parameters of {}", info.name));
+    match parameter.kind {
+        // `--dirt` or `--dirt=off`: a word behind it is another argument's.
+        ParameterKind::Switch => arg
+            .value_name("on|off")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value(SWITCH[1]),
+        _ => arg.value_name("VALUE").allow_negative_numbers(true),
+    }
 }
 
 impl Args for Parameters {

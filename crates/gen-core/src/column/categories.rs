@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray, PrimitiveArray, StringArray};
-use arrow_buffer::ScalarBuffer;
+use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::DataType;
 
 use super::{Column, Values};
@@ -28,7 +28,16 @@ impl Categories {
     }
 
     pub(crate) fn array(&self, keys: Vec<i32>) -> ArrayRef {
-        let keys = PrimitiveArray::<Int32Type>::new(ScalarBuffer::from(keys), None);
+        self.of(keys, None)
+    }
+
+    /// Some of them null, whatever their key.
+    pub(crate) fn nullable_array(&self, keys: Vec<i32>, valid: NullBuffer) -> ArrayRef {
+        self.of(keys, Some(valid))
+    }
+
+    fn of(&self, keys: Vec<i32>, valid: Option<NullBuffer>) -> ArrayRef {
+        let keys = PrimitiveArray::<Int32Type>::new(ScalarBuffer::from(keys), valid);
         match DictionaryArray::try_new(keys, self.0.clone()) {
             Ok(array) => Arc::new(array),
             Err(error) => unreachable!("a category outside its own list: {error}"),

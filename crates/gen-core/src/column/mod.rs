@@ -33,8 +33,8 @@ pub use categories::{category, weighted};
 pub use primitives::distribution;
 pub use primitives::{boolean, date, decimal, float, int32, integer, sequence, timestamp, uniform};
 pub use relations::{ForeignKey, foreign_key, foreign_row, parent};
-pub(crate) use text::ascii;
 pub use text::text;
+pub(crate) use text::{ascii, utf8};
 
 use crate::error::{Error, Result};
 use crate::hints::{self, Hints};

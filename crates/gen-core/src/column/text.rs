@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringArray};
-use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType;
 
 use super::{Column, Values};
@@ -53,7 +53,7 @@ pub(crate) fn strings(
         at(row, &mut text);
         offsets.push(text.len() as i32);
     });
-    array(text.into_bytes(), offsets)
+    utf8(text.into_bytes(), offsets, None)
 }
 
 /// The same for texts that are made as bytes: checked once a batch, not once a text.
@@ -69,12 +69,13 @@ pub(crate) fn ascii(
         at(row, &mut text);
         offsets.push(text.len() as i32);
     });
-    array(text, offsets)
+    utf8(text, offsets, None)
 }
 
-fn array(text: Vec<u8>, offsets: Vec<i32>) -> ArrayRef {
+/// A string array from whole texts, one after the other, and where each of them ends.
+pub(crate) fn utf8(text: Vec<u8>, offsets: Vec<i32>, valid: Option<NullBuffer>) -> ArrayRef {
     let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-    match StringArray::try_new(offsets, Buffer::from_vec(text), None) {
+    match StringArray::try_new(offsets, Buffer::from_vec(text), valid) {
         Ok(array) => Arc::new(array),
         Err(error) => unreachable!("whole texts, one after the other: {error}"),
     }

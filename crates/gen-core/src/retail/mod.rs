@@ -44,22 +44,22 @@ pub static INFO: DatasetInfo = DatasetInfo {
     roots: &[
         Root {
             table: customers::NAME,
-            rows_at_scale_1: 100_000,
+            rows_at_scale_1: 100_000.0,
             limit: customers::LIMIT,
         },
         Root {
             table: sellers::NAME,
-            rows_at_scale_1: 1_000,
+            rows_at_scale_1: 1_000.0,
             limit: (1_000_000_000, ""),
         },
         Root {
             table: products::NAME,
-            rows_at_scale_1: 10_000,
+            rows_at_scale_1: 10_000.0,
             limit: products::LIMIT,
         },
         Root {
             table: invoices::NAME,
-            rows_at_scale_1: 3_000_000,
+            rows_at_scale_1: 3_000_000.0,
             limit: (MAX_ROWS, ""),
         },
     ],
