@@ -56,7 +56,7 @@ fn check_cpfs(cpfs: &[&str], states: &[&str]) {
 
 /// Whether the check digits are right, by the rule as banks write it: the sum of the first nine
 /// digits times 1..9 modulo 11, then of the first ten times 0..9, where 10 counts as 0.
-fn is_cpf(cpf: &str) -> bool {
+pub(crate) fn is_cpf(cpf: &str) -> bool {
     let digits: Vec<u32> = cpf.chars().filter_map(|digit| digit.to_digit(10)).collect();
     let check = |first_weight: u32, count: usize| {
         let sum: u32 = (first_weight..)
@@ -69,7 +69,7 @@ fn is_cpf(cpf: &str) -> bool {
 }
 
 /// Source: Receita Federal, the ten fiscal regions.
-fn fiscal_region(state: &str) -> &'static str {
+pub(crate) fn fiscal_region(state: &str) -> &'static str {
     match state {
         "DF" | "GO" | "MS" | "MT" | "TO" => "1",
         "AC" | "AM" | "AP" | "PA" | "RO" | "RR" => "2",

@@ -14,6 +14,8 @@
     clippy::float_cmp
 )]
 
+mod assessments_original;
+mod assessments_rows;
 mod builder;
 mod codes;
 mod distributions;

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use arrow_array::{ArrayRef, RecordBatchReader};
+use lakeseed_gen_core::assessments::Assessments;
 use lakeseed_gen_core::column::{
     category, distribution, foreign_key, integer, parent, sequence, text, uniform, weighted,
 };
@@ -109,7 +110,7 @@ fn pets(rows: u64) -> Table {
         .unwrap()
 }
 
-/// Every table of both datasets, across a turn of the year, and a table of one's own.
+/// Every table of all datasets, across a turn of the year, and a table of one's own.
 static TABLES: LazyLock<Vec<Known>> = LazyLock::new(|| {
     let window = Settings::new()
         .scale(0.01)
@@ -125,6 +126,11 @@ static TABLES: LazyLock<Vec<Known>> = LazyLock::new(|| {
     tables.push(predictions(Settings::new()));
     tables.push(predictions(Settings::new().parameter("precision", "4")));
     tables.push(predictions(Settings::new().parameter("mode", "uniform")));
+    for shuffle in ["off", "on"] {
+        let settings = Settings::new().only_rows(60).parameter("dirt", "on");
+        let assessments = Assessments::new(&settings.parameter("shuffle", shuffle)).unwrap();
+        tables.push(assessments.avaliacao().clone());
+    }
     tables.push(pets(4000));
     tables.iter().map(Known::new).collect()
 });

@@ -141,6 +141,21 @@ fn value_stability_of_predictions() {
     check_dataset("predictions", "predictions", &settings, &["predictions"]);
 }
 
+#[test]
+fn value_stability_of_assessments() {
+    let settings = [
+        Settings::new(),
+        Settings::new()
+            .parameter("dirt", "on")
+            .parameter("states", "27"),
+        Settings::new()
+            .scale(8.0)
+            .seed(7)
+            .parameter("shuffle", "on"),
+    ];
+    check_dataset("assessments", "assessments", &settings, &["avaliacao"]);
+}
+
 /// A table with a column of each kind that promises equal values on every platform.
 fn own_table() -> Table {
     let retail = lakeseed_gen_core::retail::Retail::new(&Settings::new()).unwrap();
