@@ -5,6 +5,7 @@
 )]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use lakeseed_gen_core::assessments::Assessments;
 use lakeseed_gen_core::predictions::Predictions;
 use lakeseed_gen_core::retail::Retail;
 use lakeseed_gen_core::{Settings, Table};
@@ -87,6 +88,15 @@ fn generate(bench: &mut Criterion) {
             predictions.predictions(),
             None,
         );
+    }
+    for (id, name, value) in [
+        ("avaliacao/all", "shuffle", "off"),
+        ("avaliacao/shuffled", "shuffle", "on"),
+        ("avaliacao/dirty", "dirt", "on"),
+    ] {
+        let settings = Settings::new().scale(8.0).parameter(name, value);
+        let assessments = Assessments::new(&settings).expect("valid");
+        scan(bench, id, assessments.avaliacao(), None);
     }
 }
 

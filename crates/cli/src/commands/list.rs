@@ -37,6 +37,7 @@ struct DatasetEntry {
     data_version: u32,
     has_window: bool,
     tables: Vec<TableEntry>,
+    counts: Vec<CountEntry>,
     parameters: Vec<ParameterEntry>,
 }
 
@@ -49,6 +50,14 @@ struct TableEntry {
     columns: usize,
     /// Whether `--rows` can set its count.
     root: bool,
+}
+
+/// What `--rows` can set and is no table: what rows are made from.
+#[derive(Debug, Serialize)]
+struct CountEntry {
+    name: &'static str,
+    /// At scale 1.
+    count: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,6 +78,8 @@ impl DatasetEntry {
             columns: table.schema().fields().len(),
             root: info.roots.iter().any(|root| root.table == table.name()),
         });
+        let counts = dataset.root_rows().iter();
+        let counts = counts.filter(|(name, _)| info.tables.iter().all(|table| table.0 != **name));
         let parameters = info.parameters.iter().map(|parameter| ParameterEntry {
             name: parameter.name,
             about: parameter.about,
@@ -81,6 +92,12 @@ impl DatasetEntry {
             data_version: info.data_version,
             has_window: info.has_window,
             tables: tables.collect(),
+            counts: counts
+                .map(|(name, count)| CountEntry {
+                    name,
+                    count: *count,
+                })
+                .collect(),
             parameters: parameters.collect(),
         })
     }
@@ -109,6 +126,12 @@ impl DatasetEntry {
                 text,
                 "  * its count can be set: --rows {}={}",
                 root.name, root.rows
+            );
+        }
+        for CountEntry { name, count } in &self.counts {
+            let _ = writeln!(
+                text,
+                "  --rows {name}={count} sets how many {name} there are"
             );
         }
         if self.has_window {

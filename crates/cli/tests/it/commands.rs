@@ -12,13 +12,17 @@ fn list_shows_every_dataset_with_tables_and_parameters() {
         .iter()
         .map(|entry| entry["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["retail", "predictions"]);
+    assert_eq!(names, ["retail", "predictions", "assessments"]);
     let predictions = &listed[1];
     assert_eq!(predictions["tables"][0]["rows"], 1_500_000);
     assert_eq!(predictions["tables"][0]["columns"], 31);
     assert_eq!(predictions["parameters"][0]["name"], "classes");
+    let assessments = &listed[2];
+    assert_eq!(assessments["counts"][0]["name"], "pupils");
+    assert_eq!(assessments["counts"][0]["count"], 39_397);
     let text = succeed(folder.path(), "list");
     for name in [
+        "--rows pupils=39397",
         "retail: ",
         "predictions: ",
         "1,500,000",
@@ -27,6 +31,32 @@ fn list_shows_every_dataset_with_tables_and_parameters() {
     ] {
         assert!(text.contains(name), "{name} is missing in {text}");
     }
+}
+
+#[test]
+fn a_switch_is_on_by_its_name_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = |flags: &str| {
+        let command = format!("generate {flags} assessments --rows 200 -f csv -o -");
+        succeed(folder.path(), &command)
+    };
+    let usual = csv("--dirt=off");
+    assert_eq!(usual, csv("--shuffle=off"));
+    assert!(!usual.contains('"'));
+    let dirty = csv("--dirt");
+    assert_eq!(dirty, csv("--dirt=on"));
+    assert!(
+        dirty.contains("o ANO \"\"A\"\"\""),
+        "quotes inside of a field"
+    );
+    let shuffled = csv("--shuffle");
+    assert_ne!(usual, shuffled);
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert!(sorted(&usual) == sorted(&shuffled));
 }
 
 #[test]

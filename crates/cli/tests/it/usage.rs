@@ -23,7 +23,8 @@ fn unknown_dataset() {
     refused(
         "generate xyz",
         USAGE,
-        "expected a dataset, got 'xyz'; choose 'retail' or 'predictions'",
+        "expected a dataset, got 'xyz'; choose 'retail', 'predictions' or \
+         'assessments'",
     );
 }
 
@@ -86,6 +87,33 @@ fn parameter_out_of_range() {
         "generate predictions --mode unifrm",
         USAGE,
         "expected one of simplex, uniform for --mode, got 'unifrm'; change --mode",
+    );
+}
+
+#[test]
+fn switches() {
+    refused(
+        "generate assessments --dirt=maybe",
+        USAGE,
+        "expected on or off for --dirt, got 'maybe'; change --dirt",
+    );
+    refused(
+        "generate assessments --rows avaliacao=5",
+        USAGE,
+        "expected a table of assessments whose rows can be set, got --rows avaliacao=5; choose \
+         'pupils'",
+    );
+    refused(
+        "generate assessments --rows 0",
+        USAGE,
+        "expected 1 to 4611686018427387904 rows, as 60M, 60_000_000 or invoices=60M for --rows, \
+         got '0'; change the number",
+    );
+    refused(
+        "generate predictions --shuffle",
+        USAGE,
+        "expected a parameter of predictions (--classes, --mode, --precision), got --shuffle, \
+         which belongs to 'assessments'; leave it out",
     );
 }
 

@@ -331,7 +331,7 @@ fn a_pupil_without_a_cpf_on_a_sheet_has_it_on_another() {
 #[test]
 fn everything_about_a_pupil_hangs_together() {
     for (states, expected) in [("1", 1), ("27", 27)] {
-        let of = assessments(2000, &[("states", states)]);
+        let of = assessments(3000, &[("states", states)]);
         let found = rows(&of);
         // What determines what.
         for (from, to) in [
@@ -385,7 +385,7 @@ fn everything_about_a_pupil_hangs_together() {
         };
         assert_eq!(distinct("MUN_UF").len(), expected);
         assert_eq!(distinct("MUN_NOME").len(), 78);
-        assert_eq!(distinct("ALU_ID").len(), 2000);
+        assert_eq!(distinct("ALU_ID").len(), 3000);
         assert_eq!(distinct("MTI_CODIGO").len(), 163, "and null");
         for row in &found {
             let (code, cpf) = (&row[column("ESC_INEP")], &row[column("ALU_CPF")]);
