@@ -5,7 +5,7 @@ Usage: readers.py LAKESEED FOLDER
 Generates `retail` at scale 0.01 as Parquet, CSV and JSON into FOLDER, and checks that all readers
 see the same rows in all formats, and that the rows keep the promises of the datasets' page: no
 orphans, no duplicate keys, no cent of difference, no child before its parent. Then the less usual
-forms: partitioned folders, compressed text, Arrow files and streams, predictions.
+forms: partitioned folders, compressed text, Arrow files and streams; predictions, assessments.
 
 Prints one line for each check that fails, and how many passed.
 """
@@ -407,6 +407,69 @@ def predictions(program, db, folder):
         check(f"predictions, {mode}: unique UUIDs", ids == 20_000, ids)
 
 
+ASSESSMENTS = {
+    "MUN_UF": "VARCHAR",
+    "MUN_NOME": "VARCHAR",
+    "ESC_INEP": "VARCHAR",
+    "ESC_NOME": "VARCHAR",
+    "SER_NUMBER": "INTEGER",
+    "SER_NOME": "VARCHAR",
+    "TUR_PERIODO": "VARCHAR",
+    "TUR_NOME": "VARCHAR",
+    "ALU_ID": "BIGINT",
+    "ALU_NOME": "VARCHAR",
+    "ALU_CPF": "VARCHAR",
+    "AVA_NOME": "VARCHAR",
+    "AVA_ANO": "INTEGER",
+    "DIS_NOME": "VARCHAR",
+    "TES_NOME": "VARCHAR",
+    "TEG_ORDEM": "INTEGER",
+    "ATR_RESPOSTA": "VARCHAR",
+    "ATR_CERTO": "INTEGER",
+    "MTI_CODIGO": "VARCHAR",
+    "MTI_DESCRITOR": "VARCHAR",
+}
+
+# Each query counts the rows that break the rule; what is broken on purpose is left out.
+ASSESSMENT_RULES = {
+    "one name a code of a school": """
+        FROM (FROM avaliacao SELECT ESC_INEP GROUP BY ESC_INEP
+        HAVING count(DISTINCT MUN_NOME) > 1 OR count(DISTINCT ESC_NOME) > 2)""",
+    "one school, class and CPF a pupil": """
+        FROM (FROM avaliacao SELECT ALU_ID GROUP BY ALU_ID HAVING count(DISTINCT ESC_INEP) > 1
+        OR count(DISTINCT ALU_CPF) > 1 OR count(DISTINCT TUR_NOME) > 2)""",
+    "only reading has no descriptor": """
+        FROM avaliacao WHERE (MTI_DESCRITOR IS NULL) <> (DIS_NOME = 'Leitura')
+        OR MTI_DESCRITOR IS NULL AND MTI_CODIGO IS NOT NULL""",
+    "no text is empty": "FROM avaliacao WHERE ATR_RESPOSTA = '' OR ALU_CPF = '' OR MTI_CODIGO = ''",
+}
+
+
+def assessments(program, db, folder):
+    views = {}
+    for form in ("parquet", "csv", "json"):
+        out = folder / "assessments" / form
+        words = ("--rows", 3000, "--dirt", "--shuffle", "--states", 27, "--format", form)
+        generate(program, "assessments", *words, "--out", out)
+        views[form] = duckdb_source(form, out / "avaliacao" / f"*.{form}", ASSESSMENTS)
+    db.execute(f"CREATE OR REPLACE VIEW avaliacao AS FROM {views['parquet']}")
+    described = db.execute("DESCRIBE avaliacao").fetchall()
+    found = {name: kind for name, kind, *_ in described}
+    check("assessments: columns", list(found.items()) == list(ASSESSMENTS.items()), found)
+    for form in ("csv", "json"):
+        different = differing(db, views["parquet"], views[form])
+        check(f"assessments: {form} holds the same rows", different == 0, different)
+    rows = count(db, "FROM avaliacao")
+    keys = count(db, "FROM (SELECT DISTINCT ALU_ID, TES_NOME, TEG_ORDEM FROM avaliacao)")
+    check("assessments: unique keys", rows == keys and rows > 250_000, (rows, keys))
+    for rule, query in ASSESSMENT_RULES.items():
+        broken = count(db, query)
+        check(f"assessments: {rule}", broken == 0, broken)
+    for case in ("TUR_NOME LIKE '%\"%'", "ATR_RESPOSTA = '-'", "ATR_RESPOSTA SIMILAR TO '[A-E]{2}'"):
+        soiled = count(db, f"FROM avaliacao WHERE {case}")
+        check(f"assessments: {case}", 0 < soiled < rows / 20, soiled)
+
+
 def main():
     program, folder = Path(sys.argv[1]), Path(sys.argv[2])
     shutil.rmtree(folder, ignore_errors=True)
@@ -421,6 +484,7 @@ def main():
     partitioned_folders(program, db, folder)
     other_forms(program, db, folder)
     predictions(program, db, folder)
+    assessments(program, db, folder)
     print(f"readers: {passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 
