@@ -42,7 +42,7 @@ fn a_switch_is_on_by_its_name_alone() {
     };
     let usual = csv("--dirt=off");
     assert_eq!(usual, csv("--shuffle=off"));
-    assert!(!usual.contains('"'));
+    assert!(!usual.contains("\"\""));
     let dirty = csv("--dirt");
     assert_eq!(dirty, csv("--dirt=on"));
     assert!(

@@ -112,27 +112,21 @@ impl<'a> Batch<'a> {
             }),
             Column::EscNome => self.text(32, |owner, out| {
                 let written_out = owner.soiled.is(Dirt::SecondSchoolName);
-                out.extend(people.school_name(owner.pupil.school, written_out).bytes());
+                people.push_school_name(owner.pupil.school, written_out, out);
             }),
             Column::SerNumber => array::<Int32Type>(self.repeat(|at| self.test(at).grade() as i32)),
             Column::SerNome => self.of_test(&words.grades, |test| test.grade() - 1),
             Column::TurPeriodo => self.of_owner(&words.shifts, |owner| owner.pupil.shift),
             Column::TurNome => self.text(10, |owner, out| {
                 let quoted = owner.soiled.is(Dirt::QuotedClass);
-                let name = texts::class(owner.pupil.grade, owner.pupil.class, quoted);
-                out.extend(name.bytes());
+                texts::push_class(owner.pupil.grade, owner.pupil.class, quoted, out);
             }),
             Column::AluId => {
                 let owners = self.owners();
                 array::<Int64Type>(self.repeat(|at| owners[at].pupil.number as i64 + 1))
             }
             Column::AluNome => {
-                let mut name = String::new();
-                self.text(24, |owner, out| {
-                    name.clear();
-                    people.push_name(owner.pupil.number, &mut name);
-                    out.extend_from_slice(name.as_bytes());
-                })
+                self.text(24, |owner, out| people.push_name(owner.pupil.number, out))
             }
             Column::AluCpf => self.cpfs(),
             Column::AvaNome => self.of_test(&words.rounds, Test::round),
@@ -220,8 +214,8 @@ impl<'a> Batch<'a> {
     }
 
     /// A text for each span, written once and copied.
-    fn text(&self, usual_bytes: usize, mut push: impl FnMut(&Owner, &mut Vec<u8>)) -> ArrayRef {
-        let mut text = Vec::with_capacity(self.count * usual_bytes);
+    fn text(&self, usual_bytes: usize, push: impl Fn(&Owner, &mut String)) -> ArrayRef {
+        let mut text = String::with_capacity(self.count * usual_bytes);
         let mut offsets = Vec::with_capacity(self.count + 1);
         offsets.push(0);
         for (span, owner) in self.spans.iter().zip(self.owners()) {
@@ -234,7 +228,7 @@ impl<'a> Batch<'a> {
                 offsets.push(text.len() as i32);
             }
         }
-        utf8(text, offsets, None)
+        utf8(text.into_bytes(), offsets, None)
     }
 
     /// Nulls have no text.

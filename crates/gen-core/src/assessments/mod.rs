@@ -86,8 +86,9 @@ const PUPILS: &str = "pupils";
 ///
 /// let assessments = Assessments::new(&Settings::new().rows("pupils", 1000))?;
 /// let test = &assessments.tests()[0];
+/// assert_eq!(test.name(), "2025_MAT_1ano_Diag");
 /// let right: usize = assessments
-///     .sheets(test)
+///     .sheets(0)
 ///     .map(|sheet| assessments.answers(&sheet).filter(|answer| answer.is_right).count())
 ///     .sum();
 /// let asked = test.rows().end - test.rows().start;

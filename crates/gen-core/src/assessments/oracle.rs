@@ -99,12 +99,17 @@ impl Assessments {
         let people = &self.model.people;
         (number < people.schools()).then(|| {
             let municipality = people.municipality_of(number);
-            let mut code = Vec::new();
+            let name = |written_out| {
+                let mut name = String::new();
+                people.push_school_name(number, written_out, &mut name);
+                name
+            };
+            let mut code = String::new();
             people.push_school_code(number, municipality, &mut code);
             School {
-                code: code.into_iter().map(char::from).collect(),
-                name: people.school_name(number, false),
-                second_name: people.school_name(number, true),
+                code,
+                name: name(false),
+                second_name: name(true),
                 municipality,
             }
         })
@@ -130,9 +135,11 @@ impl Assessments {
         super::texts::codes().zip(super::texts::descriptors())
     }
 
-    /// The sheets of a test, in the order of their rows. Costs some 300 ns a sheet, and no memory.
-    pub fn sheets<'a>(&'a self, test: &'a Test) -> impl Iterator<Item = Sheet<'a>> {
-        (0..test.sheets()).map(|number| self.model.sheet(test, number))
+    /// The sheets of the test at that place among [`tests`](Self::tests), in the order of their
+    /// rows. Costs some 300 ns a sheet, and no memory.
+    pub fn sheets(&self, test: usize) -> impl Iterator<Item = Sheet<'_>> {
+        let test = self.tests().get(test).into_iter();
+        test.flat_map(|test| (0..test.sheets()).map(|number| self.model.sheet(test, number)))
     }
 
     /// The sheet and the answer that a row of the table is, with `--shuffle` too.

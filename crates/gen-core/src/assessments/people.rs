@@ -283,7 +283,7 @@ impl People {
             let stream = self.streams.border;
             let moved = stream.between(schools.start + number, -BORDER, BORDER);
             let place = (number * 1024).saturating_add_signed(moved);
-            (u128::from(pupils) * u128::from(place) / u128::from(count * 1024)) as u64
+            pupils * place / (count * 1024)
         };
         let mut number = within * count / pupils;
         let mut members = border(number)..border(number + 1);
@@ -334,7 +334,7 @@ impl People {
     }
 
     /// Appends the code of a school: the state's number and six digits.
-    pub(super) fn push_school_code(&self, school: u64, municipality: usize, out: &mut Vec<u8>) {
+    pub(super) fn push_school_code(&self, school: u64, municipality: usize, out: &mut String) {
         let state = u64::from(self.states[self.state(municipality)].number);
         let mut number = state * SCHOOL_CODES + self.codes.forward(school);
         let mut digits = [b'0'; 8];
@@ -342,22 +342,21 @@ impl People {
             *digit += (number % 10) as u8;
             number /= 10;
         }
-        out.extend_from_slice(&digits);
+        out.extend(digits.map(char::from));
     }
 
-    /// The name of a school: short, or with its kind written out.
-    pub(super) fn school_name(&self, school: u64, written_out: bool) -> String {
+    /// Appends the name of a school: short, or with its kind written out.
+    pub(super) fn push_school_name(&self, school: u64, written_out: bool, out: &mut String) {
         let row = self.streams.school_name.fork(school);
         let (short, long) = SCHOOL_KINDS[row.below(10, SCHOOL_KINDS.len() as u64) as usize];
         let woman = row.happens(11, 550);
-        let mut name = if written_out { long } else { short }.to_owned();
-        name.push_str(match (row.happens(12, 500), woman) {
+        out.push_str(if written_out { long } else { short });
+        out.push_str(match (row.happens(12, 500), woman) {
             (true, true) => " Professora ",
             (true, false) => " Professor ",
             (false, _) => " ",
         });
-        names::person(row, woman, &mut name);
-        name
+        names::person(row, woman, out);
     }
 
     /// Appends the name of a pupil.

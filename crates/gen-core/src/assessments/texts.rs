@@ -1,5 +1,7 @@
 //! What the tests ask for, and names of grades and classes.
 
+use std::fmt::Write as _;
+
 /// Descriptors of a subject: nine things to do with nine things.
 pub(super) const DESCRIPTORS: usize = 81;
 
@@ -77,17 +79,18 @@ pub(super) fn grades() -> impl Iterator<Item = String> {
     (1..=9).map(|grade| format!("{grade}º Ano EF"))
 }
 
-/// The name of a class: `6º ANO A`, or `6o ANO "A"`.
-pub(super) fn class(grade: usize, class: u64, quoted: bool) -> String {
-    let letter = char::from(b'A' + (class % 26) as u8);
-    // Past Z there are A1, B1 and so on.
-    let letter = match class / 26 {
-        0 => letter.to_string(),
-        round => format!("{letter}{round}"),
-    };
-    if quoted {
-        format!("{grade}o ANO \"{letter}\"")
+/// Appends the name of a class: `6º ANO A`, or `6o ANO "A"`.
+pub(super) fn push_class(grade: usize, class: u64, quoted: bool, out: &mut String) {
+    let (ordinal, quote) = if quoted {
+        ("o ANO ", "\"")
     } else {
-        format!("{grade}º ANO {letter}")
+        ("º ANO ", "")
+    };
+    let _ = write!(out, "{grade}{ordinal}{quote}");
+    out.push(char::from(b'A' + (class % 26) as u8));
+    // Past Z there are A1, B1 and so on.
+    if class >= 26 {
+        let _ = write!(out, "{}", class / 26);
     }
+    out.push_str(quote);
 }

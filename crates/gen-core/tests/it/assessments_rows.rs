@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use lakeseed_gen_core::assessments::{Answer, Assessments, Dirt, Sheet, Subject};
-use lakeseed_gen_core::{Planted, Settings};
+use lakeseed_gen_core::{Planted, Settings, hints};
 
 use crate::codes::{fiscal_region, is_cpf};
 use crate::support::{Cell, Frame, cells, prints};
@@ -144,13 +144,33 @@ fn columns_are_what_the_functions_say() {
 }
 
 #[test]
+fn hints_say_what_writers_need() {
+    for (shuffle, sorted) in [("off", &["SER_NUMBER"][..]), ("on", &[])] {
+        let of = assessments(50, &[("shuffle", shuffle)]);
+        let fields = of.avaliacao().schema().fields().clone();
+        let with = |key: &str| -> Vec<&str> {
+            let fields = fields.iter();
+            let said = fields.filter(|field| hints::of(field, key).is_some());
+            said.map(|field| field.name().as_str()).collect()
+        };
+        assert_eq!(with(hints::KEY), ["ALU_ID", "TES_NOME", "TEG_ORDEM"]);
+        assert_eq!(with(hints::TOTAL), ["ATR_CERTO"]);
+        assert_eq!(with(hints::SORTED), sorted);
+        assert_eq!(with(hints::ENCODING), COLUMNS);
+        let nullable = fields.iter().filter(|field| field.is_nullable());
+        let nullable: Vec<&str> = nullable.map(|field| field.name().as_str()).collect();
+        assert_eq!(nullable, ["ALU_CPF", "MTI_CODIGO", "MTI_DESCRITOR"]);
+    }
+}
+
+#[test]
 fn rows_are_by_grade_test_pupil_and_item() {
     let of = assessments(2000, &[]);
     let found = rows(&of);
     let mut walked = Vec::new();
     for (at, test) in of.tests().iter().enumerate() {
         assert_eq!(test.rows().start, walked.len() as u64);
-        for sheet in of.sheets(test) {
+        for sheet in of.sheets(at) {
             assert_eq!(sheet.first_row, walked.len() as u64);
             walked.extend(
                 of.answers(&sheet)
@@ -201,8 +221,8 @@ fn shuffled_rows_are_the_same_rows_in_an_order_that_helps_nobody() {
 fn right_answers_are_the_key_and_wrong_ones_are_not() {
     let of = assessments(3000, &[]);
     let mut letters: HashMap<(&str, &str), HashMap<&str, u32>> = HashMap::new();
-    for test in of.tests() {
-        for sheet in of.sheets(test) {
+    for (at, test) in of.tests().iter().enumerate() {
+        for sheet in of.sheets(at) {
             for answer in of.answers(&sheet) {
                 let Some(item) = test.items().get(answer.order as usize - 1) else {
                     assert_eq!(test.subject(), Subject::Reading);
@@ -431,8 +451,8 @@ fn any_number_of_pupils_will_do() {
         assert_eq!(of.pupils(), pupils);
         assert!(of.schools() >= 78);
         let mut sat = vec![0; pupils as usize];
-        for test in of.tests() {
-            for sheet in of.sheets(test) {
+        for at in 0..of.tests().len() {
+            for sheet in of.sheets(at) {
                 assert_eq!(sheet.pupil, of.pupil(sheet.pupil.number).unwrap());
                 assert_eq!(
                     of.school(sheet.pupil.school).unwrap().municipality,
