@@ -144,6 +144,8 @@ pub(crate) struct Stored {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) remote: Remote,
+    #[command(flatten)]
+    pub(crate) logging: Logging,
 }
 
 /// How much is told on the way.

@@ -22,7 +22,13 @@ struct Combined {
 }
 
 pub(super) fn run(args: &Stored) -> Result<()> {
-    let store = lower::store(&args.place, &args.remote, &Log::none())?;
+    let log = Log::open(args.logging.log.as_deref(), args.logging.log_level)?;
+    log.end(work(args, &log))
+}
+
+fn work(args: &Stored, log: &Log) -> Result<()> {
+    let store = lower::store(&args.place, &args.remote, log)?;
+    log.info(&format!("combines {}", store.address()));
     let manifest = lakeseed_sink::combine(store.as_ref()).map_err(|error| match error {
         Error::OtherPlan {
             address,
@@ -42,15 +48,17 @@ pub(super) fn run(args: &Stored) -> Result<()> {
         files: manifest.parts().count(),
         bytes: manifest.bytes(),
     };
-    if args.json {
-        return report::json(&combined);
-    }
-    report::print(&format!(
-        "{} is whole: {} rows in {} files, {} (plan {})\n",
+    let line = format!(
+        "{} is whole: {} rows in {} files, {} (plan {})",
         combined.place,
         units::grouped(combined.rows),
         units::grouped(combined.files as u64),
         Bytes::new(combined.bytes),
         combined.plan_id,
-    ))
+    );
+    log.info(&line);
+    if args.json {
+        return report::json(&combined);
+    }
+    report::print(&format!("{line}\n"))
 }

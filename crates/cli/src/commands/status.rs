@@ -43,7 +43,12 @@ struct RunShown {
 }
 
 pub(super) fn run(args: &args::Stored) -> Result<()> {
-    let store = lower::store(&args.place, &args.remote, &Log::none())?;
+    let log = Log::open(args.logging.log.as_deref(), args.logging.log_level)?;
+    log.end(work(args, &log))
+}
+
+fn work(args: &args::Stored, log: &Log) -> Result<()> {
+    let store = lower::store(&args.place, &args.remote, log)?;
     let standing = inspect(store.as_ref())?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let runs = statuses(store.as_ref())?;
@@ -54,6 +59,7 @@ pub(super) fn run(args: &args::Stored) -> Result<()> {
         let found = standing.foreign.as_deref().unwrap_or("nothing");
         return Err(Failure::refused(expected, found, "check the place").into());
     }
+    log.info(&format!("status of {}: {}", shown.place, shown.state));
     if args.json {
         return report::json(&shown);
     }

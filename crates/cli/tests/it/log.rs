@@ -122,3 +122,57 @@ fn a_log_that_cannot_be_written_is_refused() {
          (os error 2); choose another file",
     );
 }
+
+#[test]
+fn status_and_combine_write_one_too() {
+    let server = Server::start(Settings::default());
+    let folder = tempfile::tempdir().unwrap();
+    let log = "--log log --log-level debug";
+    let command = |args: &str| ran(&mut on(&server, folder.path(), args));
+    for shard in ["1/2", "2/2"] {
+        let made = command(&format!("{WORK} -o s3://lake/two --shard {shard}"));
+        assert_eq!(made.code, Some(0), "{}", made.err);
+    }
+    // A listing that fails once is a warning in each.
+    let list = |request: &lakeseed_test_s3::Request| request.kind == Kind::List;
+    for (args, last) in [
+        (
+            "status s3://lake/two",
+            "status of s3://lake/two: unfinished",
+        ),
+        (
+            "combine s3://lake/two",
+            "s3://lake/two is whole: 1,000 rows in 3 files, ",
+        ),
+        (
+            "status s3://lake/two --json",
+            "status of s3://lake/two: finished",
+        ),
+    ] {
+        let _ = fs::remove_file(folder.path().join("log"));
+        server.faults().clear();
+        server.faults().some(list, 1, 1, Fault::SlowDown);
+        let done = command(&format!("{args} {log}"));
+        assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+        assert_eq!(server.faults().fired(), 1);
+        let told = lines(folder.path());
+        let (level, text) = told.last().unwrap();
+        assert!(level == "INFO" && text.starts_with(last), "{told:?}");
+        let warned = |(level, text): &(String, String)| level == "WARN" && text.contains("503");
+        assert!(told.iter().any(warned), "{told:?}");
+    }
+    // What ends them stands there as well, at the lowest level too.
+    for command in ["status", "combine"] {
+        let _ = fs::remove_file(folder.path().join("log"));
+        let lost = run(
+            folder.path(),
+            &format!("{command} nowhere --log log --log-level error"),
+        );
+        assert_eq!(lost.code, Some(3));
+        let error = lost.err.strip_prefix("error: ").unwrap().trim_end();
+        assert_eq!(
+            lines(folder.path()),
+            [("ERROR".to_owned(), error.to_owned())]
+        );
+    }
+}
