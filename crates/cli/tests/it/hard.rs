@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use crate::cgroup::Cgroup;
 use crate::support::{
-    Ran, binary, is_like_an_unbroken_one, lines_of_the_journal, on, ran, run, start, until,
+    Ran, binary, is_like_an_unbroken_one, lines_of_the_journal, on, ran, run, send, start, until,
     with_mounts,
 };
 
@@ -188,6 +188,8 @@ fn killed_by_the_kernel_in_its_cgroup_and_continued() {
     let first = format!("{}; echo 1000 > /proc/self/oom_score_adj", group.enter());
     let mut child = start(&mut after(&first, &whole(WORK)));
     until(&mut child, || lines_of_the_journal(&out) >= 6);
+    // It stands still until the kernel comes.
+    send(&child, "STOP");
     // `tail` keeps a line that does not end, whole.
     let hog = format!("{}; head -c 1G /dev/zero | tail > hog", group.enter());
     let hog = Command::new("sh")

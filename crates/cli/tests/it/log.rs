@@ -164,12 +164,12 @@ fn status_and_combine_write_one_too() {
     // What ends them stands there as well, at the lowest level too.
     for command in ["status", "combine"] {
         let _ = fs::remove_file(folder.path().join("log"));
-        let lost = run(
+        let refused = run(
             folder.path(),
             &format!("{command} nowhere --log log --log-level error"),
         );
-        assert_eq!(lost.code, Some(3));
-        let error = lost.err.strip_prefix("error: ").unwrap().trim_end();
+        assert_eq!(refused.code, Some(3));
+        let error = refused.err.strip_prefix("error: ").unwrap().trim_end();
         assert_eq!(
             lines(folder.path()),
             [("ERROR".to_owned(), error.to_owned())]

@@ -1,5 +1,7 @@
 //! The token of a web identity goes to STS, and nowhere else.
 
+use std::fmt::Write as _;
+
 use lakeseed_sink::Store;
 use lakeseed_sink::s3::{S3Options, S3Store};
 use lakeseed_test_s3::{Server, Settings};
@@ -33,9 +35,9 @@ fn tokens_are_not_told_at_any_level() {
             ca_bundle: Some(ca.clone()),
             ..options
         };
-        all.push_str(&format!("{options:?}"));
+        write!(all, "{options:?}").unwrap();
         let store = S3Store::open("s3://lake/demo", options).unwrap();
-        all.push_str(&format!("{store:?}"));
+        write!(all, "{store:?}").unwrap();
         let checked = store.check();
         assert_eq!(checked.is_ok(), is_good, "{checked:?}");
         all.extend(checked.err().map(|error| told_of(&error)));
