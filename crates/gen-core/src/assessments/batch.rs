@@ -97,6 +97,7 @@ impl<'a> Batch<'a> {
             sheets: OnceCell::new(),
         }
     }
+
     pub(super) fn column(&self, column: Column) -> ArrayRef {
         let words = self.words;
         let people = &self.model.people;
