@@ -19,6 +19,16 @@ pub(crate) struct Given {
     pub(crate) value: String,
     /// Set for a whole shell by a variable: concerns only the datasets that declare it.
     pub(crate) by_environment: bool,
+    /// Whether its value follows an equals sign.
+    pub(crate) is_switch: bool,
+}
+
+impl Given {
+    /// As a command line has it.
+    pub(crate) fn flag(&self) -> String {
+        let between = if self.is_switch { '=' } else { ' ' };
+        format!("--{}{between}{}", self.name, self.value)
+    }
 }
 
 /// Each parameter name once, with the first dataset that declares it.
@@ -78,6 +88,7 @@ impl FromArgMatches for Parameters {
                 name: parameter.name,
                 value,
                 by_environment,
+                is_switch: parameter.kind == ParameterKind::Switch,
             })
         });
         Ok(Self(given.collect()))

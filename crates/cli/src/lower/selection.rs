@@ -4,7 +4,7 @@ use anyhow::Result;
 use lakeseed_gen_core::dataset::{DEFAULT_SEED, ParameterKind};
 use lakeseed_gen_core::{Dataset, DatasetInfo, Settings, Table, find};
 
-use crate::args::{self, Parameters, Rows, Source, Target};
+use crate::args::{self, Given, Parameters, Rows, Source, Target};
 use crate::error::{self, Failure};
 
 /// A dataset with everything fixed, and the tables of it that were asked for.
@@ -111,10 +111,11 @@ fn set_rows(info: &DatasetInfo, settings: Settings, rows: &Rows) -> Result<Setti
 
 fn parameters(info: &DatasetInfo, given: &Parameters) -> Result<Settings> {
     let mut settings = Settings::new();
-    for args::Given {
+    for Given {
         name,
         value,
         by_environment,
+        ..
     } in &given.0
     {
         let declared = info
@@ -189,7 +190,7 @@ pub(crate) fn flags(source: &Source, scale: Option<f64>) -> String {
         .0
         .iter()
         .filter(|given| !given.by_environment);
-    flags.extend(own.map(|given| format!("--{} {}", given.name, given.value)));
+    flags.extend(own.map(Given::flag));
     // Each flag behind a space, to be hung on to a command.
     flags.insert(0, String::new());
     flags.join(" ")

@@ -1,6 +1,6 @@
 //! `list`, `plan`, `schema`, `peek`, `completions`.
 
-use crate::support::{files, json, run, succeed};
+use crate::support::{binary, files, json, ran, run, succeed};
 
 #[test]
 fn list_shows_every_dataset_with_tables_and_parameters() {
@@ -57,6 +57,18 @@ fn a_switch_is_on_by_its_name_alone() {
         lines
     };
     assert!(sorted(&usual) == sorted(&shuffled));
+    // What a run advises can be run, and a variable does what the flag does.
+    let said = succeed(folder.path(), "generate assessments --rows 200 --dirt");
+    let next = said
+        .lines()
+        .find_map(|line| line.strip_prefix("next: lakeseed "));
+    let next = next.unwrap();
+    assert!(next.ends_with("--rows 200 --dirt=on"), "{next}");
+    assert!(succeed(folder.path(), next).contains("&dirt=on&"));
+    let mut by_variable = binary(folder.path());
+    by_variable.env("LAKESEED_DIRT", "on");
+    by_variable.args("generate assessments --rows 200 -f csv -o -".split(' '));
+    assert_eq!(ran(&mut by_variable).out, dirty);
 }
 
 #[test]
