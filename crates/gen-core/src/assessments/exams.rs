@@ -151,8 +151,8 @@ impl Test {
     }
 
     /// Who is absent: 15 of 256, 14 from the diagnosis of the first five grades, which is 5.7 %.
-    /// Who misses one test of a round misses the other more often than not by chance; nobody
-    /// misses both rounds.
+    /// About half of those who miss one test of a round miss the other too; nobody misses both
+    /// rounds, so that every pupil has rows.
     pub(super) fn absent(&self) -> Window {
         Window {
             start: 8 * self.date() + 8 * self.round as u64,
