@@ -52,8 +52,8 @@ pub struct UnitTable {
 /// let report = UnitRun::new(&plan, &store).run(|writer| {
 ///     for unit in 0..2 {
 ///         if !writer.is_done(0, unit) {
-///             let rows = RecordBatchIterator::new([Ok(batch.clone())], batch.schema());
-///             writer.write(0, unit, Box::new(rows))?;
+///             let mut rows = RecordBatchIterator::new([Ok(batch.clone())], batch.schema());
+///             writer.write(0, unit, &mut rows)?;
 ///         }
 ///     }
 ///     Ok(())

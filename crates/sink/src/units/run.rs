@@ -16,7 +16,6 @@ use crate::format::{EncodeError, Encoder};
 use crate::manifest::ManifestPart;
 use crate::pump::{Digested, Heart};
 use crate::report::Report;
-use crate::source::BoxedReader;
 use crate::store::Store;
 use crate::totals::{Tally, Totals};
 
@@ -173,7 +172,12 @@ impl<'w> UnitWriter<'w> {
     /// [`Error::Source`] with what the rows fail with, [`Error::Promise`] for rows of another schema
     /// and for a unit that the plan has not or that is done, [`Error::InUse`] when another process
     /// has taken over, and what the store fails with. Nothing of the unit counts then.
-    pub fn write(&self, table: usize, unit: usize, rows: BoxedReader) -> Result<ManifestPart> {
+    pub fn write(
+        &self,
+        table: usize,
+        unit: usize,
+        rows: &mut dyn RecordBatchReader,
+    ) -> Result<ManifestPart> {
         let bounds = self.plan.bound();
         let Some((bound, path)) = bounds
             .get(table)
@@ -203,7 +207,7 @@ fn written(
     bound: &BoundTable,
     path: &crate::path::PartPath,
     store: &dyn Store,
-    rows: BoxedReader,
+    rows: &mut dyn RecordBatchReader,
 ) -> Result<ManifestPart> {
     let digest = Arc::new(OnceLock::new());
     // Nobody knows how large it will be: the default of a file.
@@ -243,7 +247,7 @@ fn written(
 /// The caller's rows, given out in chunks.
 struct Rows<'b> {
     bound: &'b BoundTable,
-    reader: BoxedReader,
+    reader: &'b mut dyn RecordBatchReader,
     tally: Option<Tally>,
     /// What the last chunk left of a batch.
     rest: Option<RecordBatch>,
@@ -254,7 +258,7 @@ struct Rows<'b> {
 }
 
 impl<'b> Rows<'b> {
-    fn try_new(bound: &'b BoundTable, reader: BoxedReader) -> Result<Self> {
+    fn try_new(bound: &'b BoundTable, reader: &'b mut dyn RecordBatchReader) -> Result<Self> {
         let tally = bound
             .is_counted
             .then(|| Tally::try_new(&bound.table.schema));

@@ -58,7 +58,7 @@ fn plan(format: impl Into<FileFormat>) -> UnitPlan {
 fn write(writer: &UnitWriter<'_>, order: &[usize], batch_rows: usize) -> Result<()> {
     for unit in order {
         if !writer.is_done(0, *unit) {
-            writer.write(0, *unit, rows(*unit, batch_rows))?;
+            writer.write(0, *unit, rows(*unit, batch_rows).as_mut())?;
         }
     }
     Ok(())
@@ -153,8 +153,8 @@ fn an_interrupted_run_goes_on_and_gives_the_same_bytes() {
             .run(|writer| {
                 write(writer, &[0, 1, 2, 3, 4][..kept], 1_000)?;
                 let broken = ArrowError::ComputeError("the query failed".to_owned());
-                let rows = RecordBatchIterator::new([Err(broken)], batch(0).schema());
-                writer.write(0, kept, Box::new(rows)).map(drop)
+                let mut rows = RecordBatchIterator::new([Err(broken)], batch(0).schema());
+                writer.write(0, kept, &mut rows).map(drop)
             })
             .unwrap_err();
         let Error::Incomplete {
@@ -240,12 +240,12 @@ fn other_columns_and_other_units_are_refused() {
     let error = UnitRun::new(&plan, &store)
         .run(|writer| {
             let strange = batch(0).project(&[0]).unwrap();
-            let rows = RecordBatchIterator::new([Ok(strange.clone())], strange.schema());
-            let error = writer.write(0, 0, Box::new(rows)).unwrap_err();
+            let mut rows = RecordBatchIterator::new([Ok(strange.clone())], strange.schema());
+            let error = writer.write(0, 0, &mut rows).unwrap_err();
             assert!(matches!(error, Error::Promise { .. }), "{error}");
-            let error = writer.write(0, 5, rows_of_none()).unwrap_err();
+            let error = writer.write(0, 5, rows_of_none().as_mut()).unwrap_err();
             assert!(error.to_string().ends_with("found unit 5"), "{error}");
-            writer.write(1, 0, rows_of_none()).map(drop)
+            writer.write(1, 0, rows_of_none().as_mut()).map(drop)
         })
         .unwrap_err();
     assert!(matches!(error, Error::Promise { .. }), "{error}");
