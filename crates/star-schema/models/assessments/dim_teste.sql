@@ -1,0 +1,10 @@
+-- Tests. Subject and assessment follow from the test; where they do not, the greatest is taken.
+SELECT
+    "TES_NOME",
+    MAX("DIS_NOME") AS "DIS_NOME",
+    MAX("AVA_NOME") AS "AVA_NOME",
+    MAX("AVA_ANO") AS "AVA_ANO",
+    MAX("SER_NUMBER") AS "SER_NUMBER",
+    COUNT(DISTINCT "TEG_ORDEM") AS "QTD_ITENS"
+FROM avaliacao
+GROUP BY "TES_NOME"

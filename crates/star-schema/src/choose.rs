@@ -1,0 +1,399 @@
+//! Which way a table is made, from a sample of its source. The choice and the number of units follow
+//! from sources and model alone: memory and threads change how long a run takes, never what it makes.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
+use datafusion::common::Result as DfResult;
+use lakeseed_budget::{Bytes, MIB};
+
+use crate::Result;
+use crate::cut::Cut;
+use crate::engine::dictionary::Dictionary;
+use crate::engine::partition::{ByValue, Deal};
+use crate::engine::rows::{Carrier, CarryError, Form, Layout, Rows, is_text};
+use crate::engine::scan::{Scan, source_rows};
+use crate::engine::sorted;
+
+/// Pieces that a sample looks into, and rows of each.
+const SAMPLE_PIECES: usize = 8;
+const SAMPLE_ROWS: u64 = 1 << 15;
+/// A table of fewer groups than this is aggregated at once.
+const FEW_GROUPS: u64 = 200_000;
+/// Rows of a unit, about.
+const UNIT_ROWS: u64 = 250_000;
+/// The most units of a table.
+const MOST_UNIT_BITS: u32 = 12;
+/// Rows of one run of a sorted source, on average, with which its units end well.
+const MOST_RUN_ROWS: u64 = 20_000;
+/// A text column with more values than this, as the sample has it, is not worth a dictionary.
+const MOST_TEXTS: u64 = 20_000_000;
+
+/// How a table is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// Few groups: partial aggregates of spans, joined by one. Nothing is spilled; one unit.
+    Direct,
+    /// The source is sorted by keys: each run of spans is aggregated in a stream; nothing is spilled.
+    Sorted,
+    /// Rows are dealt to buckets on disk by the hash of their keys, and each bucket is aggregated alone.
+    Scatter,
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Direct => "direct",
+            Self::Sorted => "sorted",
+            Self::Scatter => "scatter and gather",
+        })
+    }
+}
+
+/// What is known of a table before it is made.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Choice {
+    /// How it is made.
+    pub strategy: Strategy,
+    /// Why, for people.
+    pub reason: String,
+    /// Rows of the source; an estimate where its files do not tell.
+    pub source_rows: u64,
+    /// Rows that pass the filter, estimated.
+    pub rows: u64,
+    /// Groups, estimated.
+    pub groups: u64,
+    /// Units that are committed.
+    pub units: usize,
+    /// Bytes that are going to be written to temporary files, estimated.
+    pub spill: Bytes,
+    /// Columns of texts that are carried as they are: they have too many values.
+    pub as_text: Vec<String>,
+}
+
+/// A choice with what the engine needs beside it.
+pub(crate) struct Chosen {
+    pub(crate) choice: Choice,
+    pub(crate) deal: Deal,
+    pub(crate) as_text: Vec<usize>,
+    /// Bytes of the plain columns of a row.
+    pub(crate) plain_row: u64,
+    /// The keys by which the source is sorted, where that helps.
+    pub(crate) prefix: Vec<usize>,
+    /// The pieces of each unit, where the source is sorted.
+    pub(crate) sorted: Vec<Range<usize>>,
+    /// The batches, where the caller cuts by a column.
+    pub(crate) by_value: Option<Arc<ByValue>>,
+}
+
+/// Looks at a sample and chooses.
+pub(crate) fn choose(
+    scan: &Scan,
+    forced: Option<Strategy>,
+    by_value: Option<Arc<ByValue>>,
+) -> Result<Chosen> {
+    let cut = &scan.cut;
+    let total = source_rows(scan.source.pieces());
+    let sample = Sample::take(scan)?;
+    let rows = sample.scale(sample.rows, total);
+    let groups = sample.groups(rows);
+    let as_text = sample.as_text(cut, rows);
+    let layout_all = Layout::new(Arc::clone(&cut.carried), cut.keys, &[]);
+    let layout = Layout::new(Arc::clone(&cut.carried), cut.keys, &as_text);
+    let plain_row = sample.plain_row(&layout);
+    let row_bytes = sample.row_bytes + plain_row / 2;
+
+    let prefix = sorted_keys(cut, scan.source.sorted_by());
+    let short = sample.runs_are_short(&layout_all, &prefix);
+    let few = groups <= FEW_GROUPS || cut.keys == 0;
+    let strategy = match forced {
+        _ if by_value.is_some() => Strategy::Scatter,
+        Some(Strategy::Scatter) if cut.keys > 0 => Strategy::Scatter,
+        Some(Strategy::Direct) => Strategy::Direct,
+        Some(Strategy::Sorted) if !prefix.is_empty() => Strategy::Sorted,
+        _ if few => Strategy::Direct,
+        _ if !prefix.is_empty() && short => Strategy::Sorted,
+        _ => Strategy::Scatter,
+    };
+    let sorted = sorted::units(scan.source.pieces(), UNIT_ROWS);
+    let (deal, reason) = match strategy {
+        Strategy::Sorted => {
+            let names: Vec<String> = prefix.iter().map(|&key| column_name(cut, key)).collect();
+            (
+                Deal { used: 0, bits: 0 },
+                format!(
+                    "about {groups} groups, and the source is sorted by {}",
+                    names.join(", ")
+                ),
+            )
+        }
+        Strategy::Direct => (
+            Deal { used: 0, bits: 0 },
+            format!("about {groups} groups: their state is small"),
+        ),
+        Strategy::Scatter if by_value.is_some() => (
+            Deal { used: 0, bits: 0 },
+            format!("about {groups} groups, and a batch for each value was asked for"),
+        ),
+        Strategy::Scatter => {
+            let units = rows.div_ceil(UNIT_ROWS).max(1);
+            let bits = (u64::BITS - (units - 1).leading_zeros()).min(MOST_UNIT_BITS);
+            (
+                Deal { used: 0, bits },
+                format!("about {groups} groups, and no order of the source helps"),
+            )
+        }
+    };
+    let spill = match strategy {
+        Strategy::Direct | Strategy::Sorted => Bytes::ZERO,
+        Strategy::Scatter => rows * Bytes::new(row_bytes),
+    };
+    let names = as_text
+        .iter()
+        .map(|&column| column_name(cut, column))
+        .collect();
+    let choice = Choice {
+        strategy,
+        reason,
+        source_rows: total,
+        rows,
+        groups,
+        units: match (&by_value, strategy) {
+            (Some(by_value), _) => by_value.names.len(),
+            (None, Strategy::Sorted) => sorted.len(),
+            (None, _) => deal.buckets(),
+        },
+        spill,
+        as_text: names,
+    };
+    Ok(Chosen {
+        choice,
+        deal,
+        as_text,
+        plain_row,
+        prefix,
+        sorted,
+        by_value,
+    })
+}
+
+/// The keys that are the first columns by which the source is sorted.
+fn sorted_keys(cut: &Cut, sorted_by: &[String]) -> Vec<usize> {
+    let key = |name: &String| {
+        let mut keys = cut.key_columns.iter();
+        keys.position(|key| key.as_ref() == Some(name))
+    };
+    sorted_by.iter().map_while(key).collect()
+}
+
+/// What people call a carried column.
+pub(crate) fn column_name(cut: &Cut, column: usize) -> String {
+    match cut.key_columns.get(column) {
+        Some(Some(name)) => name.clone(),
+        _ => format!("column {} of {}", column + 1, cut.table),
+    }
+}
+
+/// Rows from pieces all over a source.
+struct Sample {
+    read: u64,
+    rows: u64,
+    /// How often each hash of keys was seen, in counts of once and more than once.
+    once: u64,
+    more: u64,
+    /// Values of each text column: seen once, more than once; bytes of all rows.
+    texts: HashMap<usize, (u64, u64)>,
+    plain_bytes: HashMap<usize, u64>,
+    row_bytes: u64,
+    all: Rows,
+}
+
+impl Sample {
+    fn take(scan: &Scan) -> Result<Self> {
+        let cut = &scan.cut;
+        let layout = Arc::new(Layout::new(Arc::clone(&cut.carried), cut.keys, &[]));
+        let dictionaries: Vec<Arc<Dictionary>> = (0..layout.dictionaries)
+            .map(|_| Arc::new(Dictionary::new(usize::MAX)))
+            .collect();
+        let mut all = Rows::new(&layout);
+        let mut plain_bytes: HashMap<usize, u64> = HashMap::new();
+        let mut read = 0;
+        let engine = |cause| scan.failed(cause);
+        let mut carrier = Carrier::try_new(&layout, &dictionaries).map_err(engine)?;
+        for piece in sampled(scan.source.pieces().len()) {
+            let counted = Scan {
+                rows: Arc::default(),
+                ..scan.clone()
+            };
+            for batch in counted.open_pieces(piece..piece + 1)? {
+                let batch = batch.map_err(engine)?;
+                for (column, array) in batch.columns().iter().enumerate() {
+                    *plain_bytes.entry(column).or_default() += text_bytes(array).map_err(engine)?;
+                }
+                carrier
+                    .append(&batch, &mut all)
+                    .map_err(|error| match error {
+                        CarryError::Engine(cause) => engine(cause),
+                        CarryError::Overflow { .. } => {
+                            engine(datafusion::error::DataFusionError::Internal(
+                                "a sample has billions of texts".to_owned(),
+                            ))
+                        }
+                    })?;
+                if counted.rows.load(std::sync::atomic::Ordering::Relaxed) >= SAMPLE_ROWS {
+                    break;
+                }
+            }
+            read += counted.rows.load(std::sync::atomic::Ordering::Relaxed);
+        }
+        let mut hashes = Vec::new();
+        if all.len > 0 {
+            carrier.hash(&all, &mut hashes).map_err(engine)?;
+        }
+        let (once, more) = repeats(hashes.iter().copied());
+        let mut texts = HashMap::new();
+        let mut row_bytes = 0;
+        for (column, form) in layout.forms.iter().enumerate() {
+            match *form {
+                Form::Code { lane, .. } => {
+                    texts.insert(column, repeats(all.lanes[lane].iter().copied()));
+                    row_bytes += width(&all.lanes[lane]);
+                }
+                Form::Word { lane, .. } => row_bytes += width(&all.lanes[lane]),
+                Form::Plain { .. } => {}
+            }
+        }
+        Ok(Self {
+            read,
+            rows: all.len as u64,
+            once,
+            more,
+            texts,
+            plain_bytes,
+            row_bytes,
+            all,
+        })
+    }
+
+    /// A count of the sample for the whole.
+    fn scale(&self, count: u64, total: u64) -> u64 {
+        if self.read == 0 {
+            return total;
+        }
+        (u128::from(count) * u128::from(total) / u128::from(self.read)) as u64
+    }
+
+    /// Groups of so many rows: those that were met again count once, those that were not are taken to be
+    /// that many more as the square root of the sample's share.
+    fn groups(&self, rows: u64) -> u64 {
+        estimate(self.once, self.more, self.rows, rows)
+    }
+
+    /// Coded columns whose dictionary would be larger than what it saves.
+    fn as_text(&self, cut: &Cut, rows: u64) -> Vec<usize> {
+        let mut columns: Vec<usize> = self
+            .texts
+            .iter()
+            .filter(|&(_, &(once, more))| {
+                let all_new = more == 0 && self.rows > 1_000 && once * 100 > self.rows * 99;
+                let values = estimate(once, more, self.rows, rows);
+                values > MOST_TEXTS || (all_new && rows > MOST_TEXTS)
+            })
+            .map(|(&column, _)| column)
+            .filter(|&column| is_text(cut.carried.field(column).data_type()))
+            .collect();
+        columns.sort_unstable();
+        columns
+    }
+
+    /// Whether rows with the same sorted keys are few enough to end units well.
+    fn runs_are_short(&self, layout: &Layout, prefix: &[usize]) -> bool {
+        let lanes: Vec<usize> = prefix
+            .iter()
+            .filter_map(|&column| match layout.forms[column] {
+                Form::Code { lane, .. } | Form::Word { lane, .. } => Some(lane),
+                Form::Plain { .. } => None,
+            })
+            .collect();
+        if lanes.len() < prefix.len() {
+            return false;
+        }
+        let key = |row: usize| lanes.iter().map(move |&lane| self.all.lanes[lane][row]);
+        let runs = (1..self.all.len)
+            .filter(|&row| !key(row).eq(key(row - 1)))
+            .count() as u64
+            + 1;
+        self.rows / runs <= MOST_RUN_ROWS
+    }
+
+    /// Bytes of the columns of a row that travel as they are.
+    fn plain_row(&self, layout: &Layout) -> u64 {
+        let plain = layout.forms.iter().enumerate();
+        let bytes: u64 = plain
+            .filter(|(_, form)| matches!(form, Form::Plain { .. }))
+            .filter_map(|(column, _)| self.plain_bytes.get(&column))
+            .sum();
+        bytes / self.rows.max(1)
+    }
+}
+
+/// Pieces all over the source, always the same.
+fn sampled(pieces: usize) -> Vec<usize> {
+    let count = SAMPLE_PIECES.min(pieces);
+    let places: HashSet<usize> = (0..count).map(|number| number * pieces / count).collect();
+    let mut places: Vec<usize> = places.into_iter().collect();
+    places.sort_unstable();
+    places
+}
+
+fn repeats(values: impl Iterator<Item = u64>) -> (u64, u64) {
+    let mut counts: HashMap<u64, bool> = HashMap::new();
+    for value in values {
+        counts
+            .entry(value)
+            .and_modify(|again| *again = true)
+            .or_insert(false);
+    }
+    let more = counts.values().filter(|&&again| again).count() as u64;
+    (counts.len() as u64 - more, more)
+}
+
+fn estimate(once: u64, more: u64, sampled: u64, rows: u64) -> u64 {
+    if sampled == 0 {
+        return 0;
+    }
+    let factor = (rows as f64 / sampled as f64).max(1.0).sqrt();
+    ((once as f64 * factor) as u64 + more).min(rows)
+}
+
+/// Bytes that a lane's words take in a block, about.
+fn width(words: &[u64]) -> u64 {
+    let least = words.iter().copied().min().unwrap_or(0);
+    let most = words.iter().copied().max().unwrap_or(0);
+    u64::from((u64::BITS - (most - least).leading_zeros()).div_ceil(8))
+}
+
+/// Bytes of a column as plain values.
+fn text_bytes(array: &ArrayRef) -> DfResult<u64> {
+    Ok(match array.data_type() {
+        // A dictionary's values are shared: each row counts as a short text.
+        DataType::Dictionary(..) => 16 * array.len() as u64,
+        _ => array.to_data().get_slice_memory_size()? as u64,
+    })
+}
+
+/// What an aggregate holds for a group, about: keys, its entry in the table, the state of each function,
+/// and all of it once more when it is given out.
+pub(crate) fn group_bytes(cut: &Cut) -> u64 {
+    let results = (cut.grouped.fields().len() - cut.keys) as u64;
+    2 * (16 + 24 + 24 * results)
+}
+
+/// The least that a unit's aggregate is given.
+pub(crate) const LEAST_STATE: Bytes = Bytes::new(4 * MIB.get());

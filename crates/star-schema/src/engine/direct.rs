@@ -1,0 +1,201 @@
+//! A table of few groups: each span is aggregated to partial states as it is read, and one final
+//! aggregate joins the states in the order of the spans. Nothing is spilled.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use arrow_array::RecordBatch;
+use datafusion::common::{DataFusionError, Result as DfResult};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+
+use super::dictionary::Dictionary;
+use super::pack::Packing;
+use super::rows::{Carrier, CarryError, Layout, Rows};
+use super::scan::Scan;
+use super::stream::{self, Batches};
+use crate::session::{self, LeasePool};
+use crate::{Error, Result};
+
+/// Keys are coded and packed as everywhere; arguments go into the aggregate as they come.
+pub(crate) struct Direct {
+    pub(crate) scan: Scan,
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) dictionaries: Vec<Arc<Dictionary>>,
+    /// Memory for all states together, and for the aggregate of each worker.
+    pub(crate) memory: usize,
+}
+
+/// Why the direct way ended early.
+pub(crate) enum DirectError {
+    /// The states are larger than was thought: deal the rows.
+    TooLarge,
+    Failed(Error),
+}
+
+impl From<Error> for DirectError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The groups of the whole table, their keys packed.
+pub(crate) struct DirectGroups {
+    pub(crate) groups: Batches,
+    pub(crate) packing: Arc<Packing>,
+}
+
+impl Direct {
+    /// Reads and aggregates everything. `tick` is called after each span.
+    pub(crate) fn run(
+        &self,
+        workers: usize,
+        tick: &(dyn Fn(u64) -> Result<()> + Sync),
+    ) -> Result<DirectGroups, DirectError> {
+        let packing = Arc::new(Packing::of_types(&self.layout));
+        let single = self.scan.cut.middle(&packing.input, packing.keys)?;
+        let (partial, last) = two_steps(&single).map_err(|cause| self.failed(cause))?;
+        let states = self.states(workers, &packing, &partial, tick)?;
+        let pool = LeasePool::new(self.memory);
+        let states: Batches = Box::new(states.into_iter().flatten().map(Ok));
+        let run = || {
+            let mut groups = stream::run(&last, states, session::attempt(&pool)?)?;
+            let first = groups.next().transpose()?;
+            DfResult::Ok(Box::new(first.into_iter().map(Ok).chain(groups)) as Batches)
+        };
+        let groups = run().map_err(|cause| self.failed(cause))?;
+        Ok(DirectGroups { groups, packing })
+    }
+
+    /// The partial states of all spans, in their order.
+    fn states(
+        &self,
+        workers: usize,
+        packing: &Arc<Packing>,
+        partial: &Arc<dyn ExecutionPlan>,
+        tick: &(dyn Fn(u64) -> Result<()> + Sync),
+    ) -> Result<Vec<Vec<RecordBatch>>, DirectError> {
+        let spans = self.scan.spans.len();
+        let next = AtomicUsize::new(0);
+        let held = AtomicUsize::new(0);
+        let failed: Mutex<Option<DirectError>> = Mutex::new(None);
+        let states: Mutex<Vec<Vec<RecordBatch>>> = Mutex::new(vec![Vec::new(); spans]);
+        thread::scope(|scope| {
+            for _ in 0..workers.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let span = next.fetch_add(1, Ordering::Relaxed);
+                        if span >= spans {
+                            return;
+                        }
+                        let result = self
+                            .span(span, packing, partial, &held)
+                            .and_then(|batches| {
+                                let mut states =
+                                    states.lock().unwrap_or_else(PoisonError::into_inner);
+                                states[span] = batches;
+                                drop(states);
+                                tick(0).map_err(DirectError::Failed)
+                            });
+                        if let Err(error) = result {
+                            next.store(usize::MAX / 2, Ordering::Relaxed);
+                            let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                            failed.get_or_insert(error);
+                        }
+                    }
+                });
+            }
+        });
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(states.into_inner().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+
+    fn span(
+        &self,
+        span: usize,
+        packing: &Arc<Packing>,
+        partial: &Arc<dyn ExecutionPlan>,
+        held: &AtomicUsize,
+    ) -> Result<Vec<RecordBatch>, DirectError> {
+        let mut carrier = Carrier::try_new(&self.layout, &self.dictionaries)
+            .map_err(|cause| self.failed(cause))?;
+        let (layout, packing) = (Arc::clone(&self.layout), Arc::clone(packing));
+        let mut batches = self.scan.open(span)?;
+        let mut rows = Rows::new(&layout);
+        let input = std::iter::from_fn(move || {
+            let batch = match batches.next()? {
+                Ok(batch) => batch,
+                Err(error) => return Some(Err(error)),
+            };
+            rows.clear();
+            if let Err(error) = carrier.append_keys(&batch, &mut rows) {
+                return Some(Err(match error {
+                    CarryError::Overflow { .. } => {
+                        DataFusionError::ResourcesExhausted("a dictionary is full".to_owned())
+                    }
+                    CarryError::Engine(error) => error,
+                }));
+            }
+            Some(packing.pack_with(&rows, &batch.columns()[layout.keys..]))
+        });
+        let pool = LeasePool::new(self.memory);
+        let run = || {
+            let input = stream::projected(Box::new(input), stream::columns_read(partial));
+            stream::run(partial, input, session::attempt(&pool)?)?.collect::<DfResult<Vec<_>>>()
+        };
+        let states = run().map_err(|cause| self.failed(cause))?;
+        let bytes: usize = states.iter().map(RecordBatch::get_array_memory_size).sum();
+        let all = held.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if all > self.memory {
+            Err(DirectError::TooLarge)
+        } else {
+            Ok(states)
+        }
+    }
+
+    fn failed(&self, cause: DataFusionError) -> DirectError {
+        if session::is_exhausted(&cause) {
+            DirectError::TooLarge
+        } else {
+            DirectError::Failed(self.scan.failed(cause))
+        }
+    }
+}
+
+/// A plan with one aggregate in one step, as a plan to partial states and one from there to the end.
+fn two_steps(
+    single: &Arc<dyn ExecutionPlan>,
+) -> DfResult<(Arc<dyn ExecutionPlan>, Arc<dyn ExecutionPlan>)> {
+    let Some(aggregate) = single.as_any().downcast_ref::<AggregateExec>() else {
+        let children = single.children();
+        let [child] = children.as_slice() else {
+            return Err(DataFusionError::Internal(
+                "a plan without an aggregate".to_owned(),
+            ));
+        };
+        let (partial, last) = two_steps(child)?;
+        return Ok((partial, Arc::clone(single).with_new_children(vec![last])?));
+    };
+    let filters = aggregate.filter_expr().to_vec();
+    let functions = aggregate.aggr_expr().to_vec();
+    let partial: Arc<dyn ExecutionPlan> = Arc::new(AggregateExec::try_new(
+        AggregateMode::Partial,
+        aggregate.group_expr().clone(),
+        functions.clone(),
+        filters.clone(),
+        Arc::clone(aggregate.input()),
+        aggregate.input_schema(),
+    )?);
+    let last = AggregateExec::try_new(
+        AggregateMode::Final,
+        aggregate.group_expr().as_final(),
+        functions,
+        filters,
+        stream::feed(partial.schema()),
+        aggregate.input_schema(),
+    )?;
+    Ok((partial, Arc::new(last)))
+}

@@ -1,0 +1,223 @@
+//! Between our plain iterators and the engine's streams: a leaf that is bound to a reader before each
+//! execution, and a reader over an executed plan. Nothing here needs a runtime: all work happens in the
+//! thread that asks for the next batch.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DataFusionError, Result as DfResult};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+};
+use futures_util::StreamExt;
+
+/// Batches on their way into a plan.
+pub(crate) type Batches = Box<dyn Iterator<Item = DfResult<RecordBatch>> + Send>;
+
+/// Runs a future in this thread.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+        thread::park();
+    }
+}
+
+/// A table whose rows are given only when a plan is executed.
+#[derive(Debug)]
+pub(crate) struct Leaf {
+    schema: SchemaRef,
+}
+
+impl Leaf {
+    pub(crate) fn new(schema: SchemaRef) -> Arc<Self> {
+        Arc::new(Self { schema })
+    }
+}
+
+#[async_trait]
+impl TableProvider for Leaf {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let columns = match projection {
+            Some(columns) => columns.clone(),
+            None => (0..self.schema.fields().len()).collect(),
+        };
+        let schema = Arc::new(self.schema.project(&columns)?);
+        Ok(Feed::new(schema, columns, None))
+    }
+}
+
+/// Where a plan's rows come in, once: the plan is bound to batches, then executed.
+struct Feed {
+    schema: SchemaRef,
+    /// Which of the leaf's columns the plan asks for.
+    columns: Vec<usize>,
+    properties: Arc<PlanProperties>,
+    batches: Mutex<Option<Batches>>,
+}
+
+impl Feed {
+    fn new(schema: SchemaRef, columns: Vec<usize>, batches: Option<Batches>) -> Arc<Self> {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&schema)),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        )
+        .with_scheduling_type(SchedulingType::Cooperative);
+        Arc::new(Self {
+            schema,
+            columns,
+            properties: Arc::new(properties),
+            batches: Mutex::new(batches),
+        })
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed")
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DisplayAs for Feed {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Feed: columns={:?}", self.columns)
+    }
+}
+
+impl ExecutionPlan for Feed {
+    fn name(&self) -> &'static str {
+        "Feed"
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, _: usize, _: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
+        let batches = self
+            .batches
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let batches = batches
+            .ok_or_else(|| DataFusionError::Internal("a plan's leaf has no rows".to_owned()))?;
+        let stream = futures_util::stream::iter(batches);
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            Arc::clone(&self.schema),
+            stream,
+        )))
+    }
+}
+
+/// Which of its leaf's columns a plan reads; none where it has no leaf.
+pub(crate) fn columns_read(plan: &Arc<dyn ExecutionPlan>) -> Vec<usize> {
+    match plan.as_any().downcast_ref::<Feed>() {
+        Some(feed) => feed.columns.clone(),
+        None => plan.children().into_iter().flat_map(columns_read).collect(),
+    }
+}
+
+/// The plan with its leaf bound to batches, which have the columns of [`columns_read`].
+pub(crate) fn bind(
+    plan: &Arc<dyn ExecutionPlan>,
+    batches: Batches,
+) -> DfResult<Arc<dyn ExecutionPlan>> {
+    let mut batches = Some(batches);
+    let bound = Arc::clone(plan).transform_up(|node| {
+        let Some(feed) = node.as_any().downcast_ref::<Feed>() else {
+            return Ok(Transformed::no(node));
+        };
+        let new = Feed::new(
+            Arc::clone(&feed.schema),
+            feed.columns.clone(),
+            batches.take(),
+        );
+        Ok(Transformed::yes(new as Arc<dyn ExecutionPlan>))
+    })?;
+    Ok(bound.data)
+}
+
+/// A plan that takes rows of this schema and gives them on: the input of a plan put together by hand.
+pub(crate) fn feed(schema: SchemaRef) -> Arc<dyn ExecutionPlan> {
+    let columns = (0..schema.fields().len()).collect();
+    Feed::new(schema, columns, None)
+}
+
+/// Batches that all have every column, cut down to those that the plan reads.
+pub(crate) fn projected(batches: Batches, columns: Vec<usize>) -> Batches {
+    Box::new(batches.map(move |batch| Ok(batch?.project(&columns)?)))
+}
+
+/// Runs a plan on batches, in the thread that asks.
+pub(crate) fn run(
+    plan: &Arc<dyn ExecutionPlan>,
+    batches: Batches,
+    context: Arc<TaskContext>,
+) -> DfResult<Batches> {
+    let mut stream = bind(plan, batches)?.execute(0, context)?;
+    Ok(Box::new(std::iter::from_fn(move || {
+        block_on(stream.next())
+    })))
+}

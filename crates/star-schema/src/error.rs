@@ -1,0 +1,76 @@
+//! The crate's one error.
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong, cut by what a caller can do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The model cannot be used as it is: a file, a column, a type, a statement.
+    #[error("{place}: expected {expected}, found {found}")]
+    Model {
+        /// The file, and where in it.
+        place: String,
+        /// What would do.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A source cannot be read, or holds what it should not.
+    #[error("{place}: {problem}")]
+    Source {
+        /// The file, and the line or row group in it.
+        place: String,
+        /// What is wrong, and what to do.
+        problem: String,
+        /// What the reader said.
+        #[source]
+        cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// A source is another one than when the run began.
+    #[error("{place} has changed since the run began: it was {before}, it is {after}")]
+    SourceChanged {
+        /// The file.
+        place: String,
+        /// What was pinned.
+        before: String,
+        /// What is there now.
+        after: String,
+    },
+    /// The memory does not carry the work.
+    #[error(transparent)]
+    Memory(#[from] lakeseed_budget::Error),
+    /// The temporary folder cannot be used, or is full.
+    #[error("temporary folder {folder}: {problem}")]
+    Temp {
+        /// The folder.
+        folder: String,
+        /// What is wrong, and what to do.
+        problem: String,
+        /// What the system said.
+        #[source]
+        cause: Option<std::io::Error>,
+    },
+    /// The engine failed in a statement of the model.
+    #[error("{table}: the engine failed")]
+    Engine {
+        /// The table of the model.
+        table: String,
+        /// What it said.
+        #[source]
+        cause: datafusion::error::DataFusionError,
+    },
+    /// The caller's store failed.
+    #[error("{unit}: the output cannot be written")]
+    Store {
+        /// The unit that was being written.
+        unit: String,
+        /// What the store said.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The caller asked to stop.
+    #[error("stopped")]
+    Stopped,
+}

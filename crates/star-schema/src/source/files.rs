@@ -1,0 +1,359 @@
+//! Files of one table as a source: Parquet, CSV or JSON lines.
+
+use std::sync::Arc;
+
+use arrow_schema::{Field, Schema, SchemaRef};
+
+use super::parquet::ParquetFiles;
+use super::text::{CsvFiles, JsonFiles};
+use super::{BatchReader, File, Piece, Source, Stamp, TextOptions};
+use crate::{Error, Result};
+
+/// How a file's bytes become rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileFormat {
+    /// `.parquet`
+    Parquet,
+    /// `.csv`, `.csv.gz`, `.csv.zst`: a line of names, then rows after RFC 4180.
+    Csv,
+    /// `.json`, `.jsonl` or `.ndjson`, also packed: an object a line.
+    Json,
+}
+
+impl FileFormat {
+    /// What a path's ending tells.
+    pub fn of_path(path: &str) -> Option<Self> {
+        let path = path.to_ascii_lowercase();
+        let unpacked = [".gz", ".zst"]
+            .iter()
+            .find_map(|packed| path.strip_suffix(packed));
+        let is = |ending: &str| unpacked.unwrap_or(&path).ends_with(ending);
+        if path.ends_with(".parquet") {
+            Some(Self::Parquet)
+        } else if is(".csv") {
+            Some(Self::Csv)
+        } else if is(".json") || is(".jsonl") || is(".ndjson") {
+            Some(Self::Json)
+        } else {
+            None
+        }
+    }
+}
+
+/// How files are opened. The default asks the files for everything.
+#[derive(Clone, Default)]
+pub struct FilesOptions {
+    /// The format; by the ending of the paths where it is not given.
+    pub format: Option<FileFormat>,
+    /// The columns by which all rows are sorted, where the caller knows better than the files tell.
+    pub sorted_by: Option<Vec<String>>,
+    /// What pins the content, where the caller has something better than sizes and versions: a
+    /// manifest's digest.
+    pub identity: Option<String>,
+    /// How CSV and JSON are read.
+    pub text: TextOptions,
+}
+
+/// The files of one table, in order, as one [`Source`].
+///
+/// **Types** are those that the files have; the files of a table have the same columns in the same
+/// order. Text is `Utf8`, or `Dictionary(Int32, Utf8)` where Parquet files hold it as dictionaries
+/// of few values, so that what follows works on codes.
+///
+/// **Memory.** An open reader of Parquet holds one window of 256 KiB, one decoded page and one
+/// dictionary a column, usually below 3 MiB a column; one of text two blocks of 1 MiB, the longest row
+/// and some dictionaries. [`Source::held_bytes`] estimates it.
+///
+/// **Text.** In CSV an empty field is a null, an empty one in quotes an empty text. In JSON a missing
+/// key is a null, and an object or array in a value is its text. Types are told by a sample of the
+/// files' heads unless [`TextOptions::types`] gives them; a later value that does not fit is an error
+/// with file, line and column, or a rejected row. Every column of a row is checked, whichever are
+/// asked for.
+///
+/// **Changes.** Each file's size and version are kept when the table is opened. A file that has
+/// another one when a piece of it is opened is [`Error::SourceChanged`].
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use lakeseed_star_schema::{Files, LocalFile, Source};
+///
+/// # fn main() -> lakeseed_star_schema::Result<()> {
+/// let answers = Files::open(vec![
+///     Arc::new(LocalFile::new("answers/part-0.parquet")),
+///     Arc::new(LocalFile::new("answers/part-1.parquet")),
+/// ])?;
+/// for piece in 0..answers.pieces().len() {
+///     for batch in answers.read(piece, &[0, 2], 8192)? { /* two columns */ }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Files {
+    schema: SchemaRef,
+    opened: Box<dyn Opened>,
+    pieces: Vec<Piece>,
+    sorted_by: Vec<String>,
+    identity: String,
+}
+
+/// Files of one format, opened.
+pub(super) trait Opened: Send + Sync {
+    /// The pieces of all files, in order.
+    fn pieces(&self) -> Vec<Piece>;
+
+    /// The columns by which all rows are sorted, as the files say it and their statistics prove.
+    fn sorted_by(&self) -> Vec<String>;
+
+    fn held_bytes(&self, piece: usize, columns: &[usize]) -> u64;
+
+    /// Reads a piece; the batches have `schema`, which is the table's, projected.
+    fn read(
+        &self,
+        piece: usize,
+        columns: &[usize],
+        schema: SchemaRef,
+        batch_rows: usize,
+    ) -> Result<BatchReader>;
+}
+
+impl Files {
+    /// Opens the files of a table; what they are is told by the ending of their paths.
+    ///
+    /// # Errors
+    /// No file, unknown or mixed formats, a file that cannot be read, files that do not agree on
+    /// their columns: [`Error::Source`], with the path.
+    pub fn open(files: Vec<Arc<dyn File>>) -> Result<Self> {
+        Self::open_with(files, &FilesOptions::default())
+    }
+
+    /// Opens the files of a table with options.
+    ///
+    /// # Errors
+    /// As [`Files::open`]; also a column of [`FilesOptions::sorted_by`] that is not there.
+    pub fn open_with(files: Vec<Arc<dyn File>>, options: &FilesOptions) -> Result<Self> {
+        let format = one_format(&files, options)?;
+        let pinned = files.into_iter().map(Pinned::now);
+        let pinned = pinned.collect::<Result<Vec<_>>>()?;
+        let identity = match &options.identity {
+            Some(given) => given.clone(),
+            None => identity_of(&pinned),
+        };
+        let (schema, opened): (SchemaRef, Box<dyn Opened>) = match format {
+            FileFormat::Parquet => {
+                let (schema, files) = ParquetFiles::open(pinned)?;
+                (schema, Box::new(files))
+            }
+            FileFormat::Csv => {
+                let (schema, files) = CsvFiles::open(pinned, &options.text)?;
+                (schema, Box::new(files))
+            }
+            FileFormat::Json => {
+                let (schema, files) = JsonFiles::open(pinned, &options.text)?;
+                (schema, Box::new(files))
+            }
+        };
+        let sorted_by = match &options.sorted_by {
+            Some(given) => known_columns(given, &schema)?,
+            None => opened.sorted_by(),
+        };
+        Ok(Self {
+            pieces: opened.pieces(),
+            schema,
+            opened,
+            sorted_by,
+            identity,
+        })
+    }
+}
+
+impl Source for Files {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    fn read(&self, piece: usize, columns: &[usize], batch_rows: usize) -> Result<BatchReader> {
+        let known = self.schema.fields();
+        let fields = columns.iter().map(|column| {
+            known.get(*column).cloned().ok_or_else(|| Error::Source {
+                place: format!("column {column}"),
+                problem: format!("there are {} columns", known.len()),
+                cause: None,
+            })
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Result<Vec<_>>>()?));
+        if piece >= self.pieces.len() {
+            return Err(Error::Source {
+                place: format!("piece {piece}"),
+                problem: format!("there are {} pieces", self.pieces.len()),
+                cause: None,
+            });
+        }
+        self.opened.read(piece, columns, schema, batch_rows.max(1))
+    }
+
+    fn held_bytes(&self, piece: usize, columns: &[usize]) -> u64 {
+        self.opened.held_bytes(piece, columns)
+    }
+
+    fn sorted_by(&self) -> &[String] {
+        &self.sorted_by
+    }
+
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+}
+
+/// A file, and what it was when its table was opened.
+#[derive(Clone)]
+pub(super) struct Pinned {
+    pub(super) file: Arc<dyn File>,
+    pub(super) stamp: Stamp,
+}
+
+impl Pinned {
+    fn now(file: Arc<dyn File>) -> Result<Self> {
+        let stamp = file
+            .stamp()
+            .map_err(|cause| unreadable(file.path(), "cannot be read", cause))?;
+        Ok(Self { file, stamp })
+    }
+
+    pub(super) fn path(&self) -> &str {
+        self.file.path()
+    }
+
+    /// Whether the file is still what it was.
+    pub(super) fn check(&self) -> Result<()> {
+        let now = self
+            .file
+            .stamp()
+            .map_err(|cause| unreadable(self.path(), "cannot be read any more", cause))?;
+        if now == self.stamp {
+            return Ok(());
+        }
+        Err(Error::SourceChanged {
+            place: self.path().to_owned(),
+            before: self.stamp.to_string(),
+            after: now.to_string(),
+        })
+    }
+}
+
+/// An error of this crate about a place, with what its reader said.
+pub(super) fn unreadable(
+    place: impl Into<String>,
+    problem: impl Into<String>,
+    cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    Error::Source {
+        place: place.into(),
+        problem: problem.into(),
+        cause: Some(cause.into()),
+    }
+}
+
+/// An error of this crate about a place.
+pub(super) fn wrong(place: impl Into<String>, problem: impl Into<String>) -> Error {
+    Error::Source {
+        place: place.into(),
+        problem: problem.into(),
+        cause: None,
+    }
+}
+
+fn one_format(files: &[Arc<dyn File>], options: &FilesOptions) -> Result<FileFormat> {
+    let Some(first) = files.first() else {
+        return Err(wrong("table", "has no files"));
+    };
+    if let Some(given) = options.format {
+        return Ok(given);
+    }
+    let format_of = |file: &Arc<dyn File>| {
+        FileFormat::of_path(file.path()).ok_or_else(|| wrong(file.path(), UNKNOWN_ENDING))
+    };
+    let format = format_of(first)?;
+    for file in &files[1..] {
+        let other = format_of(file)?;
+        if other != format {
+            let problem = format!(
+                "is {other:?}, but {} is {format:?}: the files of a table have one format",
+                first.path()
+            );
+            return Err(wrong(file.path(), problem));
+        }
+    }
+    Ok(format)
+}
+
+const UNKNOWN_ENDING: &str = "expected a name that ends in .parquet, .csv, .json, .jsonl or .ndjson, text \
+     perhaps with .gz or .zst behind it";
+
+/// A digest of all paths and stamps: the list itself would be as long as there are files.
+fn identity_of(files: &[Pinned]) -> String {
+    let mut digest = blake3::Hasher::new();
+    for pinned in files {
+        for text in [pinned.path(), &pinned.stamp.version] {
+            digest.update(&(text.len() as u64).to_le_bytes());
+            digest.update(text.as_bytes());
+        }
+        digest.update(&pinned.stamp.bytes.to_le_bytes());
+    }
+    format!("files:{}", digest.finalize().to_hex())
+}
+
+fn known_columns(given: &[String], schema: &Schema) -> Result<Vec<String>> {
+    for name in given {
+        if schema.column_with_name(name).is_none() {
+            let problem = format!(
+                "said to be sorted by it, but the columns are {}",
+                names(schema)
+            );
+            return Err(wrong(format!("column {name}"), problem));
+        }
+    }
+    Ok(given.to_vec())
+}
+
+/// The names of columns, for people.
+pub(super) fn names(schema: &Schema) -> String {
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a file's columns are those of the first file of the table: names and types, in order.
+/// Gives the columns that both have, nullable where one of them is.
+pub(super) fn agree(first: &str, one: &Schema, path: &str, other: &Schema) -> Result<Schema> {
+    let (ours, theirs) = (one.fields(), other.fields());
+    let mut both = Vec::with_capacity(ours.len());
+    for (position, (our, their)) in ours.iter().zip(theirs).enumerate() {
+        if our.name() != their.name() || our.data_type() != their.data_type() {
+            let problem = format!(
+                "column {} is {} {}, but in {first} it is {} {}",
+                position + 1,
+                their.name(),
+                their.data_type(),
+                our.name(),
+                our.data_type()
+            );
+            return Err(wrong(path, problem));
+        }
+        let is_nullable = our.is_nullable() || their.is_nullable();
+        both.push(Field::new(our.name(), our.data_type().clone(), is_nullable));
+    }
+    if ours.len() != theirs.len() {
+        let problem = format!(
+            "has {} columns, but {first} has {}: {}",
+            theirs.len(),
+            ours.len(),
+            names(one)
+        );
+        return Err(wrong(path, problem));
+    }
+    Ok(Schema::new(both))
+}

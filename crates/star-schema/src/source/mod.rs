@@ -1,0 +1,74 @@
+//! Where the rows of a model come from: a trait, and files of any folder or bucket behind it.
+
+mod file;
+mod files;
+mod parquet;
+mod rejects;
+mod sorted;
+mod text;
+mod windows;
+
+use arrow_array::RecordBatchReader;
+use arrow_schema::{DataType, SchemaRef};
+
+use crate::Result;
+
+pub use file::{File, LocalFile, Stamp};
+pub use files::{FileFormat, Files, FilesOptions};
+pub use rejects::{RejectedRow, Rejects};
+pub use text::{TextOptions, column_type};
+
+/// Batches in order, each with its error.
+pub type BatchReader = Box<dyn RecordBatchReader + Send>;
+
+/// A table that a model reads, cut into pieces that can be read alone, in any order, again and again.
+///
+/// Texts of few values come as dictionaries where the file has them so: what follows then works on
+/// their codes.
+pub trait Source: Send + Sync {
+    /// All columns. Timestamps, decimals and numbers as they are; text is `Utf8` or
+    /// `Dictionary(Int32, Utf8)`, never a view.
+    fn schema(&self) -> SchemaRef;
+
+    /// The smallest parts that can be read alone, in the table's order: row groups, ranges of lines.
+    fn pieces(&self) -> &[Piece];
+
+    /// Reads the named columns (positions in [`Source::schema`], in this order) of one piece.
+    ///
+    /// # Errors
+    /// Here and from the reader: what cannot be read, and what has changed since it was pinned.
+    fn read(&self, piece: usize, columns: &[usize], batch_rows: usize) -> Result<BatchReader>;
+
+    /// What one open reader of these columns holds at most, beside the batches that it gave: an
+    /// estimate where the format does not tell.
+    fn held_bytes(&self, piece: usize, columns: &[usize]) -> u64 {
+        let _ = columns;
+        self.pieces().get(piece).map_or(0, |piece| piece.bytes)
+    }
+
+    /// The columns by which all rows are sorted, the first first; ascending, and the first of them
+    /// without nulls. Empty where nobody knows.
+    fn sorted_by(&self) -> &[String] {
+        &[]
+    }
+
+    /// What pins the content: a manifest's digest, or paths, sizes and times. Two sources of the same
+    /// identity have the same rows in the same order.
+    fn identity(&self) -> &str;
+}
+
+/// What is known of a piece before it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Its rows; an estimate where the format does not tell.
+    pub rows: u64,
+    /// Whether `rows` is exact.
+    pub exact: bool,
+    /// Its bytes where it is stored.
+    pub bytes: u64,
+}
+
+/// Text as codes into a dictionary.
+fn codes() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}

@@ -1,0 +1,368 @@
+//! JSON lines: an object a line.
+
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
+use datafusion::common::HashMap;
+
+use super::build::Build;
+use super::columns::Column;
+use super::cuts::line_ranges;
+use super::input::{self, BLOCK_BYTES, Packing};
+use super::object::{Value, not_json, parse};
+use super::rows::{Row, Rows, without_line_end};
+use super::values::{Guess, type_name};
+use super::{BadRow, SAMPLE_BYTES, TextFile, TextOptions, shown};
+use crate::source::files::{Opened, Pinned, names, unreadable, wrong};
+use crate::source::{BatchReader, Piece};
+use crate::{Error, Result};
+
+/// What dictionaries of a reader hold, about.
+const CODES_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The JSON files of a table.
+pub(in crate::source) struct JsonFiles {
+    files: Vec<Arc<TextFile>>,
+    places: Vec<(usize, usize)>,
+    schema: SchemaRef,
+    options: TextOptions,
+}
+
+impl JsonFiles {
+    /// Samples the heads and cuts the files. Gives the table's columns beside the files.
+    pub(in crate::source) fn open(
+        pinned: Vec<Pinned>,
+        options: &TextOptions,
+    ) -> Result<(SchemaRef, Self)> {
+        let sample_bytes = (SAMPLE_BYTES / pinned.len().max(1)).max(16 * 1024) as u64;
+        let mut sample = Sample::default();
+        let mut files = Vec::with_capacity(pinned.len());
+        let mut first = String::new();
+        for pinned in pinned {
+            if first.is_empty() {
+                pinned.path().clone_into(&mut first);
+            }
+            let row_bytes = read_head(&pinned, options, sample_bytes, &mut sample)?;
+            let size = pinned.stamp.bytes;
+            let ranges = match Packing::of_path(pinned.path()) {
+                Packing::None => line_ranges(&pinned.file, size, options.piece_bytes.max(1))
+                    .map_err(|cause| unreadable(pinned.path(), "cannot be read", cause))?,
+                _ => vec![(0, size)],
+            };
+            files.push(Arc::new(TextFile::new(pinned, ranges, row_bytes)));
+        }
+        let schema = sample.schema(&first, options)?;
+        let places = files.iter().enumerate();
+        let places = places.flat_map(|(at, file)| (0..file.ranges.len()).map(move |p| (at, p)));
+        let places = places.collect();
+        let files = Self {
+            files,
+            places,
+            schema: Arc::clone(&schema),
+            options: options.clone(),
+        };
+        Ok((schema, files))
+    }
+}
+
+impl Opened for JsonFiles {
+    fn pieces(&self) -> Vec<Piece> {
+        self.files.iter().flat_map(|file| file.pieces()).collect()
+    }
+
+    fn sorted_by(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn held_bytes(&self, piece: usize, _: &[usize]) -> u64 {
+        let packing = match self.places.get(piece) {
+            Some((file, _)) => self.files[*file].packing.held_bytes(),
+            None => return 0,
+        };
+        // A row beside its values.
+        (2 * BLOCK_BYTES + 2 * self.options.max_row_bytes) as u64 + packing + CODES_BYTES
+    }
+
+    fn read(
+        &self,
+        piece: usize,
+        columns: &[usize],
+        schema: SchemaRef,
+        batch_rows: usize,
+    ) -> Result<BatchReader> {
+        let (file, piece) = self.places[piece];
+        let file = Arc::clone(&self.files[file]);
+        let rows = Rows::of_lines(file.open(piece)?, self.options.max_row_bytes);
+        let fields = self.schema.fields().iter().enumerate();
+        let place_of = fields.map(|(at, field)| (field.name().clone(), at));
+        Ok(Box::new(JsonReader {
+            rows,
+            is_at_head: true,
+            file,
+            piece,
+            place_of: place_of.collect(),
+            build: Build::new(&self.schema, columns, schema)?,
+            batch_rows,
+            options: self.options.clone(),
+            is_done: false,
+        }))
+    }
+}
+
+/// Lines of a piece as batches.
+struct JsonReader {
+    rows: Rows,
+    file: Arc<TextFile>,
+    piece: usize,
+    is_at_head: bool,
+    place_of: HashMap<String, usize>,
+    build: Build,
+    batch_rows: usize,
+    options: TextOptions,
+    is_done: bool,
+}
+
+impl JsonReader {
+    /// The next batch that has rows; `None` at the end.
+    fn batch(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            while self.build.rows() < self.batch_rows {
+                let Some(row) = self.find()? else {
+                    self.is_done = true;
+                    break;
+                };
+                self.take(&row)?;
+                self.rows
+                    .pass(&row)
+                    .map_err(|cause| self.unreadable(cause))?;
+            }
+            let batch = self
+                .build
+                .finish()
+                .map_err(|cause| unreadable(self.file.path(), "makes no batch", cause))?;
+            if batch.num_rows() > 0 {
+                return Ok(Some(batch));
+            }
+            if self.is_done {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The next line that is not blank.
+    fn find(&mut self) -> Result<Option<Row>> {
+        if self.is_at_head && self.piece == 0 {
+            self.rows
+                .skip_mark()
+                .map_err(|cause| self.unreadable(cause))?;
+        }
+        self.is_at_head = false;
+        loop {
+            let found = self.rows.find().map_err(|cause| self.unreadable(cause))?;
+            let Some(row) = found else {
+                return Ok(None);
+            };
+            let (bytes, _) = self.rows.row(&row);
+            if row.fault.is_some() || !bytes.trim_ascii().is_empty() {
+                return Ok(Some(row));
+            }
+            self.rows
+                .pass(&row)
+                .map_err(|cause| self.unreadable(cause))?;
+        }
+    }
+
+    /// Puts a row into the columns, or refuses it.
+    fn take(&mut self, row: &Row) -> Result<()> {
+        if row.fault.is_some() {
+            let most = self.options.max_row_bytes;
+            return self.refuse(row, None, &format!("the row is longer than {most} bytes"));
+        }
+        let (bytes, _) = self.rows.row(row);
+        let all = Arc::clone(self.build.all());
+        let known = all.fields();
+        let mut values: Vec<Option<Value<'_>>> = Vec::new();
+        values.resize_with(known.len(), || None);
+        let mut unknown = None;
+        let parsed = parse(bytes, |key, value| match self.place_of.get(key) {
+            Some(at) if values[*at].is_none() => {
+                values[*at] = Some(value);
+                Ok(())
+            }
+            Some(_) => Err(format!("the key {key} stands there twice")),
+            None => {
+                unknown = Some(key.to_owned());
+                Ok(())
+            }
+        });
+        let problem = match (parsed, unknown) {
+            (Err(error), _) => Some(not_json(&error)),
+            (Ok(()), Some(key)) => Some(format!(
+                "the key {} is none of {}; give its type if it belongs to the table",
+                shown(key.as_bytes()),
+                names(self.build.all())
+            )),
+            (Ok(()), None) => None,
+        };
+        if let Some(problem) = problem {
+            return self.refuse(row, None, &problem);
+        }
+        let mut fault = None;
+        let mut spare = String::new();
+        for (at, value) in values.iter().enumerate() {
+            let text = value.as_ref().and_then(|value| value.text(&mut spare));
+            let fits = match value {
+                Some(value) if text.is_some() => value.fits(known[at].data_type()),
+                _ => true,
+            };
+            let is_right = self.build.push(at, text.filter(|_| fits)) && fits;
+            if !is_right && fault.is_none() {
+                fault = Some((at, shown(text.unwrap_or_default())));
+            }
+        }
+        self.build.end_row(fault.is_none());
+        match fault {
+            None => Ok(()),
+            Some((at, found)) => {
+                let expected = type_name(known[at].data_type());
+                self.refuse(
+                    row,
+                    Some(at),
+                    &format!("expected {expected}, found {found}"),
+                )
+            }
+        }
+    }
+
+    fn refuse(&self, row: &Row, column: Option<usize>, problem: &str) -> Result<()> {
+        let (bytes, _) = self.rows.row(row);
+        let bytes = without_line_end(bytes);
+        let most = bytes.len().min(self.options.max_row_bytes);
+        let fields = self.build.all().fields();
+        let bad = BadRow {
+            offset: self.rows.offset,
+            lines: self.rows.lines,
+            column: column.map(|at| (at, fields[at].name().as_str())),
+            problem,
+            bytes: &bytes[..most],
+            is_cut: row.is_cut || most < bytes.len(),
+        };
+        self.file
+            .refuse(self.piece, &bad, self.options.rejects.as_ref())
+    }
+
+    fn unreadable(&self, cause: std::io::Error) -> Error {
+        let before = self.file.lines_before(self.piece).unwrap_or(0);
+        let line = before + self.rows.lines + 1;
+        let place = format!("{}, line {line}", self.file.path());
+        unreadable(place, "cannot be read on", cause)
+    }
+}
+
+impl Iterator for JsonReader {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_done {
+            return None;
+        }
+        let batch = self.batch().transpose()?;
+        Some(batch.map_err(|error| {
+            self.is_done = true;
+            ArrowError::ExternalError(Box::new(error))
+        }))
+    }
+}
+
+impl RecordBatchReader for JsonReader {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.build.schema())
+    }
+}
+
+/// The keys of the heads, in the order in which they came, and what their values look like.
+#[derive(Default)]
+struct Sample {
+    columns: Vec<(String, Guess)>,
+}
+
+impl Sample {
+    fn see(&mut self, key: &str, value: &Value<'_>) {
+        let place = self.columns.iter().position(|(name, _)| name == key);
+        let place = place.unwrap_or_else(|| {
+            self.columns.push((key.to_owned(), Guess::new()));
+            self.columns.len() - 1
+        });
+        let guess = &mut self.columns[place].1;
+        let mut spare = String::new();
+        match (value, value.text(&mut spare)) {
+            (Value::Text(_) | Value::Nested(_), Some(text)) => guess.see_text(text),
+            (_, Some(text)) => guess.see(text),
+            (_, None) => {}
+        }
+    }
+
+    /// A column whose type is given may be missing in the sample.
+    fn schema(&self, path: &str, options: &TextOptions) -> Result<SchemaRef> {
+        let known = self.columns.iter().map(|(name, guess)| {
+            let given = options.types.get(name).cloned();
+            Field::new(name, given.unwrap_or_else(|| guess.column_type()), true)
+        });
+        let mut fields: Vec<Field> = known.collect();
+        for (name, given) in &options.types {
+            if Column::new(given).is_none() {
+                return Err(wrong(
+                    path,
+                    format!("column {name}: text files have no {given}"),
+                ));
+            }
+            if !fields.iter().any(|field| field.name() == name) {
+                fields.push(Field::new(name, given.clone(), true));
+            }
+        }
+        if fields.is_empty() {
+            return Err(wrong(path, "expected an object of JSON a line, found none"));
+        }
+        Ok(Arc::new(Schema::new(fields)))
+    }
+}
+
+/// Samples a file; gives what a row takes as it is stored.
+fn read_head(
+    pinned: &Pinned,
+    options: &TextOptions,
+    sample_bytes: u64,
+    sample: &mut Sample,
+) -> Result<f64> {
+    let failed = |cause: std::io::Error| unreadable(pinned.path(), "cannot be read", cause);
+    let packing = Packing::of_path(pinned.path());
+    let input = input::open(&pinned.file, packing, 0, pinned.stamp.bytes).map_err(failed)?;
+    let mut rows = Rows::of_lines(input, options.max_row_bytes);
+    rows.skip_mark().map_err(failed)?;
+    let mut count = 0_u64;
+    while rows.offset < sample_bytes {
+        let Some(row) = rows.find().map_err(failed)? else {
+            break;
+        };
+        if row.is_cut {
+            break;
+        }
+        let (bytes, _) = rows.row(&row);
+        let mut entries = Vec::new();
+        let parsed = parse(bytes, |key, value| {
+            entries.push((key.to_owned(), value));
+            Ok(())
+        });
+        // Bad rows are told when they are read.
+        if parsed.is_ok() {
+            for (key, value) in &entries {
+                sample.see(key, value);
+            }
+        }
+        rows.pass(&row).map_err(failed)?;
+        count += 1;
+    }
+    let packed = if packing == Packing::None { 1.0 } else { 0.25 };
+    Ok(rows.offset as f64 / count.max(1) as f64 * packed)
+}

@@ -1,0 +1,17 @@
+//! The crate from outside: one binary, one module a subject.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail loudly"
+)]
+
+mod common;
+mod equal;
+mod memory;
+mod models;
+mod random;
+mod resume;
+mod sorted;
+mod sources;
+mod temp;
