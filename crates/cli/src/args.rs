@@ -5,6 +5,7 @@
 
 mod parameters;
 mod remote;
+mod star;
 mod values;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub(crate) use parameters::{Given, Parameters};
 #[cfg(feature = "s3")]
 pub(crate) use remote::Sse;
 pub(crate) use remote::{Remote, RemoteFlags};
+pub(crate) use star::Star;
 pub(crate) use values::{Expected, Rows, Target, count};
 use values::{compression, date, positive_count, scale, shard, size};
 
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Status(Stored),
     /// Makes one output of what the shards of a run have written.
     Combine(Stored),
+    /// Makes a star schema of tables: facts and dimensions from SQL, in bounded memory.
+    Star(Box<Star>),
     /// Shows one row at once, with the parents that it points to and where its values come from.
     Peek(Peek),
     /// Prints the completion script of a shell.

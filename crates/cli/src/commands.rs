@@ -7,6 +7,8 @@ mod list;
 mod peek;
 mod plan;
 mod schema;
+#[cfg(feature = "star")]
+mod star;
 mod status;
 mod verify;
 
@@ -24,7 +26,19 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Verify(args) => verify::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Combine(args) => combine::run(&args),
+        #[cfg(feature = "star")]
+        Command::Star(args) => star::run(&args),
+        #[cfg(not(feature = "star"))]
+        Command::Star(_) => Err(without("star")),
         Command::Peek(args) => peek::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
+}
+
+/// A command whose part of the program was left out when it was built.
+#[cfg(not(feature = "star"))]
+fn without(feature: &str) -> anyhow::Error {
+    let expected = format!("a lakeseed that was built with the feature {feature}");
+    let advice = format!("build it with --features {feature}, or take a ready-made one");
+    crate::error::Failure::usage(expected, "one without", &advice).into()
 }

@@ -14,6 +14,8 @@
 
 mod libraries;
 mod scrub;
+#[cfg(feature = "star")]
+pub(crate) mod star;
 mod usage;
 
 use std::fmt;
@@ -65,6 +67,15 @@ impl Failure {
         Self {
             kind: Kind::Refused,
             line: scrub::users(&format!("expected {expected}, got {got}; {advice}")),
+        }
+    }
+
+    /// The same in other words.
+    #[cfg(feature = "star")]
+    fn refused_line(line: impl Into<String>) -> Self {
+        Self {
+            kind: Kind::Refused,
+            line: scrub::users(&line.into()),
         }
     }
 

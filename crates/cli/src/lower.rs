@@ -6,6 +6,8 @@ mod memory;
 mod place;
 mod recipe;
 mod selection;
+#[cfg(feature = "star")]
+pub(crate) mod star;
 mod tables;
 
 pub(crate) use job::{Job, job};

@@ -8,6 +8,8 @@ mod grid;
 mod progress;
 mod read;
 mod run;
+#[cfg(feature = "star")]
+mod star;
 pub(crate) mod units;
 
 use std::io::{self, Write};
@@ -20,6 +22,8 @@ pub(crate) use ended::ended;
 pub(crate) use grid::{Align, Grid};
 pub(crate) use progress::{Progress, Style};
 pub(crate) use run::Outcome;
+#[cfg(feature = "star")]
+pub(crate) use star::StarProgress;
 
 use crate::error::Failure;
 

@@ -12,6 +12,10 @@ pub(super) fn explain(error: &anyhow::Error) -> Failure {
     if let Some(found) = error.downcast_ref::<gen_core::Error>() {
         return of_request(found);
     }
+    #[cfg(feature = "star")]
+    if let Some(found) = super::star::find(error.as_ref()) {
+        return super::star::explain(found, None);
+    }
     if let Some(found) = error.downcast_ref::<sink::Error>() {
         return of_output(found, error);
     }

@@ -21,6 +21,9 @@ pub(crate) struct Recipe {
     pub(crate) parameters: BTreeMap<String, String>,
     /// The days of event tables; none for a dataset without.
     pub(crate) window: Option<Window>,
+    /// Rows with faults that stand there on purpose, by table and kind; for people.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) planted: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 /// Days, the last one included.
@@ -50,6 +53,7 @@ impl Recipe {
                 start: start.to_string(),
                 end: end.to_string(),
             }),
+            planted: planted(dataset),
         }
     }
 
@@ -90,6 +94,16 @@ impl Recipe {
         }
         Ok(dataset)
     }
+}
+
+/// The faults of each table that has any.
+fn planted(dataset: &Dataset) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let tables = dataset.tables().iter().map(|table| {
+        let faults = table.planted().into_iter();
+        let faults = faults.map(|fault| (fault.name.to_owned(), fault.rows));
+        (table.name().to_owned(), faults.collect::<BTreeMap<_, _>>())
+    });
+    tables.filter(|(_, faults)| !faults.is_empty()).collect()
 }
 
 fn unknown(got: &str) -> Failure {

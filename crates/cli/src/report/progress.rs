@@ -14,7 +14,7 @@ use crate::log::Log;
 use crate::lower::Destination;
 
 /// Plain lines come this often, in milliseconds.
-const LINE_EVERY_MS: u64 = 5_000;
+pub(super) const LINE_EVERY_MS: u64 = 5_000;
 
 /// What is shown while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(crate) struct Style {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     Bars,
     Lines,
     Nothing,
@@ -46,6 +46,21 @@ impl Style {
             is_verbose: voice.verbose,
             is_quiet: voice.quiet,
         }
+    }
+
+    #[cfg(feature = "star")]
+    pub(super) fn form(self) -> Form {
+        self.form
+    }
+
+    #[cfg(feature = "star")]
+    pub(super) fn is_verbose(self) -> bool {
+        self.is_verbose
+    }
+
+    #[cfg(feature = "star")]
+    pub(super) fn is_quiet(self) -> bool {
+        self.is_quiet
     }
 }
 

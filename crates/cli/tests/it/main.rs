@@ -26,6 +26,8 @@ mod places;
 mod shards;
 mod signals;
 mod size;
+#[cfg(feature = "star")]
+mod star;
 mod story;
 mod streams;
 mod support;

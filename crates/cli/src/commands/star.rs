@@ -1,0 +1,232 @@
+//! `lakeseed star`: facts and dimensions from a model's statements, in bounded memory.
+
+mod commit;
+mod explain;
+mod rejects;
+mod result;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use lakeseed_sink::{Compression, Error, Parquet, Store, UnitPlan, UnitRun, UnitTable};
+use lakeseed_star_schema::{Model, Settings, Star, Stop as StarStop, views};
+
+use self::commit::Units;
+use self::rejects::RejectFile;
+use self::result::Outcome;
+use crate::args;
+use crate::error::{Failure, Moment, star as star_error};
+use crate::log::Log;
+use crate::lower::{self, Destination, Memory};
+use crate::report::{self, StarProgress, Style};
+use crate::signals::Stop;
+
+/// Where the text stands that opens a star in `DuckDB`.
+const VIEWS: &str = "_lakeseed/views.sql";
+
+pub(super) fn run(args: &args::Star) -> Result<()> {
+    let stop = Stop::listen()?;
+    let log = Log::open(args.logging.log.as_deref(), args.logging.log_level)?;
+    log.end(work(args, &stop, &log))
+}
+
+fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
+    let model = lower::star::model(&args.model)?;
+    let out = destination(args, &model)?;
+    let remote = |place: &Destination| lower::star::remote_of(&args.remote, place);
+    let from = Destination::parse(&args.from)?;
+    if (&from, args.from.as_os_str() == "-") == (&Destination::Stdout, true) {
+        let advice = "name the place of the tables";
+        return Err(Failure::usage("a folder or s3://BUCKET/PREFIX", "--from -", advice).into());
+    }
+    lower::star::one_bucket_at_least(&args.remote, &[&from, &out])?;
+    let Some(read) = from.store(&remote(&from), log)? else {
+        return Err(Failure::usage("a place", "--from -", "name it").into());
+    };
+    let read: Arc<dyn Store> = read.into();
+    let rejects = args
+        .reject_to
+        .as_deref()
+        .map(RejectFile::create)
+        .transpose()?;
+    let sources = lower::star::sources(
+        &model,
+        &args.from,
+        &read,
+        rejects.as_ref().map(RejectFile::taker).as_ref(),
+    )?;
+    let memory = Memory::of(args.memory);
+    let mut settings = Settings::new(temp_folder(args, &out));
+    settings.threads = lower::threads(args.threads);
+    settings.temp_in_memory = args.temp_in_memory;
+    settings.batch_by.clone_from(&args.batch_by);
+    let star = Star::of_model(&model, &sources, &settings)?;
+    let budget = memory.budget().unwrap_or_else(|| {
+        // Where no limit is known there is none to keep.
+        lakeseed_budget::Budget::new(lakeseed_budget::Bytes::new(u64::MAX / 2))
+    });
+    if args.explain {
+        return explain::show(args, &star, &settings, &budget);
+    }
+    let Some(store) = out.store(&remote(&out), log)? else {
+        let advice = "name a folder or s3://BUCKET/PREFIX";
+        return Err(Failure::usage("a place for many files", "--out -", advice).into());
+    };
+    let format = args.compression.map_or_else(
+        || Ok(Parquet::zstd(1)),
+        |codec: Compression| {
+            lakeseed_sink::FileFormat::new(lakeseed_sink::FormatKind::Parquet, codec)
+        },
+    )?;
+    let plan = plan(
+        &model,
+        &args.from,
+        &star,
+        &sources,
+        args.batch_by.as_deref(),
+        format,
+    )?;
+    settings.store_bytes = lakeseed_budget::Bytes::new(plan.need_per_writer(store.as_ref()));
+    log.info(&format!(
+        "makes the star {} of {} in {}: plan {}, {} units",
+        model.name,
+        from,
+        out,
+        plan.id(),
+        star.units().len()
+    ));
+    let style = Style::choose(args.progress, args.voice, &out);
+    let star_stop = StarStop::new();
+    let progress = StarProgress::start(style, stop, &star_stop, log);
+    let stopped_by = || stop.name().to_owned();
+    let mut made = None;
+    let done = UnitRun::new(&plan, store.as_ref())
+        .overwrite(args.overwrite)
+        .stopped_by(&stopped_by)
+        .run(|writer| {
+            progress.goes_on(writer.found(), writer.last_run());
+            let units = Units::new(&plan, writer);
+            let run = star.run(&settings, &budget, &units, &progress, &star_stop);
+            made = Some(run.map_err(commit::as_sink)?);
+            Ok(())
+        });
+    progress.finish();
+    let report = done.map_err(|error| failure(error, stop, &out))?;
+    if let Some(rejects) = &rejects {
+        rejects.finish()?;
+    }
+    let columns = |table: &str| {
+        let schema = star.schema(table);
+        let fields = schema.iter().flat_map(|schema| schema.fields());
+        fields.map(|field| field.name().clone()).collect()
+    };
+    let text = views(&model, |table| format!("{table}/*.parquet"), columns);
+    if let Err(error) = store.replace(VIEWS, text.as_bytes()) {
+        // The star is whole without it.
+        log.warn(&format!("cannot leave {VIEWS}: {error}"));
+    }
+    let rejected = rejects.as_ref().map(RejectFile::rows);
+    let outcome = Outcome::new(
+        &out,
+        &star,
+        &report,
+        made.as_ref(),
+        rejected,
+        progress.peak(),
+    );
+    log.info(&outcome.line());
+    if args.json {
+        return report::json(&outcome);
+    }
+    if args.voice.quiet {
+        return Ok(());
+    }
+    report::print(&outcome.text())
+}
+
+/// Where the star goes.
+fn destination(args: &args::Star, model: &Model) -> Result<Destination> {
+    match &args.out {
+        Some(out) => Destination::parse(out),
+        None => Ok(Destination::Folder(format!("{}-star", model.name).into())),
+    }
+}
+
+/// Temporary files stand beside what they become, on the same disk.
+fn temp_folder(args: &args::Star, out: &Destination) -> PathBuf {
+    match (&args.temp_dir, out) {
+        (Some(given), _) => given.clone(),
+        (None, Destination::Folder(folder)) => folder.join("_lakeseed"),
+        (None, _) => std::env::temp_dir(),
+    }
+}
+
+/// What will be written: a name for everything that decides the rows.
+fn plan(
+    model: &Model,
+    from: &Path,
+    star: &Star,
+    sources: &lower::star::Sources,
+    batch_by: Option<&str>,
+    format: lakeseed_sink::FileFormat,
+) -> Result<UnitPlan> {
+    let mut pinned: Vec<(&str, &str)> = sources
+        .iter()
+        .map(|(name, source)| (name.as_str(), source.identity()))
+        .collect();
+    pinned.sort_unstable();
+    let statements = model.tables.iter().map(|table| (&table.name, &table.sql));
+    let statements: Vec<_> = statements.collect();
+    let data_id = format!("star {} {statements:?} {pinned:?} {batch_by:?}", model.name);
+    let units = star.units();
+    let mut plan = UnitPlan::builder(format)
+        .data_id(data_id)
+        .data(serde_json::json!({
+            "star": model.name,
+            "from": from.to_string_lossy(),
+            "sources": pinned.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
+        }));
+    for table in &model.tables {
+        let Some(schema) = star.schema(&table.name) else {
+            continue;
+        };
+        plan = plan.table(UnitTable {
+            name: table.name.clone(),
+            schema,
+            units: units.iter().filter(|unit| unit.table == table.name).count(),
+        });
+    }
+    Ok(plan.build()?)
+}
+
+/// What an end that was not hoped for means.
+fn failure(error: Error, stop: &Stop, out: &Destination) -> anyhow::Error {
+    let left = match &error {
+        Error::Incomplete {
+            proven, pending, ..
+        } => Some(format!(
+            "{proven} of {} files are finished and stay",
+            proven + pending.len()
+        )),
+        _ => None,
+    };
+    if error.is_stopped() {
+        let signal = stop.signal().unwrap_or(2);
+        let (left, next) = match left {
+            Some(left) => (left, "go on"),
+            None => (format!("nothing of it is in {out}"), "start again"),
+        };
+        let name = stop.name();
+        let line = format!("stopped by {name}; {left}; repeat the command to {next}");
+        return Failure::stopped(signal, line).into();
+    }
+    if let Some(found) = star_error::find(&error) {
+        return star_error::explain(found, left.as_deref()).into();
+    }
+    let moment = match left {
+        Some(left) => Moment::OnTheWay { left },
+        None => Moment::BeforeTheStart,
+    };
+    Failure::of_writing(error, moment).into()
+}

@@ -1,0 +1,166 @@
+//! What a run of `star` has done, for people and programs.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use lakeseed_budget::Bytes;
+use lakeseed_sink::Report;
+use lakeseed_star_schema as star;
+use serde::Serialize;
+
+use super::VIEWS;
+use crate::lower::Destination;
+use crate::report::{Align, Grid, units};
+
+#[derive(Serialize)]
+pub(super) struct Outcome {
+    out: String,
+    plan_id: String,
+    /// False where the same command had finished before.
+    written: bool,
+    tables: Vec<Table>,
+    rows: u64,
+    bytes: u64,
+    units_found: usize,
+    rows_read: u64,
+    rows_rejected: Option<u64>,
+    spilled_bytes: u64,
+    peak_bytes: u64,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Table {
+    name: String,
+    strategy: String,
+    rows: u64,
+    files: usize,
+    bytes: u64,
+    rows_read: u64,
+    spilled_bytes: u64,
+    seconds: f64,
+}
+
+impl Outcome {
+    pub(super) fn new(
+        out: &Destination,
+        star: &star::Star,
+        report: &Report,
+        made: Option<&star::Report>,
+        rows_rejected: Option<u64>,
+        peak: Bytes,
+    ) -> Self {
+        let tables: Vec<Table> = report
+            .tables
+            .iter()
+            .map(|table| {
+                let own =
+                    made.and_then(|made| made.tables.iter().find(|own| own.table == table.name));
+                let choice = star.choices().find(|(name, _)| *name == table.name);
+                Table {
+                    name: table.name.clone(),
+                    strategy: choice
+                        .map_or_else(String::new, |(_, choice)| choice.strategy.to_string()),
+                    rows: table.rows,
+                    files: table.files,
+                    bytes: table.bytes,
+                    rows_read: own.map_or(0, |own| own.rows_read),
+                    spilled_bytes: own.map_or(0, |own| own.spilled.get()),
+                    seconds: own.map_or(0.0, |own| own.time.as_secs_f64()),
+                }
+            })
+            .collect();
+        Self {
+            out: out.to_string(),
+            plan_id: report.plan_id.clone(),
+            written: report.written,
+            rows: report.rows(),
+            bytes: report.bytes(),
+            units_found: report.parts_found,
+            rows_read: tables.iter().map(|table| table.rows_read).sum(),
+            rows_rejected,
+            spilled_bytes: tables.iter().map(|table| table.spilled_bytes).sum(),
+            peak_bytes: peak.get(),
+            seconds: report.seconds,
+            tables,
+        }
+    }
+
+    /// For the log.
+    pub(super) fn line(&self) -> String {
+        format!(
+            "finished: {} rows in {} tables, {} bytes; {} rows read, {} bytes spilled, peak {} \
+             bytes, {:.3} s",
+            self.rows,
+            self.tables.len(),
+            self.bytes,
+            self.rows_read,
+            self.spilled_bytes,
+            self.peak_bytes,
+            self.seconds
+        )
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut grid = Grid::new([
+            ("table", Align::Left),
+            ("how", Align::Left),
+            ("rows", Align::Right),
+            ("files", Align::Right),
+            ("size", Align::Right),
+            ("rows read", Align::Right),
+            ("spilled", Align::Right),
+            ("time", Align::Right),
+        ]);
+        for table in &self.tables {
+            grid.row([
+                table.name.clone(),
+                table.strategy.clone(),
+                units::grouped(table.rows),
+                units::grouped(table.files as u64),
+                Bytes::new(table.bytes).to_string(),
+                units::grouped(table.rows_read),
+                Bytes::new(table.spilled_bytes).to_string(),
+                units::time(Duration::from_secs_f64(table.seconds)),
+            ]);
+        }
+        let mut text = grid.text("");
+        if self.written {
+            let time = Duration::from_secs_f64(self.seconds);
+            let _ = write!(
+                text,
+                "\n{} rows in {}; peak memory {}",
+                units::grouped(self.rows),
+                units::time(time),
+                Bytes::new(self.peak_bytes),
+            );
+            if self.units_found > 0 {
+                let found = units::grouped(self.units_found as u64);
+                let _ = write!(text, "; {found} files were there from before");
+            }
+            text.push('\n');
+        } else {
+            let _ = writeln!(text, "\nfinished before; nothing was written");
+        }
+        if let Some(rows) = self.rows_rejected.filter(|rows| *rows > 0) {
+            let _ = writeln!(
+                text,
+                "{} rows could not be read and were kept",
+                units::grouped(rows)
+            );
+        }
+        if !self.out.contains("://") {
+            let _ = writeln!(text, "\ncd {} && duckdb -init {VIEWS}", quoted(&self.out));
+        }
+        text
+    }
+}
+
+/// A path as a word of a shell.
+fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if !path.is_empty() && path.chars().all(is_plain) {
+        return path.to_owned();
+    }
+    format!("'{}'", path.replace('\'', "'\\''"))
+}

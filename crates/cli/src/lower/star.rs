@@ -1,0 +1,148 @@
+//! What a star is made from: a model's name or folder, and the files behind its sources.
+
+mod files;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use lakeseed_sink::{Error, Manifest, ManifestTable, Store, open_finished};
+use lakeseed_star_schema::{Files, FilesOptions, Model, Rejects, Source, SourceSpec, TextOptions};
+
+use self::files::Place;
+use super::Destination;
+use crate::args::Remote;
+use crate::error::Failure;
+
+/// The sources of a model by name, as the engine takes them.
+pub(crate) type Sources = HashMap<String, Arc<dyn Source>>;
+
+/// A model by its name, or from its folder.
+///
+/// # Errors
+/// When there is none, or it cannot be used.
+pub(crate) fn model(given: &Path) -> Result<Model> {
+    let is_folder = given.components().count() > 1 || given.is_dir() || given.is_absolute();
+    let name = given.to_string_lossy();
+    if is_folder || name.starts_with('.') {
+        return Ok(Model::open(given)?);
+    }
+    Ok(Model::builtin(&name)?)
+}
+
+/// How a place of two is reached: flags of a bucket concern the one that is a bucket.
+pub(crate) fn remote_of(remote: &Remote, place: &Destination) -> Remote {
+    let given = match place {
+        Destination::Bucket(_) => remote.given.clone(),
+        _ => None,
+    };
+    Remote {
+        flags: remote.flags.clone(),
+        given,
+    }
+}
+
+/// Refuses flags of a bucket where there is none.
+pub(crate) fn one_bucket_at_least(remote: &Remote, places: &[&Destination]) -> Result<()> {
+    let is_bucket = |place: &&&Destination| matches!(place, Destination::Bucket(_));
+    match &remote.given {
+        Some(flag) if !places.iter().any(|place| is_bucket(&place)) => {
+            let expected = format!("s3://BUCKET/PREFIX with {flag}");
+            let got = places.iter().map(ToString::to_string).collect::<Vec<_>>();
+            Err(Failure::usage(expected, got.join(" and "), "leave it out").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Opens what a model reads.
+///
+/// # Errors
+/// An output of ours that is not finished, tables that are not there, files that cannot be read.
+pub(crate) fn sources(
+    model: &Model,
+    from: &Path,
+    store: &Arc<dyn Store>,
+    rejects: Option<&Arc<dyn Rejects>>,
+) -> Result<Sources> {
+    let place = Place::new(from, store);
+    let manifest = match open_finished(store.as_ref()) {
+        Ok(manifest) => Some(manifest),
+        Err(Error::NoOutput { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let mut sources = Sources::new();
+    for spec in &model.sources {
+        let options = FilesOptions {
+            text: TextOptions {
+                types: spec.types.clone(),
+                rejects: rejects.cloned(),
+                ..TextOptions::default()
+            },
+            ..FilesOptions::default()
+        };
+        let files = match &manifest {
+            Some(manifest) => ours(&place, manifest, spec, options)?,
+            None => strangers(&place, spec, &options)?,
+        };
+        sources.insert(spec.name.clone(), Arc::new(files));
+    }
+    Ok(sources)
+}
+
+/// A table of a finished output.
+fn ours(
+    place: &Place<'_>,
+    manifest: &Manifest,
+    spec: &SourceSpec,
+    options: FilesOptions,
+) -> Result<Files> {
+    let Some(table) = manifest.tables.iter().find(|table| table.name == spec.name) else {
+        let names = manifest.tables.iter().map(|table| table.name.as_str());
+        let got = names.collect::<Vec<_>>().join(", ");
+        return Err(missing(place, spec, &got).into());
+    };
+    if !table.partition_columns.is_empty() {
+        let columns = table.partition_columns.join(", ");
+        let expected = format!("table {} with all its columns in its files", spec.name);
+        let got = format!("{columns} in the names of its folders");
+        return Err(Failure::refused(expected, got, "generate it without --partition-by").into());
+    }
+    let parts = table.parts.iter().map(|part| part.path.as_str());
+    let options = FilesOptions {
+        identity: Some(identity(manifest, table)),
+        ..options
+    };
+    Ok(Files::open_with(place.files(parts), &options)?)
+}
+
+/// What pins a table of ours: the digests of its parts.
+fn identity(manifest: &Manifest, table: &ManifestTable) -> String {
+    let parts = table.parts.iter();
+    let digests: Vec<&str> = parts.map(|part| part.blake3.as_str()).collect();
+    format!(
+        "{} {} {}",
+        manifest.data_id,
+        manifest.run_id,
+        digests.join(" ")
+    )
+}
+
+/// A table of files that somebody else has written: `NAME.parquet`, or all files below `NAME/`.
+fn strangers(place: &Place<'_>, spec: &SourceSpec, options: &FilesOptions) -> Result<Files> {
+    let found = place.of_table(&spec.name)?;
+    if found.is_empty() {
+        return Err(missing(place, spec, "no such file").into());
+    }
+    let names = found.iter().map(String::as_str);
+    Ok(Files::open_with(place.files(names), options)?)
+}
+
+fn missing(place: &Place<'_>, spec: &SourceSpec, got: &str) -> Failure {
+    let name = &spec.name;
+    let expected = format!(
+        "table {name} at {place}: {name}.parquet, .csv or .json, or a folder {name} of them"
+    );
+    Failure::refused(expected, got, "check --from")
+}

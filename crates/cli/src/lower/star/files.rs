@@ -1,0 +1,101 @@
+//! Files of a folder or a bucket, as the engine reads them.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use lakeseed_sink::Store;
+use lakeseed_star_schema::{File, FileFormat, LocalFile, Stamp};
+
+/// The most files of a table.
+const MOST_FILES: usize = 1_000_000;
+
+/// Where the files are.
+pub(super) struct Place<'p> {
+    store: &'p Arc<dyn Store>,
+    /// The folder, where it is one: its files are read without a detour.
+    folder: Option<PathBuf>,
+}
+
+impl<'p> Place<'p> {
+    pub(super) fn new(from: &Path, store: &'p Arc<dyn Store>) -> Self {
+        let is_bucket = from.to_string_lossy().contains("://");
+        Self {
+            store,
+            folder: (!is_bucket).then(|| from.to_owned()),
+        }
+    }
+
+    /// Files by their names below the place.
+    pub(super) fn files<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<Arc<dyn File>> {
+        names
+            .map(|name| match &self.folder {
+                Some(folder) => Arc::new(LocalFile::new(folder.join(name))) as Arc<dyn File>,
+                None => Arc::new(StoredFile {
+                    store: Arc::clone(self.store),
+                    shown: format!("{}/{name}", self.store.address()),
+                    name: name.to_owned(),
+                }),
+            })
+            .collect()
+    }
+
+    /// The names of a table's files, in order: one of its own name, or those of its folder.
+    pub(super) fn of_table(&self, table: &str) -> Result<Vec<String>> {
+        let alone = format!("{table}.");
+        let below = format!("{table}/");
+        let mut names = Vec::new();
+        for found in self.store.list(table, MOST_FILES)? {
+            let name = found.name;
+            let is_hidden = name.split('/').any(|part| part.starts_with(['.', '_']));
+            let is_its =
+                name.starts_with(&below) || (name.starts_with(&alone) && !name.contains('/'));
+            if is_its && !is_hidden && FileFormat::of_path(&name).is_some() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.store.address())
+    }
+}
+
+/// An object of a bucket. Its version is its size alone: what replaces it under the same name is
+/// expected to differ in it.
+struct StoredFile {
+    store: Arc<dyn Store>,
+    name: String,
+    shown: String,
+}
+
+impl File for StoredFile {
+    fn path(&self) -> &str {
+        &self.shown
+    }
+
+    fn stamp(&self) -> io::Result<Stamp> {
+        let found = self.store.list(&self.name, 1).map_err(io::Error::other)?;
+        let found = found.into_iter().find(|found| found.name == self.name);
+        let found = found.ok_or(io::ErrorKind::NotFound)?;
+        Ok(Stamp {
+            bytes: found.bytes,
+            version: "no version known".to_owned(),
+        })
+    }
+
+    fn read_range(&self, offset: u64, length: usize) -> io::Result<bytes::Bytes> {
+        let range = offset..offset.saturating_add(length as u64);
+        let read = self
+            .store
+            .read_range(&self.name, range)
+            .map_err(io::Error::other)?;
+        read.map(Into::into)
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
