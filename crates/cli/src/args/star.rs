@@ -13,10 +13,6 @@ use super::{Logging, Progress, Remote, Voice, compression, positive_count, size}
     clippy::struct_excessive_bools,
     reason = "each is a switch of the command line"
 )]
-#[cfg_attr(
-    not(feature = "star"),
-    expect(dead_code, reason = "read by the feature `star`")
-)]
 pub(crate) struct Star {
     /// The model: one that is built in (assessments), or a folder with star.toml.
     #[arg(value_name = "MODEL")]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use lakeseed_sink::{Compression, Error, Parquet, Store, UnitPlan, UnitRun, UnitTable};
+use lakeseed_sink::{Error, FileFormat, FormatKind, Parquet, Store, UnitPlan, UnitRun, UnitTable};
 use lakeseed_star_schema::{Model, Settings, Star, Stop as StarStop, views};
 
 use self::commit::Units;
@@ -36,26 +36,15 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     let out = destination(args, &model)?;
     let remote = |place: &Destination| lower::star::remote_of(&args.remote, place);
     let from = Destination::parse(&args.from)?;
-    if (&from, args.from.as_os_str() == "-") == (&Destination::Stdout, true) {
-        let advice = "name the place of the tables";
-        return Err(Failure::usage("a folder or s3://BUCKET/PREFIX", "--from -", advice).into());
-    }
     lower::star::one_bucket_at_least(&args.remote, &[&from, &out])?;
     let Some(read) = from.store(&remote(&from), log)? else {
-        return Err(Failure::usage("a place", "--from -", "name it").into());
+        let advice = "name the place of the tables";
+        return Err(Failure::usage("a folder or s3://BUCKET/PREFIX", "--from -", advice).into());
     };
     let read: Arc<dyn Store> = read.into();
-    let rejects = args
-        .reject_to
-        .as_deref()
-        .map(RejectFile::create)
-        .transpose()?;
-    let sources = lower::star::sources(
-        &model,
-        &args.from,
-        &read,
-        rejects.as_ref().map(RejectFile::taker).as_ref(),
-    )?;
+    let rejects = args.reject_to.as_deref().map(RejectFile::at).transpose()?;
+    let taker = rejects.as_ref().map(RejectFile::taker);
+    let sources = lower::star::sources(&model, &args.from, &read, taker.as_ref())?;
     let memory = Memory::of(args.memory);
     let mut settings = Settings::new(temp_folder(args, &out));
     settings.threads = lower::threads(args.threads);
@@ -73,12 +62,10 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
         let advice = "name a folder or s3://BUCKET/PREFIX";
         return Err(Failure::usage("a place for many files", "--out -", advice).into());
     };
-    let format = args.compression.map_or_else(
-        || Ok(Parquet::zstd(1)),
-        |codec: Compression| {
-            lakeseed_sink::FileFormat::new(lakeseed_sink::FormatKind::Parquet, codec)
-        },
-    )?;
+    let format = match args.compression {
+        Some(codec) => FileFormat::new(FormatKind::Parquet, codec)?,
+        None => Parquet::zstd(1),
+    };
     let plan = plan(
         &model,
         &args.from,
@@ -169,7 +156,7 @@ fn plan(
     star: &Star,
     sources: &lower::star::Sources,
     batch_by: Option<&str>,
-    format: lakeseed_sink::FileFormat,
+    format: FileFormat,
 ) -> Result<UnitPlan> {
     let mut pinned: Vec<(&str, &str)> = sources
         .iter()

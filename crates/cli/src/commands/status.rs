@@ -164,11 +164,15 @@ impl RunShown {
         [
             status.shard.to_string(),
             share(status.parts_done as u64, status.parts as u64),
-            format!(
-                "{} of {}",
-                units::grouped(status.rows_done),
-                units::grouped(status.rows)
-            ),
+            match status.rows {
+                // Nobody counts the rows of a star before they are made.
+                0 => units::grouped(status.rows_done),
+                rows => format!(
+                    "{} of {}",
+                    units::grouped(status.rows_done),
+                    units::grouped(rows)
+                ),
+            },
             units::short(self.rows_per_s),
             status
                 .memory_bytes
