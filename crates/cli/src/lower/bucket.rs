@@ -79,6 +79,7 @@ pub(super) fn duckdb_secret(url: &str, flags: &RemoteFlags) -> Result<String> {
 
 /// Without buckets there is nothing to reach.
 #[cfg(not(feature = "s3"))]
+#[expect(clippy::unnecessary_wraps, reason = "with the feature it can fail")]
 pub(super) fn duckdb_secret(_url: &str, _flags: &RemoteFlags) -> Result<String> {
     Ok(String::new())
 }
