@@ -156,7 +156,7 @@ fn a_disk_that_fills_up_leaves_nothing() {
 #[test]
 fn memory_that_carries_no_worker_is_refused_with_the_sum() {
     let folder = tempfile::tempdir().unwrap();
-    let args = "generate predictions --rows 500k --mode uniform -o out --memory 48MiB";
+    let args = "generate predictions --rows 500k --mode uniform -o out --memory 60MiB";
     let ran = run(folder.path(), args);
     assert_eq!((ran.code, ran.out.as_str()), (Some(3), ""), "{}", ran.err);
     assert!(
@@ -172,7 +172,7 @@ fn memory_that_carries_no_worker_is_refused_with_the_sum() {
     );
     assert!(
         ran.err
-            .contains(", got 48 MiB by --memory 48 MiB; give --memory "),
+            .contains(", got 60 MiB by --memory 60 MiB; give --memory "),
         "{}",
         ran.err
     );

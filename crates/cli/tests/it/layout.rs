@@ -10,7 +10,7 @@ use crate::support::{json, on, parts, ran, run, succeed};
 fn results_do_not_depend_on_threads_or_memory() {
     let folder = tempfile::tempdir().unwrap();
     let flags = "generate predictions --rows 60k --classes 5 --files 3 --row-group-rows 4096";
-    let runs = ["-j 1", "-j 4", "-j 3 --memory 48MiB"].map(|means| {
+    let runs = ["-j 1", "-j 4", "-j 3 --memory 60MiB"].map(|means| {
         let out = format!("out{}", means.replace(' ', ""));
         succeed(folder.path(), &format!("{flags} {means} -o {out}"));
         parts(&folder.path().join(out))
