@@ -70,7 +70,7 @@ pub(crate) fn explain(error: &Error, left: Option<&str>) -> Failure {
                 .as_ref()
                 .map_or_else(String::new, |cause| format!(": {cause}"));
             let expected = format!("a temporary folder that can be used at {folder}");
-            let advice = "choose another --temp-dir, and repeat the command";
+            let advice = "choose another --temp-dir, or take one in memory with --temp-in-memory";
             let got = format!("{problem}{cause}{keeps}");
             match left {
                 Some(_) if is_full => {

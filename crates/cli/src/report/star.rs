@@ -1,6 +1,6 @@
 //! How far a star has come: one bar a table on a terminal, plain lines elsewhere.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ pub(crate) struct StarProgress<'s> {
     table: Mutex<(String, Instant)>,
     peak: AtomicU64,
     next_line_ms: AtomicU64,
+    /// Whether a split was told: where one unit is larger than estimated, most are.
+    split_told: AtomicBool,
 }
 
 impl<'s> StarProgress<'s> {
@@ -47,6 +49,7 @@ impl<'s> StarProgress<'s> {
             table: Mutex::new((String::new(), Instant::now())),
             peak: AtomicU64::new(0),
             next_line_ms: AtomicU64::new(LINE_EVERY_MS),
+            split_told: AtomicBool::new(false),
         }
     }
 
@@ -170,7 +173,15 @@ impl star::Observer for StarProgress<'_> {
     }
 
     fn warning(&self, warning: &star::Warning) {
-        self.say(&format!("warning: {}", text(warning)));
+        let line = format!("warning: {}", text(warning));
+        let is_split = matches!(warning, star::Warning::Split { .. });
+        if is_split && self.split_told.swap(true, Ordering::Relaxed) {
+            self.log.info(&line);
+        } else if is_split {
+            self.say(&format!("{line}; further ones are only logged"));
+        } else {
+            self.say(&line);
+        }
     }
 }
 
