@@ -24,18 +24,19 @@ const MOST_BATCHES: usize = 4_096;
 
 /// The batches of a table; `None` where the column is no key of it.
 pub(crate) fn batches(
+    cut: &Cut,
     scan: &Scan,
     statement: &Statement,
     column: &str,
     schemas: &HashMap<String, SchemaRef>,
     threads: usize,
 ) -> Result<Option<Arc<ByValue>>> {
-    let mut keys = scan.cut.key_columns.iter();
+    let mut keys = cut.key_columns.iter();
     let Some(key) = keys.position(|key| key.as_deref() == Some(column)) else {
         return Ok(None);
     };
     let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-    let (name, source) = (quote(column), quote(&scan.cut.source));
+    let (name, source) = (quote(column), quote(&cut.source));
     let sql = format!("SELECT {name} FROM {source} GROUP BY {name}");
     let cut = Arc::new(Cut::try_new(
         &statement.table,
@@ -43,12 +44,13 @@ pub(crate) fn batches(
         &sql,
         schemas,
     )?);
-    let values = Scan::new(&cut, &scan.source);
-    let layout = Arc::new(Layout::new(Arc::clone(&cut.carried), 1, &[]));
+    let values = Scan::new(&cut.below, &scan.source);
+    let layout = Arc::new(Layout::new(Arc::clone(&cut.below.carried), 1, &[]));
     let dictionaries: Vec<Arc<Dictionary>> = (0..layout.dictionaries)
         .map(|_| Arc::new(Dictionary::new(MIB.as_usize())))
         .collect();
     let direct = Direct {
+        cut: Arc::clone(&cut),
         scan: values.clone(),
         layout: Arc::clone(&layout),
         dictionaries: dictionaries.clone(),

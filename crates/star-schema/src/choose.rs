@@ -94,27 +94,27 @@ pub(crate) struct Chosen {
 
 /// Looks at a sample and chooses.
 pub(crate) fn choose(
+    cut: &Cut,
     scan: &Scan,
     forced: Option<Strategy>,
     by_value: Option<Arc<ByValue>>,
 ) -> Result<Chosen> {
-    let cut = &scan.cut;
     let total = source_rows(scan.source.pieces());
-    let sample = Sample::take(scan)?;
+    let sample = Sample::take(cut, scan)?;
     let rows = sample.scale(sample.rows, total);
     let groups = sample.groups(rows);
     let as_text = sample.as_text(cut, rows);
-    let layout_all = Layout::new(Arc::clone(&cut.carried), cut.keys, &[]);
-    let layout = Layout::new(Arc::clone(&cut.carried), cut.keys, &as_text);
+    let layout_all = Layout::new(Arc::clone(&cut.below.carried), cut.below.keys, &[]);
+    let layout = Layout::new(Arc::clone(&cut.below.carried), cut.below.keys, &as_text);
     let plain_row = sample.plain_row(&layout);
     let row_bytes = sample.row_bytes + plain_row / 2;
 
     let prefix = sorted_keys(cut, scan.source.sorted_by());
     let short = sample.runs_are_short(&layout_all, &prefix);
-    let few = groups <= FEW_GROUPS || cut.keys == 0;
+    let few = groups <= FEW_GROUPS || cut.below.keys == 0;
     let strategy = match forced {
         _ if by_value.is_some() => Strategy::Scatter,
-        Some(Strategy::Scatter) if cut.keys > 0 => Strategy::Scatter,
+        Some(Strategy::Scatter) if cut.below.keys > 0 => Strategy::Scatter,
         Some(Strategy::Direct) => Strategy::Direct,
         Some(Strategy::Sorted) if !prefix.is_empty() => Strategy::Sorted,
         _ if few => Strategy::Direct,
@@ -196,7 +196,7 @@ fn sorted_keys(cut: &Cut, sorted_by: &[String]) -> Vec<usize> {
 pub(crate) fn column_name(cut: &Cut, column: usize) -> String {
     match cut.key_columns.get(column) {
         Some(Some(name)) => name.clone(),
-        _ => format!("column {} of {}", column + 1, cut.table),
+        _ => format!("column {} of {}", column + 1, cut.below.table),
     }
 }
 
@@ -215,9 +215,12 @@ struct Sample {
 }
 
 impl Sample {
-    fn take(scan: &Scan) -> Result<Self> {
-        let cut = &scan.cut;
-        let layout = Arc::new(Layout::new(Arc::clone(&cut.carried), cut.keys, &[]));
+    fn take(cut: &Cut, scan: &Scan) -> Result<Self> {
+        let layout = Arc::new(Layout::new(
+            Arc::clone(&cut.below.carried),
+            cut.below.keys,
+            &[],
+        ));
         let dictionaries: Vec<Arc<Dictionary>> = (0..layout.dictionaries)
             .map(|_| Arc::new(Dictionary::new(usize::MAX)))
             .collect();
@@ -306,7 +309,7 @@ impl Sample {
                 values > MOST_TEXTS || (all_new && rows > MOST_TEXTS)
             })
             .map(|(&column, _)| column)
-            .filter(|&column| is_text(cut.carried.field(column).data_type()))
+            .filter(|&column| is_text(cut.below.carried.field(column).data_type()))
             .collect();
         columns.sort_unstable();
         columns
@@ -391,7 +394,7 @@ fn text_bytes(array: &ArrayRef) -> DfResult<u64> {
 /// What an aggregate holds for a group, about: keys, its entry in the table, the state of each function,
 /// and all of it once more when it is given out.
 pub(crate) fn group_bytes(cut: &Cut) -> u64 {
-    let results = (cut.grouped.fields().len() - cut.keys) as u64;
+    let results = (cut.grouped.fields().len() - cut.below.keys) as u64;
     2 * (16 + 24 + 24 * results)
 }
 

@@ -27,20 +27,24 @@ use crate::{Error, Result, session};
 /// The column of a row's number, where one is carried.
 pub(crate) const ROW: &str = "row";
 
-/// A statement, cut.
-pub(crate) struct Cut {
-    /// The table that is made.
+/// The lower part of a statement: rows of a source to keys and arguments.
+pub(crate) struct Below {
+    /// The table that is made, for messages.
     pub(crate) table: String,
-    /// The source that is read.
-    pub(crate) source: String,
-    /// Which of its columns, in this order, feed `below`.
+    /// Which columns of the source, in this order, feed the plan.
     pub(crate) columns: Vec<usize>,
-    /// Rows of the source to keys and arguments.
-    pub(crate) below: Arc<dyn ExecutionPlan>,
-    /// What `below` gives: first the keys, then the arguments.
+    pub(crate) plan: Arc<dyn ExecutionPlan>,
+    /// What the plan gives: first the keys, then the arguments.
     pub(crate) carried: SchemaRef,
     /// How many of the carried columns are keys.
     pub(crate) keys: usize,
+}
+
+/// A statement, cut.
+pub(crate) struct Cut {
+    /// The source that is read.
+    pub(crate) source: String,
+    pub(crate) below: Arc<Below>,
     /// The source's column that a key is, where it is one as it stands.
     pub(crate) key_columns: Vec<Option<String>>,
     /// What the aggregate gives: the keys, then its results.
@@ -91,13 +95,16 @@ impl Cut {
 
         let below = session::physical(&state, &below).map_err(engine)?;
         let above = session::physical(&state, &above).map_err(engine)?;
-        let cut = Self {
+        let below = Below {
             table: table.to_owned(),
-            source,
             columns: columns_read(&below),
-            below,
+            plan: below,
             carried,
             keys,
+        };
+        let cut = Self {
+            source,
+            below: Arc::new(below),
             key_columns: aggregate.group_expr.iter().map(column_of).collect(),
             grouped,
             sorts: false,
@@ -107,7 +114,7 @@ impl Cut {
             aggregates,
             state,
         };
-        let sorts = has_sort(&cut.middle(&cut.carried, keys)?);
+        let sorts = has_sort(&cut.middle(&cut.below.carried, keys)?);
         Ok(Self { sorts, ..cut })
     }
 
@@ -132,7 +139,7 @@ impl Cut {
             session::physical(&self.state, &plan)
         };
         plan().map_err(|cause| Error::Engine {
-            table: self.table.clone(),
+            table: self.below.table.clone(),
             cause,
         })
     }

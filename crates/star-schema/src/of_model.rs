@@ -47,10 +47,11 @@ fn check(table: &TableSpec, cut: &Cut) -> Result<()> {
     };
     // Each key by one column, and nothing else: rows are then unique by construction.
     let keys: Option<BTreeSet<usize>> = table.grain.iter().map(key_of).collect();
-    if keys.is_some_and(|keys| keys.len() == cut.keys) && table.grain.len() == cut.keys {
+    if keys.is_some_and(|keys| keys.len() == cut.below.keys) && table.grain.len() == cut.below.keys
+    {
         return Ok(());
     }
-    let expected = (0..cut.keys).map(|key| {
+    let expected = (0..cut.below.keys).map(|key| {
         let at = cut.shown_keys.iter().position(|shown| *shown == Some(key));
         match at {
             Some(at) => cut.schema.field(at).name().clone(),

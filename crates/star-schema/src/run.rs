@@ -75,6 +75,7 @@ pub struct Star {
 
 /// A table on its way.
 struct Table {
+    cut: Arc<Cut>,
     scan: Scan,
     chosen: Chosen,
 }
@@ -133,13 +134,15 @@ impl Star {
                     found: cut.source.clone(),
                 });
             };
-            let scan = Scan::new(&cut, source);
+            let scan = Scan::new(&cut.below, source);
             let by_value = match &settings.batch_by {
-                Some(column) => batches(&scan, statement, column, &schemas, settings.threads)?,
+                Some(column) => {
+                    batches(&cut, &scan, statement, column, &schemas, settings.threads)?
+                }
                 None => None,
             };
-            let chosen = choose(&scan, settings.strategy, by_value)?;
-            tables.push(Table { scan, chosen });
+            let chosen = choose(&cut, &scan, settings.strategy, by_value)?;
+            tables.push(Table { cut, scan, chosen });
         }
         let nowhere = |_: &&String| {
             !tables.is_empty() && tables.iter().all(|table| table.chosen.by_value.is_none())
@@ -158,7 +161,7 @@ impl Star {
     pub fn choices(&self) -> impl Iterator<Item = (&str, &Choice)> {
         self.tables
             .iter()
-            .map(|table| (table.scan.cut.table.as_str(), &table.chosen.choice))
+            .map(|table| (table.cut.below.table.as_str(), &table.chosen.choice))
     }
 
     /// The same for people, with what it costs: a few lines a table.
@@ -173,14 +176,16 @@ impl Star {
     pub fn explain(&self, settings: &Settings, budget: &Budget) -> String {
         use std::fmt::Write as _;
         let mut text = String::new();
-        for Table { scan, chosen } in &self.tables {
-            let (cut, choice) = (&scan.cut, &chosen.choice);
+        for Table { cut, chosen, .. } in &self.tables {
+            let choice = &chosen.choice;
             let units = choice.units.max(1) as u64;
-            let keys: Vec<String> = (0..cut.keys).map(|key| column_name(cut, key)).collect();
+            let keys: Vec<String> = (0..cut.below.keys)
+                .map(|key| column_name(cut, key))
+                .collect();
             let of_unit = choice.groups.div_ceil(units);
             let state = (of_unit * Bytes::new(group_bytes(cut))).max(LEAST_STATE);
             // Writing to a text cannot fail.
-            let _ = writeln!(text, "{}: {}", cut.table, choice.strategy);
+            let _ = writeln!(text, "{}: {}", cut.below.table, choice.strategy);
             let _ = writeln!(text, "  {}", choice.reason);
             let _ = writeln!(
                 text,
@@ -215,18 +220,22 @@ impl Star {
 
     /// The schema of a table.
     pub fn schema(&self, table: &str) -> Option<SchemaRef> {
-        let mut tables = self.tables.iter().map(|table| &table.scan.cut);
+        let mut tables = self.tables.iter().map(|table| &table.cut);
         tables
-            .find(|cut| cut.table == table)
+            .find(|cut| cut.below.table == table)
             .map(|cut| Arc::clone(&cut.schema))
     }
 
     /// The keys of a table, as the columns of its source where they are plain columns.
     pub fn keys(&self, table: &str) -> Vec<String> {
-        let mut tables = self.tables.iter().map(|table| &table.scan.cut);
-        let cut = tables.find(|cut| cut.table == table);
-        cut.map(|cut| (0..cut.keys).map(|key| column_name(cut, key)).collect())
-            .unwrap_or_default()
+        let mut tables = self.tables.iter().map(|table| &table.cut);
+        let cut = tables.find(|cut| cut.below.table == table);
+        cut.map(|cut| {
+            (0..cut.below.keys)
+                .map(|key| column_name(cut, key))
+                .collect()
+        })
+        .unwrap_or_default()
     }
 
     /// The columns of a table that are its statement's group keys, which tell one row from another; a
@@ -236,15 +245,15 @@ impl Star {
             return Vec::new();
         };
         let shown = |key| cut.shown_keys.iter().position(|shown| *shown == Some(key));
-        let columns = (0..cut.keys).filter_map(shown);
+        let columns = (0..cut.below.keys).filter_map(shown);
         columns
             .map(|at| cut.schema.field(at).name().clone())
             .collect()
     }
 
     pub(crate) fn cut(&self, table: &str) -> Option<&Cut> {
-        let mut cuts = self.tables.iter().map(|table| &*table.scan.cut);
-        cuts.find(|cut| cut.table == table)
+        let mut cuts = self.tables.iter().map(|table| &*table.cut);
+        cuts.find(|cut| cut.below.table == table)
     }
 
     /// All units, in the order in which they are made.
@@ -292,7 +301,7 @@ impl Star {
 impl Table {
     fn unit(&self, part: usize) -> Unit {
         Unit {
-            table: self.scan.cut.table.clone(),
+            table: self.cut.below.table.clone(),
             part,
         }
     }

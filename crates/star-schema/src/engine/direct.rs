@@ -15,11 +15,13 @@ use super::pack::Packing;
 use super::rows::{Carrier, CarryError, Layout, Rows};
 use super::scan::Scan;
 use super::stream::{self, Batches};
+use crate::cut::Cut;
 use crate::session::{self, LeasePool};
 use crate::{Error, Result};
 
 /// Keys are coded and packed as everywhere; arguments go into the aggregate as they come.
 pub(crate) struct Direct {
+    pub(crate) cut: Arc<Cut>,
     pub(crate) scan: Scan,
     pub(crate) layout: Arc<Layout>,
     pub(crate) dictionaries: Vec<Arc<Dictionary>>,
@@ -54,7 +56,7 @@ impl Direct {
         tick: &(dyn Fn(u64) -> Result<()> + Sync),
     ) -> Result<DirectGroups, DirectError> {
         let packing = Arc::new(Packing::of_types(&self.layout));
-        let single = self.scan.cut.middle(&packing.input, packing.keys)?;
+        let single = self.cut.middle(&packing.input, packing.keys)?;
         let (partial, last) = two_steps(&single).map_err(|cause| self.failed(cause))?;
         let states = self.states(workers, &packing, &partial, tick)?;
         let pool = LeasePool::new(self.memory);

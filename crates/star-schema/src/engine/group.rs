@@ -229,7 +229,7 @@ impl Grouping {
     /// By how many bits to split a bucket whose aggregate took so many rows before it was full.
     fn split_of(&self, bucket: &Bucket, rows_in: u64, memory: usize) -> Result<Deal> {
         if bucket.used >= LAST_BIT || self.layout.keys == 0 {
-            let holder = format!("the state of one group of {}", self.cut.table);
+            let holder = format!("the state of one group of {}", self.cut.below.table);
             let asked = lakeseed_budget::Bytes::from(memory.saturating_mul(2));
             let total = lakeseed_budget::Bytes::from(memory);
             return Err(Error::Memory(lakeseed_budget::Error::TooLarge {
@@ -361,7 +361,7 @@ impl Grouping {
     }
 
     fn failed(&self, cause: DataFusionError) -> Error {
-        engine_error(&self.cut.table, cause)
+        engine_error(&self.cut.below.table, cause)
     }
 }
 

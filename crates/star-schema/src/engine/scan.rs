@@ -9,7 +9,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use datafusion::common::DataFusionError;
 
 use super::stream::{self, Batches};
-use crate::cut::Cut;
+use crate::cut::Below;
 use crate::session::{self, BATCH_ROWS, LeasePool};
 use crate::{Error, Piece, Result, Source};
 
@@ -17,10 +17,10 @@ use crate::{Error, Piece, Result, Source};
 const SPAN_ROWS: (u64, u64) = (1 << 16, 1 << 20);
 const SPANS: u64 = 32;
 
-/// A source under a cut statement.
+/// A source under the lower part of a statement.
 #[derive(Clone)]
 pub(crate) struct Scan {
-    pub(crate) cut: Arc<Cut>,
+    pub(crate) below: Arc<Below>,
     pub(crate) source: Arc<dyn Source>,
     /// Pieces, in order, that are read one after the other by one worker.
     pub(crate) spans: Vec<Range<usize>>,
@@ -29,9 +29,9 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    pub(crate) fn new(cut: &Arc<Cut>, source: &Arc<dyn Source>) -> Self {
+    pub(crate) fn new(below: &Arc<Below>, source: &Arc<dyn Source>) -> Self {
         Self {
-            cut: Arc::clone(cut),
+            below: Arc::clone(below),
             source: Arc::clone(source),
             spans: spans(source.pieces()),
             rows: Arc::default(),
@@ -46,7 +46,7 @@ impl Scan {
     /// The keys and arguments of some pieces.
     pub(crate) fn open_pieces(&self, pieces: Range<usize>) -> Result<Batches> {
         let source = Arc::clone(&self.source);
-        let columns = self.cut.columns.clone();
+        let columns = self.below.columns.clone();
         let schema = source.schema().project(&columns).map(Arc::new);
         let schema = schema.map_err(|cause| self.failed(cause.into()))?;
         let rows = Arc::clone(&self.rows);
@@ -54,12 +54,13 @@ impl Scan {
             pieces.flat_map(move |piece| read_piece(&source, piece, &columns, &schema, &rows));
         // Nothing below an aggregate keeps rows, so the pool is never asked.
         let context = session::attempt(&LeasePool::new(0)).map_err(|cause| self.failed(cause))?;
-        stream::run(&self.cut.below, Box::new(batches), context).map_err(|cause| self.failed(cause))
+        stream::run(&self.below.plan, Box::new(batches), context)
+            .map_err(|cause| self.failed(cause))
     }
 
     /// An error of the engine as ours.
     pub(crate) fn failed(&self, cause: DataFusionError) -> Error {
-        engine_error(&self.cut.table, cause)
+        engine_error(&self.below.table, cause)
     }
 }
 

@@ -20,6 +20,7 @@ use super::partition::{Deal, Dealer, Dealt};
 use super::rows::{Carrier, CarryError, Form, Layout, Rows, Texts};
 use super::scan::Scan;
 use super::stream::Batches;
+use crate::cut::Cut;
 use crate::session::BATCH_ROWS;
 use crate::temp::SpillFolder;
 use crate::{Error, Piece, Result};
@@ -43,6 +44,7 @@ pub(crate) fn units(pieces: &[Piece], rows: u64) -> Vec<Range<usize>> {
 
 /// One unit of a sorted source.
 pub(crate) struct SortedUnit<'a> {
+    pub(crate) cut: &'a Arc<Cut>,
     pub(crate) scan: &'a Scan,
     pub(crate) layout: &'a Arc<Layout>,
     /// The keys, among the carried columns, by which the source is sorted.
@@ -95,7 +97,7 @@ impl SortedUnit<'_> {
         }
         self.check_order(&rows, &dictionaries, &mut last)?;
         let grouping = Arc::new(Grouping {
-            cut: Arc::clone(&self.scan.cut),
+            cut: Arc::clone(self.cut),
             layout: Arc::clone(self.layout),
             texts: Arc::new(Texts::new(&dictionaries)),
             dictionaries,
@@ -189,10 +191,9 @@ impl SortedUnit<'_> {
 
     /// Batches of the unit's rows.
     fn batches(&self) -> Result<Batches> {
-        let fields = self
-            .prefix
-            .iter()
-            .map(|&column| SortField::new(self.scan.cut.carried.field(column).data_type().clone()));
+        let fields = self.prefix.iter().map(|&column| {
+            SortField::new(self.cut.below.carried.field(column).data_type().clone())
+        });
         let converter = RowConverter::new(fields.collect());
         let converter = converter.map_err(|cause| self.scan.failed(cause.into()))?;
         let mut runs = Runs {
@@ -301,7 +302,7 @@ impl SortedUnit<'_> {
                 .is_some_and(|column| columns[column].descends(before(column), at(row, column)))
             {
                 return Err(Error::Source {
-                    place: self.scan.cut.source.clone(),
+                    place: self.cut.source.clone(),
                     problem: "it says that it is sorted, and it is not".to_owned(),
                     cause: None,
                 });

@@ -52,12 +52,12 @@ impl TableRun<'_> {
             match self.table.chosen.choice.strategy {
                 Strategy::Sorted => self.sorted(&units, &done, temp)?,
                 // Spans that are sorted each by itself would leave their groups in no order.
-                Strategy::Direct if !self.table.scan.cut.sorts && self.direct(&units[0])? => {}
+                Strategy::Direct if !self.table.cut.sorts && self.direct(&units[0])? => {}
                 Strategy::Direct | Strategy::Scatter => self.scatter(&units, done, temp)?,
             }
         }
         Ok(TableReport {
-            table: self.table.scan.cut.table.clone(),
+            table: self.table.cut.below.table.clone(),
             units: self.units_done.load(Ordering::Relaxed) - before,
             units_before: before,
             rows_read: self.table.scan.rows.load(Ordering::Relaxed),
@@ -73,8 +73,12 @@ impl TableRun<'_> {
 
     /// The direct way; false where the states turned out too large.
     fn direct(&self, unit: &Unit) -> Result<bool> {
-        let cut = &self.table.scan.cut;
-        let layout = Arc::new(Layout::new(Arc::clone(&cut.carried), cut.keys, &[]));
+        let cut = &self.table.cut;
+        let layout = Arc::new(Layout::new(
+            Arc::clone(&cut.below.carried),
+            cut.below.keys,
+            &[],
+        ));
         let spans = self.table.scan.spans.len() as u64;
         let share = Bytes::new(self.budget.free().get() / 8).max(LEAST_STATE);
         let need = Need::new("state of the aggregate", share)
@@ -86,9 +90,10 @@ impl TableRun<'_> {
         let all = workers as u64 * need.total();
         let lease = self
             .budget
-            .lease(format!("aggregate of {}", cut.table), all)?;
+            .lease(format!("aggregate of {}", cut.below.table), all)?;
         let dictionaries = self.dictionaries(&layout);
         let direct = Direct {
+            cut: Arc::clone(cut),
             scan: self.table.scan.clone(),
             layout: Arc::clone(&layout),
             dictionaries: dictionaries.clone(),
@@ -135,10 +140,10 @@ impl TableRun<'_> {
             ..
         } = &self.table.chosen;
         let scan = &self.table.scan;
-        let spill = Arc::new(self.temp(temp)?.sub(&scan.cut.table)?);
+        let spill = Arc::new(self.temp(temp)?.sub(&self.table.cut.below.table)?);
         let layout = Arc::new(Layout::new(
-            Arc::clone(&scan.cut.carried),
-            scan.cut.keys,
+            Arc::clone(&self.table.cut.below.carried),
+            self.table.cut.below.keys,
             &[],
         ));
         let todo: Vec<usize> = (0..units.len()).filter(|&unit| !done[unit]).collect();
@@ -159,6 +164,7 @@ impl TableRun<'_> {
         let (workers, need, memory) = self.group_workers(largest, todo.len() as u64, beside)?;
         self.each(workers, &todo, &need, |number| {
             let unit = SortedUnit {
+                cut: &self.table.cut,
                 scan,
                 layout: &layout,
                 prefix,
@@ -192,12 +198,16 @@ impl TableRun<'_> {
     ) -> Result<()> {
         let temp = self.temp(temp)?;
         temp.expect_room(self.table.chosen.choice.spill)?;
-        let cut = &self.table.scan.cut;
+        let cut = &self.table.cut;
         let skip = Arc::new(done);
         let mut as_text = self.table.chosen.as_text.clone();
         loop {
-            let spill = Arc::new(temp.sub(&cut.table)?);
-            let layout = Arc::new(Layout::new(Arc::clone(&cut.carried), cut.keys, &as_text));
+            let spill = Arc::new(temp.sub(&cut.below.table)?);
+            let layout = Arc::new(Layout::new(
+                Arc::clone(&cut.below.carried),
+                cut.below.keys,
+                &as_text,
+            ));
             let dictionaries = self.dictionaries(&layout);
             self.table.scan.rows.store(0, Ordering::Relaxed);
             match self.deal(&layout, &dictionaries, &skip, &spill) {
@@ -244,7 +254,7 @@ impl TableRun<'_> {
             .workers(threads, spans, &need)
             .map_err(Error::from)?;
         let all = workers as u64 * need.total();
-        let name = format!("scatter of {}", scan.cut.table);
+        let name = format!("scatter of {}", self.table.cut.below.table);
         let lease = self.budget.lease(name, all).map_err(Error::from)?;
         let scatter = Scatter {
             scan: scan.clone(),
@@ -269,7 +279,7 @@ impl TableRun<'_> {
         dealt: &Arc<Dealt>,
         spill: &Arc<SpillFolder>,
     ) -> Result<()> {
-        let cut = &self.table.scan.cut;
+        let cut = &self.table.cut;
         let grouping = Arc::new(Grouping {
             cut: Arc::clone(cut),
             layout: Arc::clone(layout),
@@ -283,7 +293,7 @@ impl TableRun<'_> {
             + dealt.index_bytes();
         let texts = self
             .budget
-            .lease(format!("texts of {}", cut.table), Bytes::from(held))?;
+            .lease(format!("texts of {}", cut.below.table), Bytes::from(held))?;
 
         let todo: Vec<usize> = (0..units.len()).filter(|&unit| !skip[unit]).collect();
         let largest = todo.iter().map(|&unit| dealt.rows(unit)).max().unwrap_or(0);
@@ -356,7 +366,7 @@ impl TableRun<'_> {
     /// aggregate may hold.
     fn group_workers(&self, rows: u64, units: u64, beside: Need) -> Result<(usize, Need, usize)> {
         let fixed = beside.and("what the store holds", self.settings.store_bytes);
-        let wanted = (rows * Bytes::new(group_bytes(&self.table.scan.cut))).max(LEAST_STATE);
+        let wanted = (rows * Bytes::new(group_bytes(&self.table.cut))).max(LEAST_STATE);
         // Rather fewer workers than units in pieces; one that still has too little splits its units.
         let enough = fixed.clone().and("state of an aggregate", wanted);
         let free = self.budget.free();
@@ -371,11 +381,11 @@ impl TableRun<'_> {
 
     /// Hands a unit's rows to the store.
     fn commit(&self, unit: &Unit, batches: Batches, rows_in: u64, start: Instant) -> Result<()> {
-        let cut = &self.table.scan.cut;
+        let cut = &self.table.cut;
         let mut reader = UnitReader::new(&cut.schema, batches);
         let committed = self.store.commit(unit, &mut reader);
         if let Some(cause) = reader.error {
-            return Err(engine_error(&cut.table, cause));
+            return Err(engine_error(&cut.below.table, cause));
         }
         committed.map_err(|cause| Error::Store {
             unit: unit.to_string(),
@@ -419,7 +429,7 @@ impl TableRun<'_> {
         }
         let choice = &self.table.chosen.choice;
         self.observer.progress(&Progress {
-            table: &self.table.scan.cut.table,
+            table: &self.table.cut.below.table,
             step,
             units_done: self.units_done.load(Ordering::Relaxed),
             units: choice.units,
