@@ -2,21 +2,20 @@
 //!
 //! Right only where the column is a key of the table: then no group has rows in two batches.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::Result as DfResult;
 use lakeseed_budget::MIB;
 
-use crate::cut::Cut;
+use crate::cut::{Cut, Grouped};
 use crate::engine::dictionary::Dictionary;
 use crate::engine::direct::{Direct, DirectError};
 use crate::engine::group::Grouping;
 use crate::engine::partition::ByValue;
 use crate::engine::rows::{Carrier, CarryError, Layout, Rows, Texts};
 use crate::engine::scan::Scan;
+use crate::planned::{Planner, Text};
 use crate::{Error, Result, Statement};
 
 /// More values than this are no batches any more.
@@ -28,7 +27,7 @@ pub(crate) fn batches(
     scan: &Scan,
     statement: &Statement,
     column: &str,
-    schemas: &HashMap<String, SchemaRef>,
+    planner: &Planner<'_>,
     threads: usize,
 ) -> Result<Option<Arc<ByValue>>> {
     let mut keys = cut.key_columns.iter();
@@ -38,12 +37,15 @@ pub(crate) fn batches(
     let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let (name, source) = (quote(column), quote(&cut.source));
     let sql = format!("SELECT {name} FROM {source} GROUP BY {name}");
-    let cut = Arc::new(Cut::try_new(
-        &statement.table,
-        &statement.place,
-        &sql,
-        schemas,
-    )?);
+    let of_values = Statement {
+        sql,
+        ..statement.clone()
+    };
+    let plan = planner.plan(&of_values)?;
+    let grouped = Grouped::find(&plan);
+    let grouped = grouped.map_err(|found| Text::of(statement).refuse("a column", found))?;
+    let cut = Cut::try_new(&of_values, &cut.source, grouped, planner.state())?;
+    let cut = Arc::new(cut);
     let values = Scan::new(&cut.below, &scan.source);
     let layout = Arc::new(Layout::new(Arc::clone(&cut.below.carried), 1, &[]));
     let dictionaries: Vec<Arc<Dictionary>> = (0..layout.dictionaries)

@@ -16,7 +16,7 @@ use crate::cut::Cut;
 use crate::engine::dictionary::Dictionary;
 use crate::engine::partition::{ByValue, Deal};
 use crate::engine::rows::{Carrier, CarryError, Form, Layout, Rows, is_text};
-use crate::engine::scan::{Scan, source_rows};
+use crate::engine::scan::Scan;
 use crate::engine::sorted;
 
 /// Pieces that a sample looks into, and rows of each.
@@ -43,6 +43,10 @@ pub enum Strategy {
     Sorted,
     /// Rows are dealt to buckets on disk by the hash of their keys, and each bucket is aggregated alone.
     Scatter,
+    /// The statement joins, or is more than one aggregate: its sources are dealt alike to buckets on
+    /// disk by a key that it compares, and the whole statement runs on each bucket alone. Few rows are
+    /// one bucket.
+    Together,
 }
 
 impl fmt::Display for Strategy {
@@ -51,6 +55,7 @@ impl fmt::Display for Strategy {
             Self::Direct => "direct",
             Self::Sorted => "sorted",
             Self::Scatter => "scatter and gather",
+            Self::Together => "bucket by bucket",
         })
     }
 }
@@ -96,10 +101,10 @@ pub(crate) struct Chosen {
 pub(crate) fn choose(
     cut: &Cut,
     scan: &Scan,
+    total: u64,
     forced: Option<Strategy>,
     by_value: Option<Arc<ByValue>>,
 ) -> Result<Chosen> {
-    let total = source_rows(scan.source.pieces());
     let sample = Sample::take(cut, scan)?;
     let rows = sample.scale(sample.rows, total);
     let groups = sample.groups(rows);
@@ -141,7 +146,7 @@ pub(crate) fn choose(
             Deal { used: 0, bits: 0 },
             format!("about {groups} groups, and a batch for each value was asked for"),
         ),
-        Strategy::Scatter => {
+        Strategy::Scatter | Strategy::Together => {
             let units = rows.div_ceil(UNIT_ROWS).max(1);
             let bits = (u64::BITS - (units - 1).leading_zeros()).min(MOST_UNIT_BITS);
             (
@@ -152,7 +157,7 @@ pub(crate) fn choose(
     };
     let spill = match strategy {
         Strategy::Direct | Strategy::Sorted => Bytes::ZERO,
-        Strategy::Scatter => rows * Bytes::new(row_bytes),
+        Strategy::Scatter | Strategy::Together => rows * Bytes::new(row_bytes),
     };
     let names = as_text
         .iter()
@@ -347,7 +352,7 @@ impl Sample {
 }
 
 /// Pieces all over the source, always the same.
-fn sampled(pieces: usize) -> Vec<usize> {
+pub(crate) fn sampled(pieces: usize) -> Vec<usize> {
     let count = SAMPLE_PIECES.min(pieces);
     let places: HashSet<usize> = (0..count).map(|number| number * pieces / count).collect();
     let mut places: Vec<usize> = places.into_iter().collect();

@@ -7,12 +7,11 @@
 //! below   g0.. (keys) and a0.. (arguments), WHERE     rows of one piece in, keys and arguments out
 //! ```
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::{Field, Schema, SchemaRef};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DataFusionError, TableReference};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::functions_aggregate::expr_fn::min;
@@ -21,8 +20,9 @@ use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, LogicalPlanBuilder}
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::sorts::sort::SortExec;
 
-use crate::engine::stream::{Leaf, block_on, columns_read};
-use crate::{Error, Result, session};
+use crate::engine::stream::{Leaf, columns_read};
+use crate::planned::{Text, name_of, plain};
+use crate::{Error, Result, Statement, session};
 
 /// The column of a row's number, where one is carried.
 pub(crate) const ROW: &str = "row";
@@ -56,6 +56,10 @@ pub(crate) struct Cut {
     pub(crate) above: Arc<dyn ExecutionPlan>,
     /// The table's schema.
     pub(crate) schema: SchemaRef,
+    /// Each key over the source's own columns, where it can be told.
+    source_keys: Vec<Option<Expr>>,
+    /// Whether some rows of the source have no part in the table.
+    pub(crate) leaves_out: bool,
     /// Which key each column of the table is, where it is one as it stands.
     pub(crate) shown_keys: Vec<Option<usize>>,
     aggregates: Vec<Expr>,
@@ -63,23 +67,20 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
-    /// Reads a statement over the named sources.
+    /// Cuts a plan over one source.
     pub(crate) fn try_new(
-        table: &str,
-        place: &str,
-        sql: &str,
-        sources: &HashMap<String, SchemaRef>,
+        statement: &Statement,
+        source: &str,
+        grouped: Grouped,
+        state: &SessionState,
     ) -> Result<Self> {
-        let model = Model { table, place };
-        let state = session::planner();
-        let plan = model.plan(&state, sql, sources)?;
-        let Found {
+        let text = Text::of(statement);
+        let Grouped {
             rest,
             aggregate,
-            source,
-        } = model.find(&plan)?;
-
-        let engine = |cause| model.engine(cause);
+            schema,
+        } = grouped;
+        let engine = |cause| text.engine(cause);
         let (carried_exprs, aggregates) = carry(&aggregate).map_err(engine)?;
         let keys = aggregate.group_expr.len();
         let below = LogicalPlanBuilder::from(Arc::clone(&aggregate.input))
@@ -91,20 +92,21 @@ impl Cut {
         let shown_keys = shown_keys(&rest, &aggregate).map_err(engine)?;
         let grouped = grouped_schema(&aggregate);
         let above = over_groups(&rest, &aggregate, &grouped).map_err(engine)?;
-        let schema = plain(plan.schema().as_arrow());
 
-        let below = session::physical(&state, &below).map_err(engine)?;
-        let above = session::physical(&state, &above).map_err(engine)?;
+        let below = session::physical(state, &below).map_err(engine)?;
+        let above = session::physical(state, &above).map_err(engine)?;
         let below = Below {
-            table: table.to_owned(),
+            table: statement.table.clone(),
             columns: columns_read(&below),
             plan: below,
             carried,
             keys,
         };
         let cut = Self {
-            source,
+            source: source.to_owned(),
             below: Arc::new(below),
+            source_keys: source_keys(&aggregate),
+            leaves_out: rest.iter().any(is_filter) || has_filter(&aggregate.input),
             key_columns: aggregate.group_expr.iter().map(column_of).collect(),
             grouped,
             sorts: false,
@@ -112,10 +114,15 @@ impl Cut {
             schema,
             shown_keys,
             aggregates,
-            state,
+            state: state.clone(),
         };
         let sorts = has_sort(&cut.middle(&cut.below.carried, keys)?);
         Ok(Self { sorts, ..cut })
+    }
+
+    /// A key over the source's own columns.
+    pub(crate) fn sources_key(&self, key: usize) -> Option<&Expr> {
+        self.source_keys[key].as_ref()
     }
 
     /// The aggregate in one step over rows of this schema: `keys` of its columns are the keys, in
@@ -132,7 +139,7 @@ impl Cut {
                 .iter()
                 .map(|field| Expr::Column(Column::new_unqualified(field.name())))
                 .collect::<Vec<_>>();
-            let source = provider_as_source(Leaf::new(Arc::clone(rows)));
+            let source = provider_as_source(Leaf::new("rows", Arc::clone(rows)));
             let plan = LogicalPlanBuilder::scan("rows", source, None)?
                 .aggregate(group, aggregates)?
                 .build()?;
@@ -145,59 +152,74 @@ impl Cut {
     }
 }
 
+fn is_filter(node: &LogicalPlan) -> bool {
+    matches!(node, LogicalPlan::Filter(_))
+}
+
+fn has_filter(plan: &LogicalPlan) -> bool {
+    is_filter(plan) || plan.inputs().into_iter().any(has_filter)
+}
+
+/// The keys of an aggregate over the columns of its source, through all projections.
+fn source_keys(aggregate: &Aggregate) -> Vec<Option<Expr>> {
+    let keys = aggregate.group_expr.iter();
+    keys.map(|key| over_source(key, &aggregate.input)).collect()
+}
+
+/// An expression over a node's columns as one over the source's.
+fn over_source(expr: &Expr, node: &LogicalPlan) -> Option<Expr> {
+    let schema = node.schema();
+    let replaced = expr.clone().transform(|part| {
+        let Expr::Column(column) = &part else {
+            return Ok(Transformed::no(part));
+        };
+        let at = schema.index_of_column(column)?;
+        let below = match node {
+            LogicalPlan::TableScan(_) => {
+                Expr::Column(Column::new_unqualified(schema.field(at).name()))
+            }
+            LogicalPlan::Projection(projection) => {
+                projection.expr[at].clone().unalias_nested().data
+            }
+            LogicalPlan::SubqueryAlias(alias) => {
+                Expr::Column(alias.input.schema().columns().swap_remove(at))
+            }
+            _ => return Ok(Transformed::no(part)),
+        };
+        // What is put in is over the node below.
+        Ok(Transformed::new(below, true, TreeNodeRecursion::Jump))
+    });
+    let replaced = replaced.ok()?.data.unalias_nested().data;
+    match node {
+        LogicalPlan::TableScan(_) => Some(replaced),
+        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Filter(_) => {
+            over_source(&replaced, node.inputs()[0])
+        }
+        _ => None,
+    }
+}
+
 fn has_sort(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.as_any().is::<SortExec>() || plan.children().into_iter().any(has_sort)
 }
 
-/// The file of a statement, for errors.
-struct Model<'a> {
-    table: &'a str,
-    place: &'a str,
-}
-
-/// The parts of a plan that fits.
-struct Found {
+/// A plan that is one aggregate with only projections and filters above it.
+pub(crate) struct Grouped {
     /// The nodes above the aggregate, the topmost first.
     rest: Vec<LogicalPlan>,
     aggregate: Aggregate,
-    source: String,
+    schema: SchemaRef,
 }
 
-impl Model<'_> {
-    fn plan(
-        &self,
-        state: &SessionState,
-        sql: &str,
-        sources: &HashMap<String, SchemaRef>,
-    ) -> Result<LogicalPlan> {
-        let context = datafusion::prelude::SessionContext::new_with_state(state.clone());
-        for (name, schema) in sources {
-            context
-                .register_table(
-                    TableReference::bare(name.as_str()),
-                    Leaf::new(Arc::clone(schema)),
-                )
-                .map_err(|cause| self.engine(cause))?;
-        }
-        let statements = datafusion::sql::parser::DFParser::parse_sql(sql)
-            .map_err(|cause| self.refuse("a SELECT statement", &first_line(&cause)))?;
-        if statements.len() != 1 {
-            return Err(self.refuse("one SELECT", &format!("{} statements", statements.len())));
-        }
-        let state = context.state();
-        let plan = block_on(state.create_logical_plan(sql))
-            .map_err(|cause| self.refuse("a SELECT over the sources", &first_line(&cause)))?;
-        state
-            .analyzer()
-            .execute_and_check(plan, state.config_options(), |_, _| {})
-            .map_err(|cause| self.refuse("a SELECT with types that fit", &first_line(&cause)))
-    }
-
-    fn find(&self, plan: &LogicalPlan) -> Result<Found> {
-        self.refuse_subqueries(plan)?;
+impl Grouped {
+    /// Finds the aggregate; what stands in the way otherwise.
+    pub(crate) fn find(plan: &LogicalPlan) -> Result<Self, &'static str> {
         let mut rest = Vec::new();
         let mut node = plan;
         let aggregate = loop {
+            if has_subquery(node) {
+                return Err("a subquery in an expression");
+            }
             match node {
                 LogicalPlan::Aggregate(aggregate) => break aggregate,
                 LogicalPlan::Projection(_)
@@ -206,94 +228,99 @@ impl Model<'_> {
                     rest.push(node.clone());
                     node = node.inputs()[0];
                 }
-                LogicalPlan::TableScan(_) => {
-                    return Err(self.refuse(ONE_AGGREGATE, "no GROUP BY"));
-                }
-                other => return Err(self.refuse(ONE_AGGREGATE, name_of(other))),
+                LogicalPlan::TableScan(_) => return Err("no GROUP BY"),
+                other => return Err(name_of(other)),
             }
         };
-        if aggregate
-            .group_expr
-            .iter()
-            .any(|expr| matches!(expr, Expr::GroupingSet(_)))
-        {
-            return Err(self.refuse("one list of keys", "grouping sets"));
+        let mut keys = aggregate.group_expr.iter();
+        if keys.any(|expr| matches!(expr, Expr::GroupingSet(_))) {
+            return Err("grouping sets");
         }
-        let mut node = aggregate.input.as_ref();
-        let source = loop {
+        Ok(Self {
+            rest,
+            aggregate: aggregate.clone(),
+            schema: plain(plan.schema().as_arrow()),
+        })
+    }
+
+    /// The one source that is aggregated; what stands in the way otherwise.
+    pub(crate) fn source(&self) -> Result<&str, &'static str> {
+        let mut node = self.aggregate.input.as_ref();
+        loop {
+            if has_subquery(node) {
+                return Err("a subquery in an expression");
+            }
             match node {
-                LogicalPlan::TableScan(scan) => break scan.table_name.table().to_owned(),
+                LogicalPlan::TableScan(scan) => return Ok(scan.table_name.table()),
                 LogicalPlan::Projection(_)
                 | LogicalPlan::Filter(_)
                 | LogicalPlan::SubqueryAlias(_) => node = node.inputs()[0],
-                other => return Err(self.refuse(ONE_AGGREGATE, name_of(other))),
+                other => return Err(name_of(other)),
             }
-        };
-        Ok(Found {
-            rest,
-            aggregate: aggregate.clone(),
-            source,
+        }
+    }
+
+    /// What is aggregated.
+    pub(crate) fn input(&self) -> &LogicalPlan {
+        &self.aggregate.input
+    }
+
+    /// The same over a leaf of this name, whose rows are those of the input in its order of columns.
+    pub(crate) fn over(&self, leaf: &str) -> Result<Self, DataFusionError> {
+        let input = &self.aggregate.input;
+        let schema = numbered(input.schema().as_arrow());
+        let rows = over_leaf(leaf, &schema, input.schema())?;
+        let aggregate = Aggregate::try_new_with_schema(
+            Arc::new(rows),
+            self.aggregate.group_expr.clone(),
+            self.aggregate.aggr_expr.clone(),
+            Arc::clone(&self.aggregate.schema),
+        )?;
+        Ok(Self {
+            rest: self.rest.clone(),
+            aggregate,
+            schema: Arc::clone(&self.schema),
         })
-    }
-
-    fn refuse_subqueries(&self, plan: &LogicalPlan) -> Result<()> {
-        let mut found = false;
-        plan.apply_with_subqueries(|node| {
-            for expr in node.expressions() {
-                found |= expr.exists(|part| {
-                    Ok(matches!(
-                        part,
-                        Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_)
-                    ))
-                })?;
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })
-        .map_err(|cause| self.engine(cause))?;
-        if found {
-            Err(self.refuse(ONE_AGGREGATE, "a subquery in an expression"))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn refuse(&self, expected: &str, found: &str) -> Error {
-        Error::Model {
-            place: self.place.to_owned(),
-            expected: expected.to_owned(),
-            found: found.to_owned(),
-        }
-    }
-
-    fn engine(&self, cause: DataFusionError) -> Error {
-        Error::Engine {
-            table: self.table.to_owned(),
-            cause,
-        }
     }
 }
 
-const ONE_AGGREGATE: &str = "one SELECT ... GROUP BY over one source";
-
-/// What SQL calls a node that does not fit.
-fn name_of(plan: &LogicalPlan) -> &'static str {
-    match plan {
-        LogicalPlan::Sort(_) => "ORDER BY",
-        LogicalPlan::Limit(_) => "LIMIT",
-        LogicalPlan::Join(_) => "a join",
-        LogicalPlan::Distinct(_) => "DISTINCT",
-        LogicalPlan::Union(_) => "UNION",
-        LogicalPlan::Window(_) => "a window function",
-        LogicalPlan::Aggregate(_) => "a second GROUP BY",
-        LogicalPlan::Unnest(_) => "UNNEST",
-        LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => "no source",
-        _ => "another statement",
-    }
+fn has_subquery(node: &LogicalPlan) -> bool {
+    let is_one = |part: &Expr| {
+        matches!(
+            part,
+            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_)
+        )
+    };
+    let expressions = node.expressions();
+    let mut found = expressions.iter();
+    // The check itself cannot fail.
+    found.any(|expr| expr.exists(|part| Ok(is_one(part))).unwrap_or(true))
 }
 
-fn first_line(error: &DataFusionError) -> String {
-    let text = error.strip_backtrace();
-    text.lines().next().unwrap_or_default().to_owned()
+/// The types of a schema under names that cannot meet: those of two tables of a join can.
+pub(crate) fn numbered(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().enumerate().map(|(number, field)| {
+        let name = format!("c{number}");
+        Field::new(name, field.data_type().clone(), field.is_nullable())
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// A leaf of these columns, under the names of other ones.
+fn over_leaf(
+    leaf: &str,
+    columns: &SchemaRef,
+    names: &DFSchema,
+) -> Result<LogicalPlan, DataFusionError> {
+    let source = provider_as_source(Leaf::new(leaf, Arc::clone(columns)));
+    let both = names.iter().zip(columns.fields());
+    let original = both.map(|((relation, field), ours)| {
+        Expr::Column(Column::new_unqualified(ours.name()))
+            .alias_qualified(relation.cloned(), field.name())
+    });
+    LogicalPlanBuilder::scan(leaf, source, None)?
+        .project(original.collect::<Vec<_>>())?
+        .build()
 }
 
 /// The source's column that a key is.
@@ -403,25 +430,9 @@ fn over_groups(
     aggregate: &Aggregate,
     grouped: &SchemaRef,
 ) -> Result<LogicalPlan, DataFusionError> {
-    let source = provider_as_source(Leaf::new(Arc::clone(grouped)));
-    let names = aggregate.schema.iter().zip(grouped.fields());
-    let original = names.map(|((relation, field), ours)| {
-        Expr::Column(Column::new_unqualified(ours.name()))
-            .alias_qualified(relation.cloned(), field.name())
-    });
-    let mut plan = LogicalPlanBuilder::scan("groups", source, None)?
-        .project(original.collect::<Vec<_>>())?
-        .build()?;
+    let mut plan = over_leaf("groups", grouped, &aggregate.schema)?;
     for node in rest.iter().rev() {
         plan = node.with_new_exprs(node.expressions(), vec![plan])?;
     }
     Ok(plan)
-}
-
-/// A schema without the metadata of the engine.
-fn plain(schema: &Schema) -> SchemaRef {
-    let fields = schema.fields().iter();
-    let fields = fields
-        .map(|field| Field::new(field.name(), field.data_type().clone(), field.is_nullable()));
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

@@ -38,6 +38,16 @@ pub enum Error {
         /// What is there now.
         after: String,
     },
+    /// Rows break a key of the model that they are to keep.
+    #[error("{table}: {problem}; {advice}")]
+    Key {
+        /// The table that is made.
+        table: String,
+        /// What came.
+        problem: String,
+        /// What to do.
+        advice: String,
+    },
     /// The memory does not carry the work.
     #[error(transparent)]
     Memory(#[from] lakeseed_budget::Error),

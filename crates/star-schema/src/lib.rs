@@ -85,8 +85,7 @@
 //! ```
 //!
 //! # What it does not do
-//! It writes no output of its own, prints nothing, and knows no dataset. A table over several sources
-//! is refused.
+//! It writes no output of its own, prints nothing, and knows no dataset.
 
 mod batches;
 mod choose;
@@ -96,21 +95,24 @@ mod error;
 mod model;
 mod observe;
 mod of_model;
+mod planned;
+mod rules;
 mod run;
 mod session;
 mod source;
 mod store;
 mod temp;
+mod together;
 mod views;
 
 pub use choose::{Choice, Strategy};
 pub use error::{Error, Result};
-pub use model::{ForeignKey, Kind, MODEL_FILE, Model, SourceSpec, TableSpec};
+pub use model::{Duplicates, ForeignKey, Kind, MODEL_FILE, Missing, Model, SourceSpec, TableSpec};
 pub use observe::{Observer, Progress, Step, Stop, UnitDone, Warning};
-pub use run::{Report, Settings, Star, Statement, TableReport};
+pub use run::{KeyReport, Report, Settings, Star, Statement, TableReport};
 pub use source::{
-    BatchReader, File, FileFormat, Files, FilesOptions, LocalFile, Piece, RejectedRow, Rejects,
-    Source, Stamp, TextOptions, column_type,
+    BatchReader, Calendar, File, FileFormat, Files, FilesOptions, LocalFile, Piece, RejectedRow,
+    Rejects, Source, Stamp, TextOptions, column_type,
 };
 pub use store::{Store, Unit};
 pub use views::views;

@@ -88,6 +88,28 @@ pub enum Warning {
         /// The column of the source, or its expression.
         column: String,
     },
+    /// Rows share the columns that should tell them apart, and stay, as the model says.
+    Duplicates {
+        /// The table.
+        table: String,
+        /// Rows of this run that share theirs with one before.
+        rows: u64,
+        /// Some of these values.
+        examples: Vec<String>,
+    },
+    /// Rows point to no row of the table that they should point to, and stay, as the model says.
+    Missing {
+        /// The table.
+        table: String,
+        /// Its columns.
+        columns: Vec<String>,
+        /// The table that they point to.
+        parent: String,
+        /// How many; `None` where the memory did not carry the keys of that table, so that nobody knows.
+        rows: Option<u64>,
+        /// Some of these values.
+        examples: Vec<String>,
+    },
     /// A unit's state was larger than estimated: it was split.
     Split {
         /// Which.

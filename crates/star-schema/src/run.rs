@@ -1,24 +1,31 @@
 //! A star: its sources, its tables, and the run that makes them.
 
+mod explain;
+mod groups;
 mod pace;
+mod planning;
 mod table;
+mod together;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
 use lakeseed_budget::{Budget, Bytes, MIB, Peak};
 
 use self::pace::Pace;
+use self::planning::Planning;
 use self::table::TableRun;
-use crate::batches::batches;
-use crate::choose::{Choice, Chosen, LEAST_STATE, Strategy, choose, column_name, group_bytes};
+use crate::choose::{Choice, Chosen, Strategy, column_name};
 use crate::cut::Cut;
 use crate::engine::scan::Scan;
 use crate::observe::{Observer, Stop};
+use crate::planned::Planner;
+use crate::rules::{Members, Rules, Seen, Watch};
+use crate::together::{Rows, Together};
 use crate::{Error, Result, Source, Store, Unit};
 
 /// A table of a model: its name, and the one statement that makes it.
@@ -28,7 +35,7 @@ pub struct Statement {
     pub table: String,
     /// The file, for messages.
     pub place: String,
-    /// `SELECT ... FROM source GROUP BY ...`.
+    /// `SELECT ...` over sources, and over other tables of the same star, which are made again for it.
     pub sql: String,
 }
 
@@ -75,9 +82,28 @@ pub struct Star {
 
 /// A table on its way.
 struct Table {
+    name: String,
+    schema: SchemaRef,
+    choice: Choice,
+    way: Way,
+    rules: Arc<Rules>,
+}
+
+/// What its statement is.
+enum Way {
+    /// An aggregate over one source.
+    Groups(Box<OfGroups>),
+    /// Anything else, on buckets of all sources at once.
+    Together(Arc<Together>),
+}
+
+/// An aggregate over one source.
+struct OfGroups {
     cut: Arc<Cut>,
     scan: Scan,
     chosen: Chosen,
+    /// The source, where it is what another statement gives.
+    under: Option<Arc<Rows>>,
 }
 
 /// What was done.
@@ -104,49 +130,66 @@ pub struct TableReport {
     pub rows: u64,
     /// Bytes that were written to temporary files.
     pub spilled: Bytes,
+    /// Rows of this run that share their grain with another, where the model lets them stay.
+    pub duplicates: u64,
+    /// The foreign keys that were looked up, in the model's order: those that hold whatever the rows are
+    /// need no look.
+    pub keys: Vec<KeyReport>,
     /// How long it took.
     pub time: Duration,
+}
+
+/// What was seen of a foreign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyReport {
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// The table that they point to.
+    pub table: String,
+    /// Rows of this run that point to no row of it; `None` where the memory did not carry its keys.
+    pub missing: Option<u64>,
 }
 
 impl Star {
     /// Checks statements against sources, and looks at samples.
     ///
     /// # Errors
-    /// [`Error::Model`] for a statement that is not one SELECT with one GROUP BY over one of the
-    /// sources; [`Error::Source`] for what cannot be read.
+    /// [`Error::Model`] for a statement that is not one SELECT, or whose sources are large and cannot be
+    /// cut; [`Error::Source`] for what cannot be read.
     pub fn try_new(
         sources: &HashMap<String, Arc<dyn Source>>,
         statements: &[Statement],
+        settings: &Settings,
+    ) -> Result<Self> {
+        let rules = vec![Vec::new(); statements.len()];
+        Self::with_grains(sources, statements, &rules, settings)
+    }
+
+    /// The same with the columns that tell one row of a table from another, for each statement.
+    pub(crate) fn with_grains(
+        sources: &HashMap<String, Arc<dyn Source>>,
+        statements: &[Statement],
+        grains: &[Vec<String>],
         settings: &Settings,
     ) -> Result<Self> {
         let schemas: HashMap<String, SchemaRef> = sources
             .iter()
             .map(|(name, source)| (name.clone(), source.schema()))
             .collect();
-        let mut tables = Vec::new();
-        for statement in statements {
-            let Statement { table, place, sql } = statement;
-            let cut = Arc::new(Cut::try_new(table, place, sql, &schemas)?);
-            let Some(source) = sources.get(&cut.source) else {
-                return Err(Error::Model {
-                    place: place.clone(),
-                    expected: "a source that is given".to_owned(),
-                    found: cut.source.clone(),
-                });
-            };
-            let scan = Scan::new(&cut.below, source);
-            let by_value = match &settings.batch_by {
-                Some(column) => {
-                    batches(&cut, &scan, statement, column, &schemas, settings.threads)?
-                }
-                None => None,
-            };
-            let chosen = choose(&cut, &scan, settings.strategy, by_value)?;
-            tables.push(Table { cut, scan, chosen });
-        }
-        let nowhere = |_: &&String| {
-            !tables.is_empty() && tables.iter().all(|table| table.chosen.by_value.is_none())
+        let planning = Planning {
+            planner: Planner::new(&schemas, statements),
+            sources,
+            settings,
         };
+        let tables = statements.iter().zip(grains);
+        let tables = tables.map(|(statement, grain)| planning.table(statement, grain));
+        let tables = tables.collect::<Result<Vec<_>>>()?;
+        let is_cut = |table: &Table| match &table.way {
+            Way::Groups(of) => of.chosen.by_value.is_some(),
+            Way::Together(_) => false,
+        };
+        let nowhere = |_: &&String| !tables.is_empty() && !tables.iter().any(is_cut);
         if let Some(column) = settings.batch_by.as_ref().filter(nowhere) {
             return Err(Error::Model {
                 place: statements[0].place.clone(),
@@ -159,87 +202,28 @@ impl Star {
 
     /// How each table is going to be made, and why.
     pub fn choices(&self) -> impl Iterator<Item = (&str, &Choice)> {
-        self.tables
-            .iter()
-            .map(|table| (table.cut.below.table.as_str(), &table.chosen.choice))
-    }
-
-    /// The same for people, with what it costs: a few lines a table.
-    ///
-    /// ```text
-    /// fact: scatter and gather
-    ///   about 11826042 groups, and no order of the source helps
-    ///   26000000 rows of answers, about 26000000 of them pass; 128 units of about 203125 rows
-    ///   keys: mun_uf, mun_nome, esc_inep; about 260 MiB of temporary files
-    ///   an aggregate of one unit holds about 34 MiB; 512 MiB are free for 2 workers
-    /// ```
-    pub fn explain(&self, settings: &Settings, budget: &Budget) -> String {
-        use std::fmt::Write as _;
-        let mut text = String::new();
-        for Table { cut, chosen, .. } in &self.tables {
-            let choice = &chosen.choice;
-            let units = choice.units.max(1) as u64;
-            let keys: Vec<String> = (0..cut.below.keys)
-                .map(|key| column_name(cut, key))
-                .collect();
-            let of_unit = choice.groups.div_ceil(units);
-            let state = (of_unit * Bytes::new(group_bytes(cut))).max(LEAST_STATE);
-            // Writing to a text cannot fail.
-            let _ = writeln!(text, "{}: {}", cut.below.table, choice.strategy);
-            let _ = writeln!(text, "  {}", choice.reason);
-            let _ = writeln!(
-                text,
-                "  {} rows of {}, about {} of them pass; {units} units of about {} rows",
-                choice.source_rows,
-                cut.source,
-                choice.rows,
-                choice.rows.div_ceil(units),
-            );
-            let _ = writeln!(
-                text,
-                "  keys: {}; about {} of temporary files",
-                keys.join(", "),
-                choice.spill
-            );
-            if !choice.as_text.is_empty() {
-                let _ = writeln!(
-                    text,
-                    "  too many texts for codes: {}",
-                    choice.as_text.join(", ")
-                );
-            }
-            let _ = writeln!(
-                text,
-                "  an aggregate of one unit holds about {state}; {} are free for {} workers",
-                budget.free(),
-                settings.threads
-            );
-        }
-        text
+        let tables = self.tables.iter();
+        tables.map(|table| (table.name.as_str(), &table.choice))
     }
 
     /// The schema of a table.
     pub fn schema(&self, table: &str) -> Option<SchemaRef> {
-        let mut tables = self.tables.iter().map(|table| &table.cut);
-        tables
-            .find(|cut| cut.below.table == table)
-            .map(|cut| Arc::clone(&cut.schema))
+        self.table(table).map(|table| Arc::clone(&table.schema))
     }
 
-    /// The keys of a table, as the columns of its source where they are plain columns.
+    /// The keys of a table that is one aggregate, as the columns of its source where they are plain
+    /// columns.
     pub fn keys(&self, table: &str) -> Vec<String> {
-        let mut tables = self.tables.iter().map(|table| &table.cut);
-        let cut = tables.find(|cut| cut.below.table == table);
+        let cut = self.cut(table);
         cut.map(|cut| {
-            (0..cut.below.keys)
-                .map(|key| column_name(cut, key))
-                .collect()
+            let keys = 0..cut.below.keys;
+            keys.map(|key| column_name(cut, key)).collect()
         })
         .unwrap_or_default()
     }
 
     /// The columns of a table that are its statement's group keys, which tell one row from another; a
-    /// key that is selected twice is there once.
+    /// key that is selected twice is there once. None where the statement is more than one aggregate.
     pub fn grain(&self, table: &str) -> Vec<String> {
         let Some(cut) = self.cut(table) else {
             return Vec::new();
@@ -251,9 +235,29 @@ impl Star {
             .collect()
     }
 
+    fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.iter().find(|table| table.name == name)
+    }
+
+    /// The rules of tables by name, and the schemas that follow from them.
+    pub(crate) fn set_rules(
+        &mut self,
+        mut rules: HashMap<String, Rules>,
+        mut schemas: HashMap<String, SchemaRef>,
+    ) {
+        for table in &mut self.tables {
+            table.rules = Arc::new(rules.remove(&table.name).unwrap_or_default());
+            if let Some(schema) = schemas.remove(&table.name) {
+                table.schema = schema;
+            }
+        }
+    }
+
     pub(crate) fn cut(&self, table: &str) -> Option<&Cut> {
-        let mut cuts = self.tables.iter().map(|table| &*table.cut);
-        cuts.find(|cut| cut.below.table == table)
+        match &self.table(table)?.way {
+            Way::Groups(of) => Some(&of.cut),
+            Way::Together(_) => None,
+        }
     }
 
     /// All units, in the order in which they are made.
@@ -276,9 +280,39 @@ impl Star {
     ) -> Result<Report> {
         let mut report = Report::default();
         let mut temp = None;
-        for table in &self.tables {
+        let is_done = |table: &Table| table.units().iter().all(|unit| store.is_done(unit));
+        // The keys of a table are needed while somebody who points to it is made.
+        let collected = self.tables.iter().filter(|parent| {
+            let points = |table: &&Table| {
+                let mut keys = table.rules.keys.iter();
+                keys.any(|key| key.parent == parent.name)
+            };
+            parent.rules.members.is_some()
+                && self
+                    .tables
+                    .iter()
+                    .filter(points)
+                    .any(|table| !is_done(table))
+        });
+        let members = collected.map(|table| {
+            // Groups are estimated from a sample, low where equal ones stand together.
+            let expected = 2 * table.choice.groups.min(table.choice.rows);
+            let members = Members::new(budget, &table.name, expected);
+            (table.name.clone(), members)
+        });
+        let members: Arc<HashMap<String, Members>> = Arc::new(members.collect());
+        for table in self.in_order() {
+            let watch = Watch {
+                table: table.name.clone(),
+                schema: Arc::clone(&table.schema),
+                rules: Arc::clone(&table.rules),
+                members: Arc::clone(&members),
+                seen: Arc::new(Mutex::new(Seen::new(&table.rules))),
+                budget: budget.clone(),
+            };
             let run = TableRun {
                 table,
+                watch,
                 settings,
                 budget,
                 store,
@@ -294,21 +328,44 @@ impl Star {
             };
             report.tables.push(run.run(&mut temp)?);
         }
+        let place = |made: &TableReport| {
+            let mut tables = self.tables.iter();
+            tables.position(|table| table.name == made.table)
+        };
+        report.tables.sort_by_key(place);
         Ok(report)
+    }
+
+    /// Those that others point to before those that point to them.
+    fn in_order(&self) -> Vec<&Table> {
+        let is_parent = |table: &&Table| table.rules.members.is_some();
+        let (mut first, rest): (Vec<_>, Vec<_>) = self.tables.iter().partition(is_parent);
+        first.extend(rest);
+        first
     }
 }
 
 impl Table {
     fn unit(&self, part: usize) -> Unit {
         Unit {
-            table: self.cut.below.table.clone(),
+            table: self.name.clone(),
             part,
         }
     }
 
     fn units(&self) -> Vec<Unit> {
-        (0..self.chosen.choice.units)
-            .map(|part| self.unit(part))
-            .collect()
+        let parts = 0..self.choice.units;
+        parts.map(|part| self.unit(part)).collect()
+    }
+
+    /// Rows of the source that were read.
+    fn rows_read(&self) -> &AtomicU64 {
+        match &self.way {
+            Way::Groups(of) => match &of.under {
+                Some(rows) => rows.together.rows_read(),
+                None => &of.scan.rows,
+            },
+            Way::Together(together) => together.rows_read(),
+        }
     }
 }

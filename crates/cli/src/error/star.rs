@@ -79,6 +79,11 @@ pub(crate) fn explain(error: &Error, left: Option<&str>) -> Failure {
                 _ => Failure::refused(expected, got, advice),
             }
         }
+        Error::Key {
+            table,
+            problem,
+            advice,
+        } => Failure::failed(format!("{table}: {problem}{keeps}; {advice}")),
         other => {
             let root = other
                 .source()

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use lakeseed_sink::{Error, Manifest, ManifestTable, Store, open_finished};
-use lakeseed_star_schema::{Files, FilesOptions, Model, Rejects, Source, SourceSpec, TextOptions};
+use lakeseed_star_schema::{
+    Calendar, Files, FilesOptions, Model, Rejects, Source, SourceSpec, TextOptions,
+};
 
 use self::files::Place;
 use super::Destination;
@@ -74,6 +76,11 @@ pub(crate) fn sources(
     };
     let mut sources = Sources::new();
     for spec in &model.sources {
+        if let Some((first, last)) = spec.days {
+            let days = Calendar::new(first, last)?;
+            sources.insert(spec.name.clone(), Arc::new(days));
+            continue;
+        }
         let options = FilesOptions {
             text: TextOptions {
                 types: spec.types.clone(),

@@ -215,6 +215,38 @@ fn text(warning: &star::Warning) -> String {
         W::DictionaryFull { column } => format!(
             "column {column} has too many values for codes; its rows are read again as text"
         ),
+        W::Duplicates {
+            table,
+            rows,
+            examples,
+        } => format!(
+            "{table}: {} rows share their grain with another, as {}",
+            units::grouped(*rows),
+            examples.join("; ")
+        ),
+        W::Missing {
+            table,
+            columns,
+            parent,
+            rows: Some(rows),
+            examples,
+        } => format!(
+            "{table}: {} rows point to no row of {parent}, as {} = {}",
+            units::grouped(*rows),
+            columns.join(", "),
+            examples.join("; ")
+        ),
+        W::Missing {
+            table,
+            columns,
+            parent,
+            rows: None,
+            ..
+        } => format!(
+            "{table}: whether {parent} has every {} is not known; its keys do not fit, give more \
+             --memory",
+            columns.join(", ")
+        ),
         W::Split { unit, pieces } => format!("{unit} was larger than estimated: split in {pieces}"),
         other => format!("{other:?}"),
     }

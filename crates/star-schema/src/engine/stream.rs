@@ -19,7 +19,9 @@ use datafusion::common::{DataFusionError, Result as DfResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, EmissionType, SchedulingType, reset_plan_states,
+};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
@@ -51,12 +53,15 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 /// A table whose rows are given only when a plan is executed.
 #[derive(Debug)]
 pub(crate) struct Leaf {
+    name: Arc<str>,
     schema: SchemaRef,
 }
 
 impl Leaf {
-    pub(crate) fn new(schema: SchemaRef) -> Arc<Self> {
-        Arc::new(Self { schema })
+    /// `name` tells it from the other leaves of a plan.
+    pub(crate) fn new(name: &str, schema: SchemaRef) -> Arc<Self> {
+        let name = name.into();
+        Arc::new(Self { name, schema })
     }
 }
 
@@ -86,12 +91,13 @@ impl TableProvider for Leaf {
             None => (0..self.schema.fields().len()).collect(),
         };
         let schema = Arc::new(self.schema.project(&columns)?);
-        Ok(Feed::new(schema, columns, None))
+        Ok(Feed::new(&self.name, schema, columns, None))
     }
 }
 
 /// Where a plan's rows come in, once: the plan is bound to batches, then executed.
 struct Feed {
+    leaf: Arc<str>,
     schema: SchemaRef,
     /// Which of the leaf's columns the plan asks for.
     columns: Vec<usize>,
@@ -100,7 +106,12 @@ struct Feed {
 }
 
 impl Feed {
-    fn new(schema: SchemaRef, columns: Vec<usize>, batches: Option<Batches>) -> Arc<Self> {
+    fn new(
+        leaf: &Arc<str>,
+        schema: SchemaRef,
+        columns: Vec<usize>,
+        batches: Option<Batches>,
+    ) -> Arc<Self> {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),
             Partitioning::UnknownPartitioning(1),
@@ -109,6 +120,7 @@ impl Feed {
         )
         .with_scheduling_type(SchedulingType::Cooperative);
         Arc::new(Self {
+            leaf: Arc::clone(leaf),
             schema,
             columns,
             properties: Arc::new(properties),
@@ -120,6 +132,7 @@ impl Feed {
 impl fmt::Debug for Feed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Feed")
+            .field("leaf", &self.leaf)
             .field("columns", &self.columns)
             .finish_non_exhaustive()
     }
@@ -127,7 +140,7 @@ impl fmt::Debug for Feed {
 
 impl DisplayAs for Feed {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Feed: columns={:?}", self.columns)
+        write!(f, "Feed: {} columns={:?}", self.leaf, self.columns)
     }
 }
 
@@ -179,21 +192,26 @@ pub(crate) fn columns_read(plan: &Arc<dyn ExecutionPlan>) -> Vec<usize> {
     }
 }
 
-/// The plan with its leaf bound to batches, which have the columns of [`columns_read`].
-pub(crate) fn bind(
+/// The leaves of a plan: their names, and the columns that are read of each.
+pub(crate) fn leaves(plan: &Arc<dyn ExecutionPlan>) -> Vec<(Arc<str>, Vec<usize>)> {
+    match plan.as_any().downcast_ref::<Feed>() {
+        Some(feed) => vec![(Arc::clone(&feed.leaf), feed.columns.clone())],
+        None => plan.children().into_iter().flat_map(leaves).collect(),
+    }
+}
+
+/// The plan with each leaf bound to the batches that are given for its name and columns.
+fn bind(
     plan: &Arc<dyn ExecutionPlan>,
-    batches: Batches,
+    mut give: impl FnMut(&str, &[usize]) -> DfResult<Option<Batches>>,
 ) -> DfResult<Arc<dyn ExecutionPlan>> {
-    let mut batches = Some(batches);
     let bound = Arc::clone(plan).transform_up(|node| {
         let Some(feed) = node.as_any().downcast_ref::<Feed>() else {
             return Ok(Transformed::no(node));
         };
-        let new = Feed::new(
-            Arc::clone(&feed.schema),
-            feed.columns.clone(),
-            batches.take(),
-        );
+        let batches = give(&feed.leaf, &feed.columns)?;
+        let schema = Arc::clone(&feed.schema);
+        let new = Feed::new(&feed.leaf, schema, feed.columns.clone(), batches);
         Ok(Transformed::yes(new as Arc<dyn ExecutionPlan>))
     })?;
     Ok(bound.data)
@@ -202,7 +220,13 @@ pub(crate) fn bind(
 /// A plan that takes rows of this schema and gives them on: the input of a plan put together by hand.
 pub(crate) fn feed(schema: SchemaRef) -> Arc<dyn ExecutionPlan> {
     let columns = (0..schema.fields().len()).collect();
-    Feed::new(schema, columns, None)
+    Feed::new(&"feed".into(), schema, columns, None)
+}
+
+/// A plan that gives these batches, once.
+pub(crate) fn fed(schema: SchemaRef, batches: Batches) -> Arc<dyn ExecutionPlan> {
+    let columns = (0..schema.fields().len()).collect();
+    Feed::new(&"fed".into(), schema, columns, Some(batches))
 }
 
 /// Batches that all have every column, cut down to those that the plan reads.
@@ -210,13 +234,37 @@ pub(crate) fn projected(batches: Batches, columns: Vec<usize>) -> Batches {
     Box::new(batches.map(move |batch| Ok(batch?.project(&columns)?)))
 }
 
-/// Runs a plan on batches, in the thread that asks.
+/// Runs a plan of one leaf on batches, in the thread that asks. The batches have the columns of
+/// [`columns_read`].
 pub(crate) fn run(
     plan: &Arc<dyn ExecutionPlan>,
     batches: Batches,
     context: Arc<TaskContext>,
 ) -> DfResult<Batches> {
-    let mut stream = bind(plan, batches)?.execute(0, context)?;
+    let mut batches = Some(batches);
+    execute(&bind(plan, |_, _| Ok(batches.take()))?, context)
+}
+
+/// Runs a plan of several leaves; `give` is asked for the rows of each, by its name and its columns.
+pub(crate) fn run_all(
+    plan: &Arc<dyn ExecutionPlan>,
+    mut give: impl FnMut(&str, &[usize]) -> DfResult<Batches>,
+    context: Arc<TaskContext>,
+) -> DfResult<Batches> {
+    // The table of a join is kept by its node, and would be that of the run before.
+    let plan = reset_plan_states(Arc::clone(plan))?;
+    execute(
+        &bind(&plan, |leaf, columns| give(leaf, columns).map(Some))?,
+        context,
+    )
+}
+
+/// The rows that a bound plan gives.
+pub(crate) fn execute(
+    plan: &Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+) -> DfResult<Batches> {
+    let mut stream = plan.execute(0, context)?;
     Ok(Box::new(std::iter::from_fn(move || {
         block_on(stream.next())
     })))

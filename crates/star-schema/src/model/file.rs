@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use lakeseed_gen_core::Date;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::{self, Place, near};
-use super::{ForeignKey, Kind, MODEL_FILE, Model, SourceSpec, TableSpec, statement};
+use super::{
+    Duplicates, ForeignKey, Kind, MODEL_FILE, Missing, Model, SourceSpec, TableSpec, statement,
+};
 use crate::source::column_type;
 use crate::{Error, Result};
 
@@ -27,6 +30,7 @@ struct FileSource {
     about: String,
     #[serde(default)]
     types: BTreeMap<String, Spanned<String>>,
+    days: Option<Spanned<[String; 2]>>,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +43,9 @@ struct FileTable {
     grain: Spanned<Vec<String>>,
     #[serde(default)]
     foreign_keys: Vec<FileForeignKey>,
+    unknown: Option<Spanned<BTreeMap<String, toml::Value>>>,
+    #[serde(default)]
+    duplicates: FileDuplicates,
     #[serde(default)]
     conflicts: BTreeMap<String, String>,
 }
@@ -48,6 +55,24 @@ struct FileTable {
 struct FileForeignKey {
     columns: Spanned<Vec<String>>,
     table: Spanned<String>,
+    #[serde(default)]
+    missing: FileMissing,
+}
+
+#[derive(Deserialize, Clone, Copy, Default)]
+#[serde(rename_all = "snake_case")]
+enum FileDuplicates {
+    #[default]
+    Refuse,
+    Keep,
+}
+
+#[derive(Deserialize, Clone, Copy, Default)]
+#[serde(rename_all = "snake_case")]
+enum FileMissing {
+    #[default]
+    Keep,
+    Refuse,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -131,9 +156,22 @@ fn source_of(place: Place<'_>, name: Spanned<String>, source: FileSource) -> Res
         Ok((column, known))
     });
     let types = types.collect::<Result<BTreeMap<_, _>>>()?;
+    let days = source.days.map(|days| {
+        let [first, last] = days.get_ref();
+        let (Ok(first), Ok(last)) = (first.parse::<Date>(), last.parse::<Date>()) else {
+            let expected = "the first and the last day, as in [\"2020-01-01\", \"2039-12-31\"]";
+            return Err(place.error(days.span(), expected, format!("{first:?}, {last:?}")));
+        };
+        if last < first {
+            let expected = "a last day that is not before the first";
+            return Err(place.error(days.span(), expected, format!("{first}, {last}")));
+        }
+        Ok((first, last))
+    });
     Ok(SourceSpec {
         name: name.into_inner(),
         about: source.about,
+        days: days.transpose()?,
         types,
     })
 }
@@ -169,21 +207,7 @@ fn table_of(
         let expected = "at least one column that tells a row from others";
         return Err(place.error(table.grain.span(), expected, "none"));
     }
-    let [read] = table.reads.get_ref().as_slice() else {
-        let found = table.reads.get_ref().iter();
-        let found: Vec<&str> = found.map(|read| read.get_ref().as_str()).collect();
-        let found = format!("[{}]", found.join(", "));
-        return Err(place.error(table.reads.span(), "exactly one source", found));
-    };
-    let known = || sources.iter().map(|source| source.name.as_str());
-    if !known().any(|name| name == read.get_ref()) {
-        let found = if tables.contains(read.get_ref()) {
-            format!("the table {}", read.get_ref())
-        } else {
-            format!("{}{}", read.get_ref(), near(read.get_ref(), known()))
-        };
-        return Err(place.error(read.span(), "a source of the model", found));
-    }
+    let reads = reads_of(place, name, &table.reads, sources, tables)?;
     let foreign_keys = table.foreign_keys.into_iter().map(|key| {
         let table = key.table.get_ref();
         if !tables.contains(table) {
@@ -193,6 +217,10 @@ fn table_of(
         Ok(ForeignKey {
             columns: key.columns.into_inner(),
             table: key.table.into_inner(),
+            missing: match key.missing {
+                FileMissing::Keep => Missing::Keep,
+                FileMissing::Refuse => Missing::Refuse,
+            },
         })
     });
     let foreign_keys = foreign_keys.collect::<Result<Vec<_>>>()?;
@@ -202,11 +230,80 @@ fn table_of(
         about: table.about,
         sql: sql.to_owned(),
         place: sql_place,
-        reads: read.get_ref().clone(),
-        grain: table.grain.into_inner(),
+        reads,
+        grain: table.grain.get_ref().clone(),
         foreign_keys,
+        unknown: member(place, table.unknown, table.grain.get_ref())?,
+        duplicates: match table.duplicates {
+            FileDuplicates::Refuse => Duplicates::Refuse,
+            FileDuplicates::Keep => Duplicates::Keep,
+        },
         conflicts: table.conflicts,
     })
+}
+
+/// The unknown member's values as text; it has to have a key.
+fn member(
+    place: Place<'_>,
+    values: Option<Spanned<BTreeMap<String, toml::Value>>>,
+    grain: &[String],
+) -> Result<BTreeMap<String, String>> {
+    let Some(values) = values else {
+        return Ok(BTreeMap::new());
+    };
+    let span = values.span();
+    let mut member = BTreeMap::new();
+    for (column, value) in values.into_inner() {
+        let text = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Float(number) => number.to_string(),
+            toml::Value::Boolean(is_true) => is_true.to_string(),
+            other => {
+                let expected = format!("a text or a number for column {column}");
+                return Err(place.error(span, expected, other.type_str()));
+            }
+        };
+        member.insert(column, text);
+    }
+    match grain.iter().find(|key| !member.contains_key(*key)) {
+        Some(key) => {
+            let found = member.into_keys().collect::<Vec<_>>().join(", ");
+            Err(place.error(span, format!("the member's {key} too"), found))
+        }
+        None => Ok(member),
+    }
+}
+
+/// What a table reads: sources, and other tables of the model.
+fn reads_of(
+    place: Place<'_>,
+    name: &Spanned<String>,
+    reads: &Spanned<Vec<Spanned<String>>>,
+    sources: &[SourceSpec],
+    tables: &[String],
+) -> Result<Vec<String>> {
+    let mut found: Vec<String> = Vec::new();
+    for read in reads.get_ref() {
+        let known = || {
+            let sources = sources.iter().map(|source| source.name.as_str());
+            sources.chain(tables.iter().map(String::as_str))
+        };
+        let text = read.get_ref();
+        if !known().any(|name| name == text) || text == name.get_ref() {
+            let found = format!("{text}{}", near(text, known()));
+            let expected = "a source or another table of the model";
+            return Err(place.error(read.span(), expected, found));
+        }
+        if found.contains(text) {
+            return Err(place.error(read.span(), "each name once", format!("{text} twice")));
+        }
+        found.push(text.clone());
+    }
+    if found.is_empty() {
+        return Err(place.error(reads.span(), "at least one source", "none"));
+    }
+    Ok(found)
 }
 
 fn kind_of(name: &str) -> Option<Kind> {

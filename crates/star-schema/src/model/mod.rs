@@ -11,6 +11,7 @@ use std::io::Read;
 use std::path::Path;
 
 use arrow_schema::DataType;
+use lakeseed_gen_core::Date;
 
 use crate::{Error, Result};
 
@@ -31,7 +32,7 @@ const MOST_FILE_BYTES: u64 = 1024 * 1024;
 /// let schools = model.table("dim_escola").expect("a table of it");
 /// assert_eq!(schools.kind, Kind::Dimension);
 /// assert_eq!(schools.grain, ["ESC_INEP"]);
-/// assert_eq!(schools.reads, "avaliacao");
+/// assert_eq!(schools.reads, ["avaliacao"]);
 ///
 /// let refused = Model::builtin("assesments").unwrap_err().to_string();
 /// assert_eq!(refused, "assesments: expected assessments, found no such model; assessments is near");
@@ -56,6 +57,9 @@ pub struct SourceSpec {
     pub name: String,
     /// What it holds, for people.
     pub about: String,
+    /// The first and the last day, where the source is the [`Calendar`](crate::Calendar) that comes with
+    /// this crate.
+    pub days: Option<(Date, Date)>,
     /// Types of columns of CSV and JSON that a sample could not tell or would tell wrongly.
     pub types: BTreeMap<String, DataType>,
 }
@@ -73,12 +77,18 @@ pub struct TableSpec {
     pub sql: String,
     /// Where the statement stands, for errors.
     pub place: String,
-    /// The source that the statement reads.
-    pub reads: String,
-    /// The columns that tell one row from another: those of the statement's group keys.
+    /// The sources that the statement reads, and other tables of the model, which are made again for it.
+    pub reads: Vec<String>,
+    /// The columns that tell one row from another. Where the statement is one aggregate, those of its
+    /// group keys.
     pub grain: Vec<String>,
-    /// Which columns point to which table; they describe, and are not checked.
+    /// Which columns point to which table.
     pub foreign_keys: Vec<ForeignKey>,
+    /// The values of the member that rows without one point to, by column, as text; it has nulls
+    /// elsewhere. Empty where there is none.
+    pub unknown: BTreeMap<String, String>,
+    /// What becomes of rows that share their grain.
+    pub duplicates: Duplicates,
     /// What happens where rows of one key differ, by column, for people: the statement does it.
     pub conflicts: BTreeMap<String, String>,
 }
@@ -101,6 +111,28 @@ pub struct ForeignKey {
     pub columns: Vec<String>,
     /// The table that they point to.
     pub table: String,
+    /// What becomes of rows that point to no row of it.
+    pub missing: Missing,
+}
+
+/// What becomes of rows that share the columns which should tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Duplicates {
+    /// The run ends there.
+    #[default]
+    Refuse,
+    /// They stay; they are counted, and some are named.
+    Keep,
+}
+
+/// What becomes of rows whose foreign key the other table does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Missing {
+    /// They stay; they are counted, and some of the keys are named.
+    #[default]
+    Keep,
+    /// The run ends there.
+    Refuse,
 }
 
 impl Model {
@@ -109,7 +141,7 @@ impl Model {
     /// # Errors
     /// [`Error::Model`] with file and line: what cannot be read, an entry that is not known, a
     /// statement without an entry or an entry without a statement, a name that leads nowhere, a
-    /// table that reads anything but one source, a file that does not hold one `SELECT`.
+    /// table that reads nothing, a file that does not hold one `SELECT`.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
         let listing = fs::read_dir(folder).map_err(|error| Error::Model {

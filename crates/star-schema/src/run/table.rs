@@ -1,31 +1,33 @@
-//! One table of a star on its way: its ways, its workers, its units.
+//! One table of a star on its way: its leases, its workers, its units.
 
-use crate::choose::{Chosen, LEAST_STATE, Strategy, column_name, group_bytes};
-use crate::engine::dictionary::Dictionary;
-use crate::engine::direct::{Direct, DirectError};
-use crate::engine::group::{Bucket, Grouping, Groups};
-use crate::engine::partition::Dealt;
-use crate::engine::rows::{Layout, Texts};
-use crate::engine::scan::{engine_error, source_rows};
-use crate::engine::scatter::{self, Scatter, ScatterError};
-use crate::engine::sorted::SortedUnit;
-use crate::engine::stream::Batches;
-use crate::engine::unit::UnitReader;
-use crate::observe::{Observer, Progress, Step, Stop, UnitDone, Warning};
-use crate::temp::{SpillFolder, TempFolder};
-use crate::{Error, Result, Store, Unit};
-use lakeseed_budget::{Budget, Bytes, MIB, Need, Peak};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use lakeseed_budget::{Budget, Bytes, Need, Peak};
+
+use super::groups::GroupsRun;
 use super::pace::{Pace, SWAP_WORTH_A_WORD, swapped};
-use super::{Settings, Table, TableReport};
+use super::together::TogetherRun;
+use super::{KeyReport, Settings, Table, TableReport, Way};
+use crate::choose::LEAST_STATE;
+use crate::engine::dictionary::Dictionary;
+use crate::engine::partition::{ByValue, Deal, Dealt};
+use crate::engine::rows::Layout;
+use crate::engine::scan::{Scan, engine_error};
+use crate::engine::scatter::{self, Scatter, ScatterError};
+use crate::engine::stream::Batches;
+use crate::engine::unit::UnitReader;
+use crate::observe::{Observer, Progress, Step, Stop, UnitDone, Warning};
+use crate::rules::Watch;
+use crate::temp::{SpillFolder, TempFolder};
+use crate::{Error, Result, Store, Unit};
 
 /// One table being made.
 pub(super) struct TableRun<'a> {
     pub(super) table: &'a Table,
+    pub(super) watch: Watch,
     pub(super) settings: &'a Settings,
     pub(super) budget: &'a Budget,
     pub(super) store: &'a dyn Store,
@@ -40,88 +42,128 @@ pub(super) struct TableRun<'a> {
     pub(super) pace: Pace,
 }
 
-impl TableRun<'_> {
-    pub(super) fn run(&self, temp: &mut Option<TempFolder>) -> Result<TableReport> {
+/// How a source is dealt.
+pub(super) struct Dealing<'a> {
+    pub(super) layout: &'a Arc<Layout>,
+    pub(super) dictionaries: &'a [Arc<Dictionary>],
+    pub(super) deal: Deal,
+    pub(super) by_value: Option<Arc<ByValue>>,
+    /// Bytes of the plain columns of a row.
+    pub(super) plain_row: u64,
+    /// Buckets that nobody wants.
+    pub(super) skip: &'a Arc<Vec<bool>>,
+    /// What the reader of a piece holds.
+    pub(super) read_bytes: Bytes,
+}
+
+impl<'a> TableRun<'a> {
+    pub(super) fn run(&'a self, temp: &mut Option<TempFolder>) -> Result<TableReport> {
         let start = Instant::now();
         let units = self.table.units();
         let done: Vec<bool> = units.iter().map(|unit| self.store.is_done(unit)).collect();
         let before = done.iter().filter(|&&done| done).count();
         self.units_done.store(before, Ordering::Relaxed);
-        self.table.scan.rows.store(0, Ordering::Relaxed);
-        if before < units.len() {
-            match self.table.chosen.choice.strategy {
-                Strategy::Sorted => self.sorted(&units, &done, temp)?,
-                // Spans that are sorted each by itself would leave their groups in no order.
-                Strategy::Direct if !self.table.cut.sorts && self.direct(&units[0])? => {}
-                Strategy::Direct | Strategy::Scatter => self.scatter(&units, done, temp)?,
+        self.table.rows_read().store(0, Ordering::Relaxed);
+        // Units that stand are made again where their keys are to be known, and not committed.
+        let again = self.watch.members.contains_key(&self.table.name);
+        let done = if again {
+            vec![false; units.len()]
+        } else {
+            done
+        };
+        if before < units.len() || again {
+            match &self.table.way {
+                Way::Groups(of) => {
+                    // Held until the last unit is there: its source is in temporary files.
+                    let (read_bytes, _under) = match &of.under {
+                        None => (self.settings.read_bytes, None),
+                        Some(rows) => {
+                            let (read_bytes, ready) = TogetherRun::under(self, rows, temp)?;
+                            (read_bytes, Some(ready))
+                        }
+                    };
+                    let run = GroupsRun {
+                        run: self,
+                        of,
+                        read_bytes,
+                    };
+                    run.units(&units, done, temp)?;
+                }
+                Way::Together(together) => {
+                    let run = TogetherRun {
+                        run: self,
+                        together,
+                    };
+                    run.units(&units, done, temp)?;
+                }
             }
         }
         Ok(TableReport {
-            table: self.table.cut.below.table.clone(),
+            table: self.table.name.clone(),
             units: self.units_done.load(Ordering::Relaxed) - before,
             units_before: before,
-            rows_read: self.table.scan.rows.load(Ordering::Relaxed),
+            rows_read: self.table.rows_read().load(Ordering::Relaxed),
             rows: self.rows.load(Ordering::Relaxed),
             spilled: self.spilled(),
+            duplicates: self.duplicates(),
+            keys: self.keys(),
             time: start.elapsed(),
         })
+    }
+
+    /// Rows that share their grain; tells of them.
+    fn duplicates(&self) -> u64 {
+        let seen = self
+            .watch
+            .seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (rows, examples) = seen.duplicates.clone();
+        if rows > 0 {
+            self.observer.warning(&Warning::Duplicates {
+                table: self.table.name.clone(),
+                rows,
+                examples,
+            });
+        }
+        rows
+    }
+
+    /// What was seen of foreign keys; tells of those that point nowhere.
+    fn keys(&self) -> Vec<KeyReport> {
+        let seen = self
+            .watch
+            .seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let keys = self.table.rules.keys.iter().enumerate();
+        keys.map(|(number, key)| {
+            let (rows, examples) = seen.missing[number].clone();
+            let missing = (!seen.is_unknown[number]).then_some(rows);
+            if missing != Some(0) {
+                self.observer.warning(&Warning::Missing {
+                    table: self.table.name.clone(),
+                    columns: key.names.clone(),
+                    parent: key.parent.clone(),
+                    rows: missing,
+                    examples,
+                });
+            }
+            KeyReport {
+                columns: key.names.clone(),
+                table: key.parent.clone(),
+                missing,
+            }
+        })
+        .collect()
     }
 
     fn spilled(&self) -> Bytes {
         Bytes::new(self.spilled.load(Ordering::Relaxed))
     }
 
-    /// The direct way; false where the states turned out too large.
-    fn direct(&self, unit: &Unit) -> Result<bool> {
-        let cut = &self.table.cut;
-        let layout = Arc::new(Layout::new(
-            Arc::clone(&cut.below.carried),
-            cut.below.keys,
-            &[],
-        ));
-        let spans = self.table.scan.spans.len() as u64;
-        let share = Bytes::new(self.budget.free().get() / 8).max(LEAST_STATE);
-        let need = Need::new("state of the aggregate", share)
-            .and("what a source's reader holds", self.settings.read_bytes)
-            .and("batches and codes", 4 * MIB);
-        let workers = self
-            .budget
-            .workers(self.settings.threads, spans.max(1), &need)?;
-        let all = workers as u64 * need.total();
-        let lease = self
-            .budget
-            .lease(format!("aggregate of {}", cut.below.table), all)?;
-        let dictionaries = self.dictionaries(&layout);
-        let direct = Direct {
-            cut: Arc::clone(cut),
-            scan: self.table.scan.clone(),
-            layout: Arc::clone(&layout),
-            dictionaries: dictionaries.clone(),
-            memory: share.as_usize(),
-        };
-        let start = Instant::now();
-        let groups = match direct.run(workers, &|spilled| self.tick(Step::Read, spilled)) {
-            Ok(groups) => groups,
-            Err(DirectError::Failed(error)) => return Err(error),
-            Err(DirectError::TooLarge) => return Ok(false),
-        };
-        let grouping = Grouping {
-            cut: Arc::clone(cut),
-            layout,
-            texts: Arc::new(Texts::new(&dictionaries)),
-            dictionaries,
-            spill: None,
-            spilled: Arc::clone(&self.spilled),
-        };
-        let batches = grouping.finish(groups.groups, &groups.packing)?;
-        let rows_in = self.table.scan.rows.load(Ordering::Relaxed);
-        self.commit(unit, batches, rows_in, start)?;
-        drop(lease);
-        Ok(true)
-    }
-
     /// The run's temporary folder, made when it is needed first.
-    fn temp<'t>(&self, temp: &'t mut Option<TempFolder>) -> Result<&'t TempFolder> {
+    pub(super) fn temp<'t>(&self, temp: &'t mut Option<TempFolder>) -> Result<&'t TempFolder> {
         Ok(match temp {
             Some(temp) => temp,
             None => temp.insert(TempFolder::create(
@@ -131,57 +173,7 @@ impl TableRun<'_> {
         })
     }
 
-    /// A sorted source: each unit by itself.
-    fn sorted(&self, units: &[Unit], done: &[bool], temp: &mut Option<TempFolder>) -> Result<()> {
-        let Chosen {
-            prefix,
-            sorted,
-            plain_row,
-            ..
-        } = &self.table.chosen;
-        let scan = &self.table.scan;
-        let spill = Arc::new(self.temp(temp)?.sub(&self.table.cut.below.table)?);
-        let layout = Arc::new(Layout::new(
-            Arc::clone(&self.table.cut.below.carried),
-            self.table.cut.below.keys,
-            &[],
-        ));
-        let todo: Vec<usize> = (0..units.len()).filter(|&unit| !done[unit]).collect();
-        let pieces = scan.source.pieces();
-        let largest = sorted
-            .iter()
-            .map(|unit| source_rows(&pieces[unit.clone()]))
-            .max();
-        let largest = largest.unwrap_or(0);
-
-        // Lanes, packed keys and arguments: a third of a worker's share, at most.
-        let row = 16 * (layout.lanes as u64 + 2) + 2 * plain_row;
-        let share = self.budget.free().get() / self.settings.threads.max(1) as u64 / 3;
-        let most_rows = (share / row).clamp(1 << 15, (largest + largest / 4).max(1 << 15));
-        let beside = Need::new("rows of a unit", most_rows * Bytes::new(row))
-            .and("what a source's reader holds", self.settings.read_bytes)
-            .and("batches and codes", 4 * MIB);
-        let (workers, need, memory) = self.group_workers(largest, todo.len() as u64, beside)?;
-        self.each(workers, &todo, &need, |number| {
-            let unit = SortedUnit {
-                cut: &self.table.cut,
-                scan,
-                layout: &layout,
-                prefix,
-                units: sorted,
-                number,
-                spill: &spill,
-                spilled: &self.spilled,
-                most_rows: most_rows as usize,
-                memory,
-            };
-            let start = Instant::now();
-            let (groups, rows) = unit.groups()?;
-            self.commit_groups(&units[number], groups, rows, start)
-        })
-    }
-
-    fn dictionaries(&self, layout: &Layout) -> Vec<Arc<Dictionary>> {
+    pub(super) fn dictionaries(&self, layout: &Layout) -> Vec<Arc<Dictionary>> {
         // A quarter of what is free for all of them; arrays of the same texts come beside them later.
         let share = self.budget.free().as_usize() / 8 / layout.dictionaries.max(1);
         (0..layout.dictionaries)
@@ -189,80 +181,40 @@ impl TableRun<'_> {
             .collect()
     }
 
-    /// Scatter, then gather.
-    fn scatter(
+    /// Deals a source to buckets in temporary files, with as many workers as the budget carries.
+    pub(super) fn deal(
         &self,
-        units: &[Unit],
-        done: Vec<bool>,
-        temp: &mut Option<TempFolder>,
-    ) -> Result<()> {
-        let temp = self.temp(temp)?;
-        temp.expect_room(self.table.chosen.choice.spill)?;
-        let cut = &self.table.cut;
-        let skip = Arc::new(done);
-        let mut as_text = self.table.chosen.as_text.clone();
-        loop {
-            let spill = Arc::new(temp.sub(&cut.below.table)?);
-            let layout = Arc::new(Layout::new(
-                Arc::clone(&cut.below.carried),
-                cut.below.keys,
-                &as_text,
-            ));
-            let dictionaries = self.dictionaries(&layout);
-            self.table.scan.rows.store(0, Ordering::Relaxed);
-            match self.deal(&layout, &dictionaries, &skip, &spill) {
-                Ok(dealt) => {
-                    return self.gather(
-                        units,
-                        &skip,
-                        &layout,
-                        &dictionaries,
-                        &Arc::new(dealt),
-                        &spill,
-                    );
-                }
-                Err(ScatterError::Overflow { column }) => {
-                    self.observer.warning(&Warning::DictionaryFull {
-                        column: column_name(cut, column),
-                    });
-                    as_text.push(column);
-                }
-                Err(ScatterError::Failed(error)) => return Err(error),
-            }
-        }
-    }
-
-    fn deal(
-        &self,
-        layout: &Arc<Layout>,
-        dictionaries: &[Arc<Dictionary>],
-        skip: &Arc<Vec<bool>>,
+        scan: &Scan,
+        dealing: &Dealing<'_>,
         spill: &SpillFolder,
     ) -> Result<Dealt, ScatterError> {
-        let Chosen {
-            deal, plain_row, ..
-        } = self.table.chosen;
-        let scan = &self.table.scan;
+        let Dealing {
+            layout,
+            deal,
+            plain_row,
+            read_bytes,
+            ..
+        } = *dealing;
         let threads = self.settings.threads.max(1);
         let free = Bytes::new(self.budget.free().get() * 3 / 4);
-        let share = Bytes::new(free.get() / threads as u64) - self.settings.read_bytes;
+        let share = Bytes::new(free.get() / threads as u64) - read_bytes;
         let deal_rows = scatter::deal_rows(layout, deal, Bytes::new(share.get() / 2), plain_row);
-        let need = scatter::need(layout, deal_rows, plain_row, self.settings.read_bytes);
+        let need = scatter::need(layout, deal_rows, plain_row, read_bytes);
         let spans = scan.spans.len().max(1) as u64;
         let workers = self
             .budget
             .workers(threads, spans, &need)
             .map_err(Error::from)?;
         let all = workers as u64 * need.total();
-        let name = format!("scatter of {}", self.table.cut.below.table);
+        let name = format!("scatter of {}", self.table.name);
         let lease = self.budget.lease(name, all).map_err(Error::from)?;
         let scatter = Scatter {
             scan: scan.clone(),
             layout: Arc::clone(layout),
-            dictionaries: dictionaries.to_vec(),
+            dictionaries: dealing.dictionaries.to_vec(),
             deal,
-            by_value: self.table.chosen.by_value.clone(),
-            skip: Arc::clone(skip),
+            by_value: dealing.by_value.clone(),
+            skip: Arc::clone(dealing.skip),
             deal_rows,
         };
         let dealt = scatter.run(workers, spill, &|spilled| self.tick(Step::Read, spilled))?;
@@ -270,51 +222,8 @@ impl TableRun<'_> {
         Ok(dealt)
     }
 
-    fn gather(
-        &self,
-        units: &[Unit],
-        skip: &[bool],
-        layout: &Arc<Layout>,
-        dictionaries: &[Arc<Dictionary>],
-        dealt: &Arc<Dealt>,
-        spill: &Arc<SpillFolder>,
-    ) -> Result<()> {
-        let cut = &self.table.cut;
-        let grouping = Arc::new(Grouping {
-            cut: Arc::clone(cut),
-            layout: Arc::clone(layout),
-            dictionaries: dictionaries.to_vec(),
-            texts: Arc::new(Texts::new(dictionaries)),
-            spill: Some(Arc::clone(spill)),
-            spilled: Arc::clone(&self.spilled),
-        });
-        let held: usize = dictionaries.iter().map(|one| one.bytes()).sum::<usize>()
-            + grouping.texts.bytes()
-            + dealt.index_bytes();
-        let texts = self
-            .budget
-            .lease(format!("texts of {}", cut.below.table), Bytes::from(held))?;
-
-        let todo: Vec<usize> = (0..units.len()).filter(|&unit| !skip[unit]).collect();
-        let largest = todo.iter().map(|&unit| dealt.rows(unit)).max().unwrap_or(0);
-        let (workers, need, memory) = self.group_workers(
-            largest,
-            todo.len() as u64,
-            Need::new("rows that are read", 4 * MIB),
-        )?;
-
-        let deal = self.table.chosen.deal;
-        self.each(workers, &todo, &need, |number| {
-            let start = Instant::now();
-            let groups = grouping.groups(&Bucket::new(dealt, number, deal.bits), memory)?;
-            self.commit_groups(&units[number], groups, dealt.rows(number), start)
-        })?;
-        drop(texts);
-        Ok(())
-    }
-
     /// Does the work for each unit, side by side, each with a lease; the first error ends it.
-    fn each(
+    pub(super) fn each(
         &self,
         workers: usize,
         todo: &[usize],
@@ -346,27 +255,32 @@ impl TableRun<'_> {
         }
     }
 
-    /// Commits a unit, and tells what was unusual about it.
-    fn commit_groups(&self, unit: &Unit, groups: Groups, rows: u64, start: Instant) -> Result<()> {
-        if groups.pieces > 1 {
-            let pieces = groups.pieces;
-            self.observer.warning(&Warning::Split {
-                unit: unit.clone(),
-                pieces,
-            });
+    /// Tells that a unit was made in pieces.
+    pub(super) fn split(&self, unit: &Unit, pieces: usize) {
+        if pieces > 1 {
+            let unit = unit.clone();
+            self.observer.warning(&Warning::Split { unit, pieces });
         }
-        self.commit(unit, groups.batches, rows, start)?;
+    }
+
+    /// Tells when units take longer and longer.
+    pub(super) fn after(&self, rows: u64, start: Instant) {
         if let Some(warning) = self.pace.after(rows, start.elapsed()) {
             self.observer.warning(&warning);
         }
-        Ok(())
     }
 
-    /// How many workers aggregate units of so many rows, what each leases, and how much of that its
-    /// aggregate may hold.
-    fn group_workers(&self, rows: u64, units: u64, beside: Need) -> Result<(usize, Need, usize)> {
+    /// How many workers make units of so many rows, each of which holds so many bytes; what each worker
+    /// leases, and how much of that the engine may hold.
+    pub(super) fn group_workers(
+        &self,
+        group: u64,
+        rows: u64,
+        units: u64,
+        beside: Need,
+    ) -> Result<(usize, Need, usize)> {
         let fixed = beside.and("what the store holds", self.settings.store_bytes);
-        let wanted = (rows * Bytes::new(group_bytes(&self.table.cut))).max(LEAST_STATE);
+        let wanted = (rows * Bytes::new(group)).max(LEAST_STATE);
         // Rather fewer workers than units in pieces; one that still has too little splits its units.
         let enough = fixed.clone().and("state of an aggregate", wanted);
         let free = self.budget.free();
@@ -380,12 +294,25 @@ impl TableRun<'_> {
     }
 
     /// Hands a unit's rows to the store.
-    fn commit(&self, unit: &Unit, batches: Batches, rows_in: u64, start: Instant) -> Result<()> {
-        let cut = &self.table.cut;
-        let mut reader = UnitReader::new(&cut.schema, batches);
+    pub(super) fn commit(
+        &self,
+        unit: &Unit,
+        batches: Batches,
+        rows_in: u64,
+        batch: Option<&str>,
+        start: Instant,
+    ) -> Result<()> {
+        let batches = self.watch.rows(unit.part, batches);
+        let mut reader = UnitReader::new(&self.table.schema, batches);
+        if self.store.is_done(unit) {
+            return match reader.find_map(Result::err).and(reader.error) {
+                Some(cause) => Err(engine_error(&self.table.name, cause)),
+                None => self.tick(Step::Write, 0),
+            };
+        }
         let committed = self.store.commit(unit, &mut reader);
         if let Some(cause) = reader.error {
-            return Err(engine_error(&cut.below.table, cause));
+            return Err(engine_error(&self.table.name, cause));
         }
         committed.map_err(|cause| Error::Store {
             unit: unit.to_string(),
@@ -395,12 +322,7 @@ impl TableRun<'_> {
         self.units_done.fetch_add(1, Ordering::Relaxed);
         self.observer.unit_done(&UnitDone {
             unit,
-            batch: self
-                .table
-                .chosen
-                .by_value
-                .as_ref()
-                .map(|by| by.names[unit.part].as_str()),
+            batch,
             rows_in,
             rows: reader.rows,
             time: start.elapsed(),
@@ -409,7 +331,7 @@ impl TableRun<'_> {
     }
 
     /// Looks at the process, tells the observer, and ends the work when that was asked.
-    fn tick(&self, step: Step, spilled: u64) -> Result<()> {
+    pub(super) fn tick(&self, step: Step, spilled: u64) -> Result<()> {
         if self.stop.is_raised() {
             return Err(Error::Stopped);
         }
@@ -427,13 +349,13 @@ impl TableRun<'_> {
                 limit,
             });
         }
-        let choice = &self.table.chosen.choice;
+        let choice = &self.table.choice;
         self.observer.progress(&Progress {
-            table: &self.table.cut.below.table,
+            table: &self.table.name,
             step,
             units_done: self.units_done.load(Ordering::Relaxed),
             units: choice.units,
-            rows_read: self.table.scan.rows.load(Ordering::Relaxed),
+            rows_read: self.table.rows_read().load(Ordering::Relaxed),
             source_rows: choice.source_rows,
             rows_written: self.rows.load(Ordering::Relaxed),
             spilled: self.spilled(),

@@ -1,5 +1,6 @@
 //! Where the rows of a model come from: a trait, and files of any folder or bucket behind it.
 
+mod calendar;
 mod file;
 mod files;
 mod parquet;
@@ -13,6 +14,7 @@ use arrow_schema::{DataType, SchemaRef};
 
 use crate::Result;
 
+pub use calendar::Calendar;
 pub use file::{File, LocalFile, Stamp};
 pub use files::{FileFormat, Files, FilesOptions};
 pub use rejects::{RejectedRow, Rejects};

@@ -15,3 +15,4 @@ mod resume;
 mod sorted;
 mod sources;
 mod temp;
+mod together;

@@ -39,6 +39,18 @@ struct Table {
     rows_read: u64,
     spilled_bytes: u64,
     seconds: f64,
+    /// Rows of this run that share their grain with another.
+    rows_duplicate: u64,
+    foreign_keys: Vec<ForeignKey>,
+}
+
+/// A foreign key that was looked up in this run.
+#[derive(Serialize)]
+struct ForeignKey {
+    columns: Vec<String>,
+    table: String,
+    /// Rows that point to no row of that table; null where its keys did not fit into the memory.
+    rows_missing: Option<u64>,
 }
 
 impl Outcome {
@@ -67,6 +79,8 @@ impl Outcome {
                     rows_read: own.map_or(0, |own| own.rows_read),
                     spilled_bytes: own.map_or(0, |own| own.spilled.get()),
                     seconds: own.map_or(0.0, |own| own.time.as_secs_f64()),
+                    rows_duplicate: own.map_or(0, |own| own.duplicates),
+                    foreign_keys: own.map_or_else(Vec::new, foreign_keys),
                 }
             })
             .collect();
@@ -154,6 +168,15 @@ impl Outcome {
         }
         text
     }
+}
+
+fn foreign_keys(made: &star::TableReport) -> Vec<ForeignKey> {
+    let keys = made.keys.iter().map(|key| ForeignKey {
+        columns: key.columns.clone(),
+        table: key.table.clone(),
+        rows_missing: key.missing,
+    });
+    keys.collect()
 }
 
 /// A path as a word of a shell.

@@ -68,12 +68,13 @@ fn a_folder_is_a_model() {
     assert_eq!(kinds, [Kind::Aggregate, Kind::Dimension, Kind::Fact]);
     assert_eq!(model.sources[0].types["weight"], DataType::Decimal128(6, 3));
     let pet = model.table("fact_pet").unwrap();
-    assert_eq!(pet.reads, "pets");
+    assert_eq!(pet.reads, ["pets"]);
     assert_eq!(pet.foreign_keys[0].table, "dim_owner");
     assert!(pet.sql.starts_with("SELECT tag"));
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one list")]
 fn what_is_wrong_is_told_with_its_place_and_a_near_match() {
     let with = |from: &str, to: &str| {
         assert!(TOML.contains(from));
@@ -83,12 +84,12 @@ fn what_is_wrong_is_told_with_its_place_and_a_near_match() {
         (
             with("grain = [\"owner\"]", "grian = [\"owner\"]"),
             "DIR/star.toml, line 8: expected one of `kind`, `about`, `reads`, `grain`, \
-             `foreign_keys`, `conflicts`, found unknown field `grian`; grain \
+             `foreign_keys`, `unknown`, `duplicates`, `conflicts`, found unknown field `grian`; grain \
              is near",
         ),
         (
             with("reads = [\"pets\"]", "reads = [\"petz\"]"),
-            "DIR/star.toml, line 7: expected a source of the model, found petz; pets is near",
+            "DIR/star.toml, line 7: expected a source or another table of the model, found petz; pets is near",
         ),
         (
             with("table = \"dim_owner\"", "table = \"dim_ower\""),
@@ -112,13 +113,36 @@ fn what_is_wrong_is_told_with_its_place_and_a_near_match() {
         (
             with(
                 "reads = [\"pets\"]\ngrain = [\"tag\"]",
-                "reads = [\"agg_by_owner\"]\ngrain = [\"tag\"]",
+                "reads = [\"agg_by_owners\"]\ngrain = [\"tag\"]",
             ),
-            "DIR/star.toml, line 11: expected a source of the model, found the table agg_by_owner",
+            "DIR/star.toml, line 11: expected a source or another table of the model, found agg_by_owners; \
+             agg_by_owner is near",
         ),
         (
             with("reads = [\"pets\"]", "reads = [\"pets\", \"pets\"]"),
-            "DIR/star.toml, line 7: expected exactly one source, found [pets, pets]",
+            "DIR/star.toml, line 7: expected each name once, found pets twice",
+        ),
+        (
+            with(
+                "reads = [\"pets\"]\ngrain = [\"tag\"]",
+                "reads = [\"fact_pet\"]\ngrain = [\"tag\"]",
+            ),
+            "DIR/star.toml, line 11: expected a source or another table of the model, found fact_pet",
+        ),
+        (
+            with(
+                "[sources.pets]",
+                "[sources.pets]\ndays = [\"2024-01-01\", \"2023-01-01\"]",
+            ),
+            "DIR/star.toml, line 4: expected a last day that is not before the first, found \
+             2024-01-01, 2023-01-01",
+        ),
+        (
+            with(
+                "grain = [\"tag\"]",
+                "grain = [\"tag\"]\nunknown = { owner = \"nobody\" }",
+            ),
+            "DIR/star.toml, line 13: expected the member's tag too, found owner",
         ),
         (
             with("[\"tag\"]", "[]"),
