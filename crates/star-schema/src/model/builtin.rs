@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Their names.
-pub(super) const NAMES: [&str; 1] = ["assessments"];
+pub(super) const NAMES: [&str; 2] = ["assessments", "retail"];
 
 /// A file of a model by its name.
 macro_rules! model {
@@ -24,6 +24,16 @@ pub(super) fn files(model: &str) -> Option<BTreeMap<String, String>> {
             "dim_municipio.sql",
             "dim_teste.sql",
             "fato_resposta_aluno.sql",
+        )),
+        "retail" => Some(model!("retail":
+            "star.toml",
+            "dim_customer.sql",
+            "dim_date.sql",
+            "dim_payment.sql",
+            "dim_product.sql",
+            "dim_seller.sql",
+            "fact_sales.sql",
+            "fact_sales_daily.sql",
         )),
         _ => None,
     }

@@ -35,7 +35,7 @@ const MOST_FILE_BYTES: u64 = 1024 * 1024;
 /// assert_eq!(schools.reads, ["avaliacao"]);
 ///
 /// let refused = Model::builtin("assesments").unwrap_err().to_string();
-/// assert_eq!(refused, "assesments: expected assessments, found no such model; assessments is near");
+/// assert_eq!(refused, "assesments: expected assessments or retail, found no such model; assessments is near");
 /// # Ok::<(), lakeseed_star_schema::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -163,7 +163,7 @@ impl Model {
         file::assemble(&folder.display().to_string(), &files)
     }
 
-    /// A model that is built in: `assessments`.
+    /// A model that is built in: `assessments` or `retail`.
     ///
     /// # Errors
     /// There is none of that name; the error has a near one.

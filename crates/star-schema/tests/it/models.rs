@@ -4,6 +4,7 @@
 mod assessments;
 mod format;
 mod grain;
+mod retail;
 
 use std::sync::Arc;
 
