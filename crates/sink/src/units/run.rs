@@ -219,11 +219,9 @@ fn written(
             .assemble(Box::new(Digested::new(out, Arc::clone(&digest), None)))?;
     let mut encoder = bound.format.encoder()?;
     let mut rows = Rows::try_new(bound, rows)?;
-    loop {
+    // No encoder is asked for a chunk of no rows: not all of them have one.
+    while rows.has_more()? {
         let chunk = rows.encode(bound.chunk_rows, encoder.as_mut())?;
-        if chunk.rows() == 0 {
-            break;
-        }
         file.append(&chunk)?;
         fail::point("part.appended");
         encoder.recycle(chunk);
@@ -277,11 +275,38 @@ impl<'b> Rows<'b> {
         self.left = usize::try_from(most).unwrap_or(usize::MAX);
         encoder.encode(self).map_err(|error| match error {
             EncodeError::Format(error) => error,
-            EncodeError::Rows(source) => self.broken.take().unwrap_or_else(|| Error::Source {
-                table: self.bound.table.name.clone(),
-                source,
-            }),
+            EncodeError::Rows(source) => self.failed(source),
         })
+    }
+
+    /// What the caller's rows failed with, or what was wrong with them.
+    fn failed(&mut self, source: ArrowError) -> Error {
+        self.broken.take().unwrap_or_else(|| Error::Source {
+            table: self.bound.table.name.clone(),
+            source,
+        })
+    }
+
+    /// Whether there are rows for another chunk.
+    fn has_more(&mut self) -> Result<bool> {
+        if self.rest.is_none() {
+            self.rest = self
+                .fresh()
+                .transpose()
+                .map_err(|error| self.failed(error))?;
+        }
+        Ok(self.rest.is_some())
+    }
+
+    /// The next batch of the caller that has rows.
+    fn fresh(&mut self) -> Option<Result<RecordBatch, ArrowError>> {
+        loop {
+            match self.reader.next()? {
+                Ok(batch) if batch.num_rows() == 0 => {}
+                Ok(batch) => return Some(self.check(&batch).map(|()| batch)),
+                Err(error) => return Some(Err(error)),
+            }
+        }
     }
 
     fn totals(&mut self) -> Option<Totals> {
@@ -323,15 +348,9 @@ impl Iterator for Rows<'_> {
         }
         let batch = match self.rest.take() {
             Some(rest) => rest,
-            None => loop {
-                match self.reader.next()? {
-                    Err(error) => return Some(Err(error)),
-                    Ok(batch) if batch.num_rows() == 0 => {}
-                    Ok(batch) => match self.check(&batch) {
-                        Ok(()) => break batch,
-                        Err(error) => return Some(Err(error)),
-                    },
-                }
+            None => match self.fresh()? {
+                Ok(batch) => batch,
+                Err(error) => return Some(Err(error)),
             },
         };
         let taken = batch.num_rows().min(self.left);

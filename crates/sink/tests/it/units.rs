@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchIterator, StringArray};
+use arrow_array::{
+    ArrayRef, BooleanArray, Decimal128Array, Int64Array, RecordBatch, RecordBatchIterator,
+    StringArray,
+};
 use arrow_schema::ArrowError;
 use lakeseed_sink::{
     BoxedReader, Csv, Error, FileFormat, FormatKind, Layout, LocalStore, MemoryStore, Parquet,
@@ -16,16 +19,23 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use crate::trees::{folder, tree};
 
 /// Rows of each unit: nobody but the caller knows.
-const ROWS: [usize; 5] = [700, 0, 12_000, 1, 4_096];
+const ROWS: [usize; 5] = [700, 0, 60_000, 1, 4_096];
 
 fn batch(unit: usize) -> RecordBatch {
     let ids =
         Int64Array::from_iter_values((0..ROWS[unit]).map(|row| (unit * 100_000 + row) as i64));
     let name = |id: &i64| (id % 7 != 0).then(|| format!("pet {id}"));
     let names: StringArray = ids.values().iter().map(name).collect();
-    let columns: [(&str, ArrayRef, bool); 2] = [
+    // Truth values go through another encoder than numbers and texts.
+    let tame: BooleanArray = ids.values().iter().map(|id| Some(id % 3 > 0)).collect();
+    let price = |id: &i64| Some(i128::from(id * 7_919));
+    let price: Decimal128Array = ids.values().iter().map(price).collect();
+    let price = price.with_precision_and_scale(30, 2).unwrap();
+    let columns: [(&str, ArrayRef, bool); 4] = [
         ("id", Arc::new(ids), false),
         ("name", Arc::new(names), true),
+        ("tame", Arc::new(tame), false),
+        ("price", Arc::new(price), false),
     ];
     RecordBatch::try_from_iter_with_nullable(columns).unwrap()
 }
@@ -47,7 +57,7 @@ fn plan(format: impl Into<FileFormat>) -> UnitPlan {
         units: ROWS.len(),
     };
     let layout = Layout {
-        row_group_rows: 5_000,
+        row_group_rows: 25_000,
         ..Layout::default()
     };
     let builder = UnitPlan::builder(format).data_id("pets v1").layout(layout);
@@ -77,8 +87,8 @@ fn whole(format: FileFormat) -> (BTreeMap<String, Vec<u8>>, Report) {
 fn order_threads_and_batches_change_no_byte() {
     for format in FormatKind::ALL.map(FileFormat::from) {
         let (expected, report) = whole(format);
-        assert_eq!((report.rows(), report.files()), (16_797, 5));
-        assert_eq!(report.made_rows(), 16_797);
+        assert_eq!((report.rows(), report.files()), (64_797, 5));
+        assert_eq!(report.made_rows(), 64_797);
         assert!(report.written && report.parts_found == 0);
         let (_parent, root) = folder();
         let store = LocalStore::new(&root);
@@ -94,7 +104,7 @@ fn order_threads_and_batches_change_no_byte() {
                 other.join().unwrap()
             })
         });
-        assert_eq!(run.unwrap().rows(), 16_797);
+        assert_eq!(run.unwrap().rows(), 64_797);
         assert!(tree(&root) == expected, "{format}");
     }
 }
@@ -119,17 +129,17 @@ fn the_manifest_counts_the_rows_and_verifies() {
         [
             (0, 700),
             (700, 0),
-            (700, 12_000),
-            (12_700, 1),
-            (12_701, 4_096)
+            (700, 60_000),
+            (60_700, 1),
+            (60_701, 4_096)
         ]
     );
-    assert_eq!(table.rows, 16_797);
+    assert_eq!(table.rows, 64_797);
     assert!(table.totals.is_some());
     let found = Verify::new(store.clone()).run().unwrap();
     assert!(found.is_clean(), "{found:#?}");
-    assert_eq!(found.rows_read, 16_797);
-    // 12,000 rows at 5,000 a group, cut at multiples of 1,024.
+    assert_eq!(found.rows_read, 64_797);
+    // 60,000 rows at 25,000 a group, cut at multiples of 1,024.
     let files = store.files();
     let file = bytes::Bytes::from(files[&table.parts[2].path].clone());
     let groups = SerializedFileReader::new(file).unwrap();
@@ -138,7 +148,7 @@ fn the_manifest_counts_the_rows_and_verifies() {
         .row_groups()
         .iter()
         .map(RowGroupMetaData::num_rows);
-    assert_eq!(groups.collect::<Vec<_>>(), [4_096, 4_096, 3_808]);
+    assert_eq!(groups.collect::<Vec<_>>(), [24_576, 24_576, 10_848]);
 }
 
 #[test]
@@ -200,7 +210,7 @@ fn a_finished_run_again_calls_nobody_and_another_one_is_refused() {
         .unwrap();
     let again = UnitRun::new(&first, &store).run(|_| panic!("there is nothing to do"));
     let again = again.unwrap();
-    assert!(!again.written && again.rows() == 16_797);
+    assert!(!again.written && again.rows() == 64_797);
     let other = plan(Csv::gzip(1));
     assert_ne!(first.id(), other.id());
     let refused = UnitRun::new(&other, &store).run(|_| panic!("it is refused"));

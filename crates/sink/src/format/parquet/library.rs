@@ -6,6 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Float16Type, Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema, SchemaRef};
+use arrow_select::concat::concat;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{LogicalType, Type as Physical};
@@ -20,10 +21,17 @@ use super::layout::ColumnLayout;
 use super::{EncodedColumn, Leaf, NAME};
 use crate::error::{Error, Result};
 
+/// Rows that are written at once.
+const BATCH_ROWS: usize = 8_192;
+
 /// One field of a row group, on its way through a file of its own in memory.
 pub(super) struct LibraryColumn {
     schema: SchemaRef,
     writer: ArrowWriter<Blocks>,
+    /// Rows that wait until they are a batch: where a page ends depends on how its rows come in, and
+    /// may not depend on how the caller cuts them.
+    waiting: Vec<ArrayRef>,
+    rows: usize,
     /// Whether bounds of floating-point leaves would pass over a NaN, as this writer's do.
     has_nan: bool,
 }
@@ -40,21 +48,60 @@ impl LibraryColumn {
         Ok(Self {
             schema,
             writer,
+            waiting: Vec::new(),
+            rows: 0,
             // Floats within lists and structs are not looked at.
             has_nan: layout.field.data_type().is_nested(),
         })
     }
 }
 
+impl LibraryColumn {
+    /// What waits, as one array.
+    fn take_waiting(&mut self) -> Result<ArrayRef> {
+        self.rows = 0;
+        let waiting = std::mem::take(&mut self.waiting);
+        match waiting.as_slice() {
+            [one] => Ok(one.clone()),
+            several => {
+                let several: Vec<&dyn Array> = several.iter().map(AsRef::as_ref).collect();
+                concat(&several).map_err(Error::encode(NAME))
+            }
+        }
+    }
+
+    fn write_batch(&mut self, array: ArrayRef) -> Result<()> {
+        let batch =
+            RecordBatch::try_new(self.schema.clone(), vec![array]).map_err(Error::encode(NAME))?;
+        self.writer.write(&batch).map_err(Error::encode(NAME))
+    }
+}
+
 impl ColumnEncoder for LibraryColumn {
     fn write(&mut self, array: &ArrayRef, _codec: &mut PageCodec) -> Result<()> {
-        let batch = RecordBatch::try_new(self.schema.clone(), vec![array.clone()])
-            .map_err(Error::encode(NAME))?;
         self.has_nan = self.has_nan || has_nan(array);
-        self.writer.write(&batch).map_err(Error::encode(NAME))
+        self.rows += array.len();
+        self.waiting.push(array.clone());
+        if self.rows < BATCH_ROWS {
+            return Ok(());
+        }
+        let all = self.take_waiting()?;
+        let whole = all.len() - all.len() % BATCH_ROWS;
+        for start in (0..whole).step_by(BATCH_ROWS) {
+            self.write_batch(all.slice(start, BATCH_ROWS))?;
+        }
+        if whole < all.len() {
+            self.rows = all.len() - whole;
+            self.waiting.push(all.slice(whole, self.rows));
+        }
+        Ok(())
     }
 
     fn finish(mut self: Box<Self>, _codec: &mut PageCodec) -> Result<EncodedColumn> {
+        if self.rows > 0 {
+            let last = self.take_waiting()?;
+            self.write_batch(last)?;
+        }
         let file = self.writer.finish().map_err(Error::encode(NAME))?;
         let mut blocks = std::mem::take(self.writer.inner_mut());
         let group = file.row_groups().first().ok_or_else(|| {
