@@ -44,20 +44,14 @@ impl<'a> Planner<'a> {
         self.plan_below(statement, &mut Vec::new())
     }
 
-    /// The sources and tables that a statement names, in the order of their names.
+    /// The tables that a statement names, known or not, in the order of their names.
     pub(crate) fn names(&self, statement: &Statement) -> Result<Vec<String>> {
         let text = Text::of(statement);
         text.is_one(&statement.sql)?;
-        let found = named(text, &statement.sql, &self.state)?.1;
-        let mut names: Vec<String> = found.into_iter().filter(|name| self.knows(name)).collect();
+        let mut names = named(text, &statement.sql, &self.state)?.1;
         names.sort_unstable();
         names.dedup();
         Ok(names)
-    }
-
-    fn knows(&self, name: &str) -> bool {
-        let mut statements = self.statements.iter();
-        self.sources.contains_key(name) || statements.any(|statement| statement.table == name)
     }
 
     /// `above` are the tables that wait for this one.

@@ -5,7 +5,7 @@ use super::stream::Batches;
 use crate::Result;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
-use datafusion::common::DataFusionError;
+use datafusion::common::{DataFusionError, Result as DfResult};
 use std::sync::Arc;
 
 /// A unit's rows for the store: of the table's own types, counted, with the first error kept.
@@ -47,7 +47,10 @@ impl Iterator for UnitReader {
                 columns.collect::<Result<Vec<_>, _>>()?,
             )
         };
-        match self.batches.next()? {
+        // A batch without rows is no news for a store.
+        let is_some =
+            |batch: &DfResult<RecordBatch>| !matches!(batch, Ok(batch) if batch.num_rows() == 0);
+        match self.batches.find(is_some)? {
             Ok(batch) => {
                 self.rows += batch.num_rows() as u64;
                 Some(own(batch))
