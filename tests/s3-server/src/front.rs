@@ -1,6 +1,6 @@
 //! The HTTP level in front of the store: the log, faults and pauses.
 
-use crate::body::{Link, OverLink, Slow, Truncated};
+use crate::body::{Link, OverLink, Truncated};
 use crate::fault::{Fault, Faults};
 use crate::identity::Identity;
 use crate::lock;
@@ -108,7 +108,7 @@ impl Front {
                 return Outcome::Hang;
             }
             Some(Fault::Slow { bytes_per_second }) => {
-                body = Body::http_body_unsync(Slow::new(body, bytes_per_second));
+                body = slowly(body, bytes_per_second);
             }
             Some(fault) if fault != Fault::InternalErrorAfter => {
                 if let Some(answer) = refusal(fault) {
@@ -175,8 +175,7 @@ impl Front {
             }
             Fault::Slow { bytes_per_second } => {
                 self.strike(entry, fault);
-                let slow = |body| Body::http_body_unsync(Slow::new(body, bytes_per_second));
-                self.leave(entry, answer.map(slow))
+                self.leave(entry, answer.map(|body| slowly(body, bytes_per_second)))
             }
             _ => self.leave(entry, answer),
         }
@@ -203,6 +202,10 @@ impl Front {
 fn promised(answer: &Response<Body>) -> Option<u64> {
     let length = answer.headers().get(hyper::header::CONTENT_LENGTH)?;
     length.to_str().ok()?.parse().ok()
+}
+
+fn slowly(body: Body, bytes_per_second: u64) -> Body {
+    Body::http_body_unsync(OverLink::alone(body, bytes_per_second))
 }
 
 async fn drain(mut body: Body) {
