@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::append;
 use super::claim::Claim;
 use super::decide::{Decision, Start, decide};
-use super::names::{self, Shard};
+use super::names::{self, PLANS, Shard};
 use super::parked::Parked;
 use super::records::{JournalLine, Mode, PlanRecord, ShardRecord};
 use super::seal::{self, Outdated, Proven};
-use super::standing::{inspect, latest};
+use super::standing::{Standing, inspect, latest, records};
 use super::status::{Ending, LastRun, Status, last_run};
 use crate::error::{Error, Result, chain};
 use crate::fail;
@@ -70,6 +70,7 @@ impl<'s> Session<'s> {
         others: Others,
         heartbeat: Duration,
     ) -> Result<Begun<'s>> {
+        let began = Instant::now();
         let mode = wanted.mode;
         let first = decide(store, &wanted, others)?;
         if let Decision::Finished(manifest) = first {
@@ -161,7 +162,12 @@ impl<'s> Session<'s> {
         if !is_fresh {
             session.find_proven(done)?;
         }
-        session.beat()?;
+        // A claim that was just taken needs no renewal.
+        if began.elapsed() >= heartbeat {
+            session.beat()?;
+        } else {
+            session.show();
+        }
         fail::point("begin.done");
         Ok(Begun::Open(Box::new(session)))
     }
@@ -259,10 +265,15 @@ impl<'s> Session<'s> {
         if let Err(taken @ Error::InUse { .. }) = self.claim.beat() {
             return Err(taken);
         }
+        self.show();
+        Ok(())
+    }
+
+    /// Shows how far this process has come.
+    fn show(&self) {
         let mut status = lock(&self.status).clone();
         // For people only.
         let _ = status.write(self.store);
-        Ok(())
     }
 
     /// All parts are proven: gives names, marks, and the manifest, or the shard's record.
@@ -414,8 +425,9 @@ fn begin_plan(store: &dyn Store, record: &PlanRecord, others: Others) -> Result<
         return Err(refused("this plan, begun in another way".to_owned()));
     }
     if others == Others::Refuse {
-        let standing = match inspect(store) {
-            Ok(standing) => standing,
+        let standing = match beside(store, &name) {
+            Ok(None) => return Ok(()),
+            Ok(Some(standing)) => standing,
             Err(error) => {
                 // A shard that has begun meanwhile relies on it.
                 if record.shards == 1 {
@@ -434,6 +446,14 @@ fn begin_plan(store: &dyn Store, record: &PlanRecord, others: Others) -> Result<
         }
     }
     Ok(())
+}
+
+/// What stands there, where there is more than the plan of this name.
+fn beside(store: &dyn Store, name: &str) -> Result<Option<Standing>> {
+    if records(store, PLANS)?.iter().all(|found| found == name) {
+        return Ok(None);
+    }
+    inspect(store).map(Some)
 }
 
 /// Claims all shards of a plan that is about to be removed: nobody is at work on it, and nobody

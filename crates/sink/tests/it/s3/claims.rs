@@ -35,9 +35,11 @@ fn is_claim(name: &str) -> bool {
 fn living_claim() -> Value {
     let seen = Arc::new(Mutex::new(None));
     let (hear, memory) = (Arc::clone(&seen), MemoryStore::new());
-    let store = Through::new(memory).after_replace(move |store, name| {
+    let store = Through::new(memory).before_get(move |store, name| {
         if is_claim(name) {
-            *hear.lock().unwrap() = store.get(name).unwrap();
+            hear.lock()
+                .unwrap()
+                .get_or_insert_with(|| store.get(name).unwrap().unwrap());
         }
     });
     Run::new(&two_tables(10, 1), &store).commit().unwrap();
