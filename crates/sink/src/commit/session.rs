@@ -74,7 +74,7 @@ impl<'s> Session<'s> {
         let mode = wanted.mode;
         let first = decide(store, &wanted, others)?;
         if let Decision::Finished(manifest) = first {
-            seal::tidy(store, &manifest)?;
+            seal::tidy(store, &manifest, &[])?;
             return Ok(Begun::Finished(manifest));
         }
         store.check()?;
