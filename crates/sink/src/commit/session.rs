@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::append;
 use super::claim::Claim;
-use super::decide::{Decision, Start, decide};
-use super::names::{self, PLANS, Shard};
+use super::decide::{Decision, Start, begin_plan, decide};
+use super::names::{self, Shard};
 use super::parked::Parked;
 use super::records::{JournalLine, Mode, PlanRecord, ShardRecord};
 use super::seal::{self, Outdated, Proven};
-use super::standing::{Standing, inspect, latest, records};
+use super::standing::latest;
 use super::status::{Ending, LastRun, Status, last_run};
 use crate::error::{Error, Result, chain};
 use crate::fail;
@@ -406,54 +406,6 @@ impl<'s> Session<'s> {
 pub(crate) enum Completed {
     Output(Box<Manifest>),
     Shard(Vec<JournalLine>),
-}
-
-/// Writes the plan down. Of two plans that begin at the same moment, neither goes on.
-fn begin_plan(store: &dyn Store, record: &PlanRecord, others: Others) -> Result<()> {
-    let name = names::plan(&record.plan_id);
-    let refused = |found: String| Error::OtherPlan {
-        address: store.address(),
-        expected: "no other run at the same moment".to_owned(),
-        found,
-    };
-    // An older state of the same plan may be part of what is overwritten.
-    if record.mode == Mode::Overwrite && record.base > 0 {
-        store.remove(&name)?;
-        fail::point("begin.plan_removed");
-    }
-    if store.put_new(&name, &record.to_json()?)? == PutNew::Taken {
-        return Err(refused("this plan, begun in another way".to_owned()));
-    }
-    if others == Others::Refuse {
-        let standing = match beside(store, &name) {
-            Ok(None) => return Ok(()),
-            Ok(Some(standing)) => standing,
-            Err(error) => {
-                // A shard that has begun meanwhile relies on it.
-                if record.shards == 1 {
-                    let _ = store.remove(&name);
-                }
-                return Err(error);
-            }
-        };
-        let other = standing
-            .unfinished
-            .iter()
-            .find(|other| other.plan_id != record.plan_id);
-        if let Some(other) = other {
-            store.remove(&name)?;
-            return Err(refused(format!("the plan {}", other.plan_id)));
-        }
-    }
-    Ok(())
-}
-
-/// What stands there, where there is more than the plan of this name.
-fn beside(store: &dyn Store, name: &str) -> Result<Option<Standing>> {
-    if records(store, PLANS)?.iter().all(|found| found == name) {
-        return Ok(None);
-    }
-    inspect(store).map(Some)
 }
 
 /// Claims all shards of a plan that is about to be removed: nobody is at work on it, and nobody
