@@ -167,6 +167,9 @@ impl Store for Nowhere {
     fn remove(&self, name: &str) -> lakeseed_sink::Result<()> {
         self.0.remove(name)
     }
+    fn remove_all(&self, names: &[String]) -> lakeseed_sink::Result<()> {
+        self.0.remove_all(names)
+    }
     fn lock(&self, name: &str) -> lakeseed_sink::Result<Lock> {
         self.0.lock(name)
     }

@@ -1,9 +1,10 @@
 //! How fast parts reach a bucket: beside a plain upload of the same bytes, and how much of making
 //! and uploading happens at the same time.
 //!
-//! Usage: `s3_table [THREADS [MEGABYTES [LINK]]]` against a server of the tests, which it starts (built
-//! beside it: `cargo build --release -p lakeseed-test-s3`), over a link of so many million bytes in a
-//! second where one is given, else as fast as the loopback; with `AWS_ENDPOINT_URL` set, against that
+//! Usage: `s3_table [THREADS [MEGABYTES [LINK [LATENCY]]]]` against a server of the tests, which it starts
+//! (built beside it: `cargo build --release -p lakeseed-test-s3`), over a link of so many million bytes in
+//! a second where one above 0 is given, else as fast as the loopback, and with so many milliseconds to
+//! each answer; with `AWS_ENDPOINT_URL` set, against that
 //! one, bucket `lake`. "Busy" is how much of all processors the machine had at work meanwhile. The targets: at least 85 % of the plain rate, and wall time below 0.75 of
 //! making and uploading one after the other.
 
@@ -42,7 +43,7 @@ fn main() -> Result<()> {
         Ok(arguments.get(at).map_or(Ok(default), |text| text.parse())?)
     };
     let (threads, megabytes) = (number(0, 2)? as usize, number(1, 200)?);
-    let server = Server::start(number(2, 0)?)?;
+    let server = Server::start(number(2, 0)?, number(3, 0)?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -194,7 +195,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(link_megabytes: u64) -> Result<Self> {
+    fn start(link_megabytes: u64, latency_ms: u64) -> Result<Self> {
         if let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL") {
             let mut variables = vec![("AWS_ENDPOINT_URL".to_owned(), endpoint)];
             for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
@@ -215,6 +216,9 @@ impl Server {
             .arg(&folder);
         if link_megabytes > 0 {
             command.args(["--link", &link_megabytes.to_string()]);
+        }
+        if latency_ms > 0 {
+            command.args(["--latency", &latency_ms.to_string()]);
         }
         let mut child = command
             .stdin(Stdio::piped())

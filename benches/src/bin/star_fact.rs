@@ -3,7 +3,7 @@
 //!
 //! Usage: `star_fact FILE MEMORY OUT [THREADS] [STRATEGY]`: FILE is a Parquet file as
 //! `benches/peers/fact.py` makes it, MEMORY the limit of the process, OUT a folder that does not exist
-//! or is empty. Prints one JSON line as the peers' scripts do.
+//! or is empty; built with `--features star`. Prints one JSON line as the peers' scripts do.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;

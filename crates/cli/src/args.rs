@@ -102,6 +102,17 @@ pub(crate) struct Generate {
     pub(crate) voice: Voice,
 }
 
+/// How much of the machine a command takes.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Means {
+    /// Worker threads; as many as there are cores by default.
+    #[arg(short = 'j', long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
+    pub(crate) threads: Option<u64>,
+    /// Memory of the whole process; four fifths of the cgroup's or host's by default.
+    #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
+    pub(crate) memory: Option<Bytes>,
+}
+
 /// What is written down for later.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Log")]
@@ -122,12 +133,8 @@ pub(crate) struct Verify {
     /// Only presence, sizes and footers: no bytes are digested, no rows made again.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Worker threads; as many as there are cores by default.
-    #[arg(short = 'j', long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
-    pub(crate) threads: Option<u64>,
-    /// Memory of the whole process; four fifths of the cgroup's or host's by default.
-    #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
-    pub(crate) memory: Option<Bytes>,
+    #[command(flatten)]
+    pub(crate) means: Means,
     /// The result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -276,12 +283,8 @@ pub(crate) struct Layout {
     /// At most about so many bytes in a row group of Parquet; 8MiB by default.
     #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
     pub(crate) row_group_size: Option<Bytes>,
-    /// Worker threads; as many as there are cores by default.
-    #[arg(short = 'j', long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
-    pub(crate) threads: Option<u64>,
-    /// Memory of the whole process; four fifths of the cgroup's or host's by default.
-    #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
-    pub(crate) memory: Option<Bytes>,
+    #[command(flatten)]
+    pub(crate) means: Means,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

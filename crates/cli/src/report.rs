@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde::Serialize;
 
-pub(crate) use ended::ended;
+pub(crate) use ended::{ended, going_on};
 pub(crate) use grid::{Align, Grid};
 pub(crate) use progress::{Progress, Style};
 pub(crate) use run::Outcome;

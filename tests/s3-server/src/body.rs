@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Gives the first bytes of a body, then breaks.
 pub(crate) struct Truncated {
@@ -61,59 +61,7 @@ impl hyper::body::Body for Truncated {
     }
 }
 
-/// Gives a body at a bounded rate.
-pub(crate) struct Slow {
-    inner: Body,
-    bytes_per_second: u64,
-    /// What was read and is not due yet.
-    next: Option<(Pin<Box<Sleep>>, Frame<Bytes>)>,
-}
-
-impl Slow {
-    pub(crate) fn new(inner: Body, bytes_per_second: u64) -> Self {
-        Self {
-            inner,
-            bytes_per_second,
-            next: None,
-        }
-    }
-}
-
-impl hyper::body::Body for Slow {
-    type Data = Bytes;
-    type Error = StdError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
-        if self.next.is_none() {
-            match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
-                Some(Ok(frame)) => {
-                    let bytes = frame.data_ref().map_or(0, Bytes::len);
-                    let seconds = bytes as f64 / self.bytes_per_second as f64;
-                    let due = Box::pin(sleep(Duration::from_secs_f64(seconds)));
-                    self.next = Some((due, frame));
-                }
-                other => return Poll::Ready(other),
-            }
-        }
-        if let Some((due, _)) = &mut self.next {
-            ready!(due.as_mut().poll(context));
-        }
-        Poll::Ready(self.next.take().map(|(_, frame)| Ok(frame)))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let held = self.next.as_ref().and_then(|(_, frame)| frame.data_ref());
-        match self.inner.size_hint().exact() {
-            Some(exact) => SizeHint::with_exact(exact + held.map_or(0, Bytes::len) as u64),
-            None => SizeHint::default(),
-        }
-    }
-}
-
-/// A line of bounded rate that all bodies share, as a network is.
+/// A line of bounded rate, which bodies can share as they share a network.
 #[derive(Debug)]
 pub(crate) struct Link {
     bytes_per_second: u64,
@@ -142,6 +90,7 @@ impl Link {
 pub(crate) struct OverLink {
     inner: Body,
     link: Arc<Link>,
+    /// What was read and is not through yet.
     next: Option<(Pin<Box<Sleep>>, Frame<Bytes>)>,
 }
 
@@ -152,6 +101,11 @@ impl OverLink {
             link,
             next: None,
         }
+    }
+
+    /// Over a link of its own.
+    pub(crate) fn alone(inner: Body, bytes_per_second: u64) -> Self {
+        Self::new(inner, Arc::new(Link::new(bytes_per_second)))
     }
 }
 

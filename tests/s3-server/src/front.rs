@@ -1,11 +1,12 @@
 //! The HTTP level in front of the store: the log, faults and pauses.
 
-use crate::body::{Link, OverLink, Slow, Truncated};
+use crate::body::{Link, OverLink, Truncated};
 use crate::fault::{Fault, Faults};
 use crate::identity::Identity;
 use crate::lock;
 use crate::pause::{Moment, Pauses, Stops, Verdict};
 use crate::request::Request;
+use crate::settings::Settings;
 use crate::tls::Wire;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -17,14 +18,20 @@ use s3s::Body;
 use s3s::service::S3Service;
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 /// All that the connections of one server share.
 pub(crate) struct Front {
     service: S3Service,
     identity: Option<Identity>,
     link: Option<Arc<Link>>,
+    latency: Duration,
+    /// The longest row of requests whose last one was answered.
+    answered_row: AtomicU64,
     pub(crate) faults: Faults,
     pub(crate) pauses: Pauses,
     pub(crate) log: Mutex<Vec<Request>>,
@@ -38,11 +45,14 @@ enum Outcome {
 }
 
 impl Front {
-    pub(crate) fn new(service: S3Service, identity: Option<Identity>, link: Option<Link>) -> Self {
+    pub(crate) fn new(service: S3Service, settings: &Settings) -> Self {
+        let link = settings.link_bytes_per_second.map(Link::new);
         Self {
             service,
-            identity,
+            identity: Identity::of(settings),
             link: link.map(Arc::new),
+            latency: settings.latency,
+            answered_row: AtomicU64::new(0),
             faults: Faults::default(),
             pauses: Pauses::default(),
             log: Mutex::default(),
@@ -57,7 +67,7 @@ impl Front {
             move |request| {
                 // A task of its own: a server goes on with a request that it has read, whether its
                 // client lives or not.
-                let outcome = tokio::spawn(Arc::clone(&self).handle(request));
+                let outcome = tokio::spawn(Arc::clone(&self).answer(request));
                 let reset = Arc::clone(&reset);
                 async move {
                     match outcome.await {
@@ -81,9 +91,28 @@ impl Front {
         }
     }
 
-    async fn handle(self: Arc<Self>, request: http::Request<Incoming>) -> Outcome {
+    /// Handles a request, and lets its answer go when it is due.
+    async fn answer(self: Arc<Self>, request: http::Request<Incoming>) -> Outcome {
+        let due = Instant::now() + self.latency;
         let (head, body) = request.into_parts();
-        let (entry, fault, stops) = self.enter(&head);
+        let met = self.enter(&head);
+        let row = met.0.row;
+        let outcome = self
+            .handle(http::Request::from_parts(head, body), met)
+            .await;
+        if !self.latency.is_zero() {
+            sleep_until(due).await;
+        }
+        self.answered_row.fetch_max(row, Ordering::SeqCst);
+        outcome
+    }
+
+    async fn handle(
+        &self,
+        request: http::Request<Incoming>,
+        (entry, fault, stops): (Request, Option<Fault>, Stops),
+    ) -> Outcome {
+        let (head, body) = request.into_parts();
         let mut body = Body::from(body);
         if let Some(link) = &self.link {
             body = Body::http_body_unsync(OverLink::new(body, Arc::clone(link)));
@@ -108,7 +137,7 @@ impl Front {
                 return Outcome::Hang;
             }
             Some(Fault::Slow { bytes_per_second }) => {
-                body = Body::http_body_unsync(Slow::new(body, bytes_per_second));
+                body = slowly(body, bytes_per_second);
             }
             Some(fault) if fault != Fault::InternalErrorAfter => {
                 if let Some(answer) = refusal(fault) {
@@ -141,7 +170,8 @@ impl Front {
     /// Writes a request down and asks the plans. Under one lock, so that numbers and counts agree.
     fn enter(&self, head: &http::request::Parts) -> (Request, Option<Fault>, Stops) {
         let mut log = lock(&self.log);
-        let entry = Request::new(log.len() as u64 + 1, head);
+        let row = self.answered_row.load(Ordering::SeqCst) + 1;
+        let entry = Request::new(log.len() as u64 + 1, row, head);
         log.push(entry.clone());
         let fault = self.faults.meet(&entry);
         let stops = self.pauses.meet(&entry);
@@ -175,8 +205,7 @@ impl Front {
             }
             Fault::Slow { bytes_per_second } => {
                 self.strike(entry, fault);
-                let slow = |body| Body::http_body_unsync(Slow::new(body, bytes_per_second));
-                self.leave(entry, answer.map(slow))
+                self.leave(entry, answer.map(|body| slowly(body, bytes_per_second)))
             }
             _ => self.leave(entry, answer),
         }
@@ -203,6 +232,10 @@ impl Front {
 fn promised(answer: &Response<Body>) -> Option<u64> {
     let length = answer.headers().get(hyper::header::CONTENT_LENGTH)?;
     length.to_str().ok()?.parse().ok()
+}
+
+fn slowly(body: Body, bytes_per_second: u64) -> Body {
+    Body::http_body_unsync(OverLink::alone(body, bytes_per_second))
 }
 
 async fn drain(mut body: Body) {

@@ -11,6 +11,7 @@ use clap::Parser;
 use lakeseed_test_s3::{Server, Settings};
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// An S3 server on the loopback that ends when its standard input closes.
 #[derive(Parser)]
@@ -39,6 +40,9 @@ struct Arguments {
     /// Takes no more than so many million bytes in a second, as a network would.
     #[arg(long, value_name = "MB")]
     link: Option<u64>,
+    /// Answers no request sooner than this, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency: u64,
 }
 
 fn main() -> io::Result<()> {
@@ -46,7 +50,8 @@ fn main() -> io::Result<()> {
     let mut settings = Settings::default()
         .keys(arguments.access_key, arguments.secret_key)
         .buckets(arguments.bucket)
-        .port(arguments.port);
+        .port(arguments.port)
+        .latency(Duration::from_millis(arguments.latency));
     if let Some(token) = arguments.session_token {
         settings = settings.session_token(token);
     }

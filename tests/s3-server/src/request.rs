@@ -55,11 +55,15 @@ pub struct Request {
     pub handled: Option<u16>,
     /// The fault that hit it.
     pub fault: Option<Fault>,
+    /// How many requests, with this one, came each after the answer to the one before: requests
+    /// side by side are in the same row. It means something where answers take longer than a client
+    /// takes between two requests ([`Settings::latency`](crate::Settings::latency)).
+    pub row: u64,
     headers: HeaderMap,
 }
 
 impl Request {
-    pub(crate) fn new(number: u64, head: &http::request::Parts) -> Self {
+    pub(crate) fn new(number: u64, row: u64, head: &http::request::Parts) -> Self {
         let path = percent_decode_str(head.uri.path())
             .decode_utf8_lossy()
             .into_owned();
@@ -76,6 +80,7 @@ impl Request {
             status: None,
             handled: None,
             fault: None,
+            row,
             headers,
         }
     }

@@ -1,9 +1,7 @@
 //! The server and its life.
 
-use crate::body::Link;
 use crate::fault::Faults;
 use crate::front::Front;
-use crate::identity::Identity;
 use crate::lock;
 use crate::pause::{Moment, Paused};
 use crate::request::{Kind, Request};
@@ -88,8 +86,7 @@ impl Server {
             secret: settings.secret_key.clone(),
         });
         builder.set_access(Tokens(settings.session_token.clone()));
-        let link = settings.link_bytes_per_second.map(Link::new);
-        let front = Arc::new(Front::new(builder.build(), Identity::of(&settings), link));
+        let front = Arc::new(Front::new(builder.build(), &settings));
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))?;
         listener.set_nonblocking(true)?;
@@ -194,6 +191,13 @@ impl Server {
             .iter()
             .filter(|request| request.kind == kind)
             .count()
+    }
+
+    /// The longest row of requests so far, each of which came after the answer to the one before
+    /// ([`Request::row`]).
+    pub fn longest_row(&self) -> u64 {
+        let log = lock(&self.front.log);
+        log.iter().map(|request| request.row).max().unwrap_or(0)
     }
 
     /// Holds the nth request of a kind from now, 1 being the next, at a moment.

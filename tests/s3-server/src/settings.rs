@@ -1,6 +1,7 @@
 //! What a server is started with.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How a [`Server`](crate::Server) is set up: keys, buckets, port and folder.
 ///
@@ -24,6 +25,7 @@ pub struct Settings {
     pub(crate) tls: bool,
     pub(crate) identity_token: Option<String>,
     pub(crate) link_bytes_per_second: Option<u64>,
+    pub(crate) latency: Duration,
 }
 
 impl Default for Settings {
@@ -38,6 +40,7 @@ impl Default for Settings {
             tls: false,
             identity_token: None,
             link_bytes_per_second: None,
+            latency: Duration::ZERO,
         }
     }
 }
@@ -86,6 +89,12 @@ impl Settings {
     /// instead of a loopback.
     pub fn link(mut self, bytes_per_second: u64) -> Self {
         self.link_bytes_per_second = Some(bytes_per_second);
+        self
+    }
+
+    /// Answers no request sooner than this: the way to a server and back, and its own time.
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.latency = latency;
         self
     }
 

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lakeseed_budget::Bytes;
 use lakeseed_sink::Compression;
 
-use super::{Logging, Progress, Remote, Voice, compression, positive_count, size};
+use super::{Logging, Means, Progress, Remote, Voice, compression};
 
 #[derive(Debug, Args)]
 #[expect(
@@ -40,12 +39,8 @@ pub(crate) struct Star {
     /// Starts over: what lakeseed wrote there goes, once the new star is whole.
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Worker threads; as many as there are cores by default.
-    #[arg(short = 'j', long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
-    pub(crate) threads: Option<u64>,
-    /// Memory of the whole process; four fifths of the cgroup's or host's by default.
-    #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
-    pub(crate) memory: Option<Bytes>,
+    #[command(flatten)]
+    pub(crate) means: Means,
     /// Where rows are kept on the way; in the output's folder by default.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) temp_dir: Option<PathBuf>,

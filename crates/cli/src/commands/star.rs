@@ -45,9 +45,9 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     let rejects = args.reject_to.as_deref().map(RejectFile::at).transpose()?;
     let taker = rejects.as_ref().map(RejectFile::taker);
     let sources = lower::star::sources(&model, &args.from, &read, taker.as_ref())?;
-    let memory = Memory::of(args.memory);
+    let memory = Memory::of(args.means.memory);
     let mut settings = Settings::new(temp_folder(args, &out));
-    settings.threads = lower::threads(args.threads);
+    settings.threads = lower::threads(args.means.threads);
     settings.temp_in_memory = args.temp_in_memory;
     settings.batch_by.clone_from(&args.batch_by);
     let star = Star::of_model(&model, &sources, &settings)?;

@@ -55,10 +55,10 @@ fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
     };
     let mut verify = Verify::new(store.clone())
         .sources(&sources)
-        .threads(lower::threads(args.threads))
+        .threads(lower::threads(args.means.threads))
         .stop(stop.flag())
         .quick(args.quick);
-    let budget = Memory::of(args.memory).budget();
+    let budget = Memory::of(args.means.memory).budget();
     if let Some(budget) = &budget {
         verify = verify.budget(budget);
     }

@@ -46,11 +46,11 @@ fn job_at(source: &Source, output: &args::Layout, scale: Option<f64>) -> Result<
     let destination = destination(&selection, output)?;
     let format = format(output, &destination)?;
     let specs = tables::specs(&selection, &output.columns, &output.partition_by)?;
-    let threads = super::threads(output.threads);
+    let threads = super::threads(output.means.threads);
     Ok(Job {
         layout: layout(output, &destination)?,
         // After the tables, which hold memory of their own.
-        memory: Memory::of(output.memory),
+        memory: Memory::of(output.means.memory),
         has_row_groups: format.kind() == FormatKind::Parquet,
         scale,
         selection,

@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use lakeseed_budget::Bytes;
 use lakeseed_sink::{LastRun, ManifestPart, Observer, Plan};
 
-use super::{ended, tell, units};
+use super::{going_on, tell, units};
 use crate::args::{self, Voice};
 use crate::log::Log;
 use crate::lower::Destination;
@@ -181,17 +181,7 @@ impl Progress {
 impl Observer for Progress {
     fn goes_on(&self, parts: usize, rows: u64, last: Option<&LastRun>) {
         self.found_rows.store(rows, Ordering::Relaxed);
-        let file = if parts == 1 { "file" } else { "files" };
-        let are = if parts == 1 { "is" } else { "are" };
-        let rows = units::grouped(rows);
-        let before = last.map_or_else(String::new, |last| {
-            format!(
-                "; the last run, {}: {}",
-                units::since(last.last_seen_ms),
-                ended(&last.end)
-            )
-        });
-        let line = format!("goes on: {parts} {file}, {rows} rows, {are} finished{before}");
+        let line = going_on(parts, Some(rows), last);
         self.log.info(&line);
         if !self.style.is_quiet {
             self.tell(&line);

@@ -10,7 +10,7 @@ use lakeseed_sink::LastRun;
 use lakeseed_star_schema as star;
 
 use super::progress::{Form, LINE_EVERY_MS, Style};
-use super::{ended, tell, units};
+use super::{going_on, tell, units};
 use crate::log::Log;
 use crate::signals::Stop;
 
@@ -53,21 +53,11 @@ impl<'s> StarProgress<'s> {
         }
     }
 
-    /// An earlier run has finished some files.
+    /// An earlier run came to no end, and may have finished some files.
     pub(crate) fn goes_on(&self, found: usize, last: Option<&LastRun>) {
-        if found == 0 {
-            return;
+        if found > 0 || last.is_some() {
+            self.say(&going_on(found, None, last));
         }
-        let before = last.map_or_else(String::new, |last| {
-            let since = units::since(last.last_seen_ms);
-            format!("; the last run, {since}: {}", ended(&last.end))
-        });
-        let (file, are) = if found == 1 {
-            ("file", "is")
-        } else {
-            ("files", "are")
-        };
-        self.say(&format!("goes on: {found} {file} {are} finished{before}"));
     }
 
     /// The most memory that was seen.

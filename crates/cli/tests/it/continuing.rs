@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::{
     Ran, binary, ended, files, hidden, is_like_an_unbroken_one, json, lines_of_the_journal, parts,
-    run, send, start, succeed, until,
+    ran, run, send, start, succeed, until,
 };
 
 /// Sixty small files by one worker: time enough to come in between.
@@ -138,6 +138,26 @@ fn after_sigkill() {
     let line = again.err.lines().next().unwrap();
     assert!(
         line.starts_with("goes on: ")
+            && line.ends_with(" ago: ended without a word: killed, or the machine went down"),
+        "{line}"
+    );
+    is_like_an_unbroken_one(folder.path(), WORK);
+}
+
+/// How the run before ended is worth a line also where it has left nothing to go on with.
+#[test]
+fn after_a_kill_before_the_first_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let killed = ran(binary(folder.path())
+        .env("LAKESEED_FAIL_POINT", "part.appended:1")
+        .args(WORK.split_whitespace()));
+    assert_eq!(killed.code, None, "{}", killed.err);
+    assert_eq!(lines_of_the_journal(&folder.path().join("out")), 0);
+    let again = run(folder.path(), WORK);
+    assert_eq!(again.code, Some(0), "{}", again.err);
+    let line = again.err.lines().next().unwrap();
+    assert!(
+        line.starts_with("starts again: no file was finished; the last run, heard of ")
             && line.ends_with(" ago: ended without a word: killed, or the machine went down"),
         "{line}"
     );

@@ -20,7 +20,7 @@ use crate::store::Store;
 pub fn combine(store: &dyn Store) -> Result<Manifest> {
     let first = match look(store)? {
         Combining::Done(manifest) => {
-            seal::tidy(store, &manifest)?;
+            seal::tidy(store, &manifest, &[])?;
             return Ok(*manifest);
         }
         Combining::Open(record, _) => record,

@@ -1,11 +1,13 @@
-//! What a run may do where something stands already.
+//! What a run may do where something stands already, and its plan written down.
 
+use super::names::{self, PLANS};
 use super::records::{Mode, PlanRecord};
 use super::session::Others;
-use super::standing::{Standing, inspect};
+use super::standing::{Standing, inspect, records};
 use crate::error::{Error, Result};
+use crate::fail;
 use crate::manifest::Manifest;
-use crate::store::Store;
+use crate::store::{PutNew, Store};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
@@ -79,6 +81,54 @@ pub(super) fn decide(store: &dyn Store, wanted: &PlanRecord, others: Others) -> 
         }
     }
     Ok(Decision::Start(Box::new(standing), Start::Fresh))
+}
+
+/// Writes the plan down. Of two plans that begin at the same moment, neither goes on.
+pub(super) fn begin_plan(store: &dyn Store, record: &PlanRecord, others: Others) -> Result<()> {
+    let name = names::plan(&record.plan_id);
+    let refused = |found: String| Error::OtherPlan {
+        address: store.address(),
+        expected: "no other run at the same moment".to_owned(),
+        found,
+    };
+    // An older state of the same plan may be part of what is overwritten.
+    if record.mode == Mode::Overwrite && record.base > 0 {
+        store.remove(&name)?;
+        fail::point("begin.plan_removed");
+    }
+    if store.put_new(&name, &record.to_json()?)? == PutNew::Taken {
+        return Err(refused("this plan, begun in another way".to_owned()));
+    }
+    if others == Others::Refuse {
+        let standing = match beside(store, &name) {
+            Ok(None) => return Ok(()),
+            Ok(Some(standing)) => standing,
+            Err(error) => {
+                // A shard that has begun meanwhile relies on it.
+                if record.shards == 1 {
+                    let _ = store.remove(&name);
+                }
+                return Err(error);
+            }
+        };
+        let other = standing
+            .unfinished
+            .iter()
+            .find(|other| other.plan_id != record.plan_id);
+        if let Some(other) = other {
+            store.remove(&name)?;
+            return Err(refused(format!("the plan {}", other.plan_id)));
+        }
+    }
+    Ok(())
+}
+
+/// What stands there, where there is more than the plan of this name.
+fn beside(store: &dyn Store, name: &str) -> Result<Option<Standing>> {
+    if records(store, PLANS)?.iter().all(|found| found == name) {
+        return Ok(None);
+    }
+    inspect(store).map(Some)
 }
 
 fn doing(mode: Mode) -> &'static str {

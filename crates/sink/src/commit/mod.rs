@@ -14,6 +14,7 @@
 //! run that was never stopped, because every part is a pure function of the plan.
 
 mod append;
+mod beside;
 mod claim;
 mod combine;
 mod decide;

@@ -134,11 +134,9 @@ pub(super) fn success(table: &str) -> String {
 pub(super) enum Kind {
     /// The plan's record.
     Plan,
-    /// An entry of the log of that name.
-    Journal(String),
     Lock,
     Claim,
-    /// A shard's record, a sign of life, or any of them on its way.
+    /// A line of a journal, a shard's record, a sign of life, or any of them on its way.
     Other,
 }
 
@@ -152,18 +150,13 @@ pub(super) fn kind_of(name: &str, id: &str) -> Option<Kind> {
             Kind::Other
         });
     }
-    if let Some(rest) = of(JOURNALS) {
-        // `-3of16.jsonl`, `-3of16/00000-0000001`
-        let shard = rest.split(['.', '/']).next().unwrap_or_default();
-        return Some(Kind::Journal(format!("{JOURNALS}{id}{shard}")));
-    }
     if of(LOCKS).is_some() {
         return Some(Kind::Lock);
     }
     if of(CLAIMS).is_some() {
         return Some(Kind::Claim);
     }
-    let others = [SHARDS, STATUS];
+    let others = [JOURNALS, SHARDS, STATUS];
     let is_other = others.iter().any(|prefix| of(prefix).is_some());
     is_other.then_some(Kind::Other)
 }

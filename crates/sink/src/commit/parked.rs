@@ -51,6 +51,7 @@ pub(crate) fn seal_all(store: &dyn Store, parked: &[Parked]) -> Result<Manifest>
         }
     }
     let manifest = seal::publish(store, &plans, None)?;
-    seal::tidy(store, &manifest)?;
+    let own: Vec<_> = parked.iter().map(|plan| &plan.record).collect();
+    seal::tidy(store, &manifest, &own)?;
     Ok(manifest)
 }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::append;
+use super::beside::side_by_side;
 use super::claim;
 use super::names::{self, OWN, Shard};
 use super::records::{Mode, PlanRecord, TableRecord};
-use super::standing::{latest, manifests};
+use super::standing::{latest, numbers};
 use crate::error::{Error, Result};
 use crate::fail;
 use crate::manifest::{MANIFEST_VERSION, Manifest, ManifestPart, ManifestPlan, ManifestTable};
@@ -43,7 +44,7 @@ pub(super) fn seal(
     if let Some(base) = base {
         remove_state(store, base, &manifest)?;
     }
-    tidy(store, &manifest)?;
+    tidy(store, &manifest, &[record])?;
     Ok(manifest)
 }
 
@@ -89,9 +90,12 @@ pub(super) fn publish(
     }));
     for table in &mut tables {
         table.count()?;
+    }
+    side_by_side(&tables, |table| {
         store.replace(&names::success(&table.name), b"")?;
         fail::point("success.written");
-    }
+        Ok(())
+    })?;
     store.settle()?;
     let number = base.map_or(0, |base| base.number) + 1;
     let manifest = Manifest {
@@ -158,9 +162,11 @@ fn ensure_whole(
     Ok(())
 }
 
-/// Removes what only the way to a finished output needed, and what a later state has replaced.
-pub(super) fn tidy(store: &dyn Store, manifest: &Manifest) -> Result<()> {
-    for number in manifests(store)? {
+/// Removes what only the way to a finished output needed, and what a later state has replaced. The
+/// caller has the claims of the plans `own`, which are part of it, and gives them back.
+pub(super) fn tidy(store: &dyn Store, manifest: &Manifest, own: &[&PlanRecord]) -> Result<()> {
+    let names = way(store)?;
+    for number in numbers(&names) {
         if number < manifest.number
             && let Some(json) = store.get(&names::manifest(number))?
             && let Ok(old) = Manifest::from_json(&json)
@@ -168,23 +174,26 @@ pub(super) fn tidy(store: &dyn Store, manifest: &Manifest) -> Result<()> {
             remove_state(store, &old, manifest)?;
         }
     }
+    let mut going = Vec::new();
     for plan in &manifest.plans {
+        let is_own = own.iter().any(|own| own.plan_id == plan.id);
         // A plan that is being made anew is none of the past.
-        if plan_record(store, &plan.id)?.is_none_or(|record| record.base < manifest.number) {
-            remove_way(store, &plan.id)?;
+        if is_own || plan_record(store, &plan.id)?.is_none_or(|plan| plan.base < manifest.number) {
+            let claim = is_own.then(|| names::claim(&plan.id, Shard::WHOLE));
+            going.extend(way_of(store, &names, &plan.id, claim.as_deref())?);
         }
     }
-    for name in way(store)? {
+    going.extend(names.into_iter().filter(|name| {
         // What somebody else is just beginning with stays.
         let is_others = [names::PLANS, names::STATUS, names::SHARDS, names::CLAIMS]
             .iter()
             .any(|prefix| name.starts_with(prefix));
         // Of a process that was killed while it proved what it may do.
         let is_check = name.starts_with(names::CHECKS);
-        if is_check || (is_unfinished(&name) && !is_others) {
-            store.remove(&name)?;
-        }
-    }
+        is_check || (is_unfinished(name) && !is_others)
+    }));
+    store.remove_all(&going)?;
+    fail::point("way.removed");
     store.settle()
 }
 
@@ -281,26 +290,33 @@ pub(super) fn withdraw(store: &dyn Store, record: &PlanRecord) -> Result<()> {
     remove_plan(store, record, finished.as_ref())
 }
 
-/// Removes journals, shards' records, claims and signs of life of a plan, and what was on the way
-/// to any of them.
+/// Removes what was only on the way of a plan.
 fn remove_way(store: &dyn Store, id: &str) -> Result<()> {
-    for name in way(store)? {
-        let Some(kind) = names::kind_of(&name, id) else {
+    let going = way_of(store, &way(store)?, id, None)?;
+    store.remove_all(&going)
+}
+
+/// Which of these names are journals, shards' records and signs of life of a plan, and what was on the
+/// way to any of them. Claims of the dead go at once; `own` is the caller's.
+fn way_of(store: &dyn Store, names: &[String], id: &str, own: Option<&str>) -> Result<Vec<String>> {
+    let mut going = Vec::new();
+    for name in names {
+        let Some(kind) = names::kind_of(name, id) else {
             continue;
         };
         fail::point("way.next");
         match kind {
             names::Kind::Plan => {}
-            names::Kind::Journal(log) => store.remove_log(&log)?,
             // Whoever holds it removes it; a dead one's is free.
             names::Kind::Lock => {
-                if let Lock::Held(_held) = store.lock(&name)? {
-                    store.remove(&name)?;
+                if let Lock::Held(_held) = store.lock(name)? {
+                    store.remove(name)?;
                 }
             }
-            names::Kind::Claim => claim::remove_dead(store, &name)?,
-            names::Kind::Other => store.remove(&name)?,
+            names::Kind::Claim if own == Some(name.as_str()) => {}
+            names::Kind::Claim => claim::remove_dead(store, name)?,
+            names::Kind::Other => going.push(name.clone()),
         }
     }
-    Ok(())
+    Ok(going)
 }

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::append;
 use super::claim::Claim;
-use super::decide::{Decision, Start, decide};
+use super::decide::{Decision, Start, begin_plan, decide};
 use super::names::{self, Shard};
 use super::parked::Parked;
 use super::records::{JournalLine, Mode, PlanRecord, ShardRecord};
 use super::seal::{self, Outdated, Proven};
-use super::standing::{inspect, latest};
+use super::standing::latest;
 use super::status::{Ending, LastRun, Status, last_run};
 use crate::error::{Error, Result, chain};
 use crate::fail;
@@ -70,10 +70,11 @@ impl<'s> Session<'s> {
         others: Others,
         heartbeat: Duration,
     ) -> Result<Begun<'s>> {
+        let began = Instant::now();
         let mode = wanted.mode;
         let first = decide(store, &wanted, others)?;
         if let Decision::Finished(manifest) = first {
-            seal::tidy(store, &manifest)?;
+            seal::tidy(store, &manifest, &[])?;
             return Ok(Begun::Finished(manifest));
         }
         store.check()?;
@@ -161,7 +162,12 @@ impl<'s> Session<'s> {
         if !is_fresh {
             session.find_proven(done)?;
         }
-        session.beat()?;
+        // A claim that was just taken needs no renewal.
+        if began.elapsed() >= heartbeat {
+            session.beat()?;
+        } else {
+            session.show();
+        }
         fail::point("begin.done");
         Ok(Begun::Open(Box::new(session)))
     }
@@ -259,10 +265,15 @@ impl<'s> Session<'s> {
         if let Err(taken @ Error::InUse { .. }) = self.claim.beat() {
             return Err(taken);
         }
+        self.show();
+        Ok(())
+    }
+
+    /// Shows how far this process has come.
+    fn show(&self) {
         let mut status = lock(&self.status).clone();
         // For people only.
         let _ = status.write(self.store);
-        Ok(())
     }
 
     /// All parts are proven: gives names, marks, and the manifest, or the shard's record.
@@ -395,45 +406,6 @@ impl<'s> Session<'s> {
 pub(crate) enum Completed {
     Output(Box<Manifest>),
     Shard(Vec<JournalLine>),
-}
-
-/// Writes the plan down. Of two plans that begin at the same moment, neither goes on.
-fn begin_plan(store: &dyn Store, record: &PlanRecord, others: Others) -> Result<()> {
-    let name = names::plan(&record.plan_id);
-    let refused = |found: String| Error::OtherPlan {
-        address: store.address(),
-        expected: "no other run at the same moment".to_owned(),
-        found,
-    };
-    // An older state of the same plan may be part of what is overwritten.
-    if record.mode == Mode::Overwrite && record.base > 0 {
-        store.remove(&name)?;
-        fail::point("begin.plan_removed");
-    }
-    if store.put_new(&name, &record.to_json()?)? == PutNew::Taken {
-        return Err(refused("this plan, begun in another way".to_owned()));
-    }
-    if others == Others::Refuse {
-        let standing = match inspect(store) {
-            Ok(standing) => standing,
-            Err(error) => {
-                // A shard that has begun meanwhile relies on it.
-                if record.shards == 1 {
-                    let _ = store.remove(&name);
-                }
-                return Err(error);
-            }
-        };
-        let other = standing
-            .unfinished
-            .iter()
-            .find(|other| other.plan_id != record.plan_id);
-        if let Some(other) = other {
-            store.remove(&name)?;
-            return Err(refused(format!("the plan {}", other.plan_id)));
-        }
-    }
-    Ok(())
 }
 
 /// Claims all shards of a plan that is about to be removed: nobody is at work on it, and nobody

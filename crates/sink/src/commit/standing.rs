@@ -9,6 +9,10 @@ use crate::manifest::{MANIFEST_VERSION, Manifest};
 use crate::path::{PartPath, check_name};
 use crate::store::{Store, is_unfinished};
 
+/// So many names are asked for at first, in one request: where that is all, it tells everything.
+const FIRST_NAMES: usize = 1_000;
+/// How often a store is looked at while others change it.
+const MOST_LOOKS: usize = 5;
 /// The most of our own records that are looked at; there are a handful.
 const MOST_RECORDS: usize = 10_000;
 /// The most names that are looked at to find a stranger's among ours.
@@ -39,28 +43,53 @@ impl Standing {
 /// # Errors
 /// When it cannot be read, or holds a manifest or a plan that is none.
 pub fn inspect(store: &dyn Store) -> Result<Standing> {
-    // A file in place of the root has no folder of ours within.
-    let root = store.list("", 1);
-    let manifests = match root.and_then(|_| manifests(store)) {
+    for _ in 1..MOST_LOOKS {
+        let (standing, is_moving) = look(store)?;
+        if !is_moving {
+            return Ok(standing);
+        }
+    }
+    Ok(look(store)?.0)
+}
+
+/// One look, and whether a record that was listed had gone when it was to be read: then others may
+/// have come.
+fn look(store: &dyn Store) -> Result<(Standing, bool)> {
+    let first = match store.list("", FIRST_NAMES) {
+        // A file in place of the root has no folder of ours within.
         Err(Error::Io { path, source, .. })
             if source.kind() == std::io::ErrorKind::NotADirectory && path.is_file() =>
         {
-            return Ok(Standing {
+            let standing = Standing {
                 finished: None,
                 unfinished: Vec::new(),
                 outdated: Vec::new(),
                 foreign: Some("a file of that name".to_owned()),
-            });
+            };
+            return Ok((standing, false));
         }
-        other => other?,
+        found => found?,
     };
+    let first: Vec<String> = first.into_iter().map(|found| found.name).collect();
+    let is_all = first.len() < FIRST_NAMES;
+    let (manifests, plans) = if is_all {
+        let plans = first.iter().filter(|name| name.starts_with(PLANS));
+        let plans = plans.filter(|name| !is_unfinished(name)).cloned();
+        (numbers(&first), plans.collect())
+    } else {
+        (manifests(store)?, records(store, PLANS)?)
+    };
+    let mut is_moving = false;
     let mut finished = Vec::with_capacity(manifests.len());
     for number in manifests {
-        finished.extend(parsed(store, number)?);
+        let manifest = parsed(store, number)?;
+        is_moving |= manifest.is_none();
+        finished.extend(manifest);
     }
     let mut unfinished = Vec::new();
-    for name in records(store, PLANS)? {
+    for name in plans {
         let Some(json) = store.get(&name)? else {
+            is_moving = true;
             continue;
         };
         let record = PlanRecord::from_json(&json)
@@ -74,13 +103,21 @@ pub fn inspect(store: &dyn Store) -> Result<Standing> {
             unfinished.push(record);
         }
     }
-    let foreign = foreign(store, &finished, &unfinished)?;
-    Ok(Standing {
+    // Where nothing is ours, one name is enough: a home folder is not to be walked to its end.
+    let is_strange = finished.is_empty() && unfinished.is_empty();
+    let names = if is_all || is_strange {
+        first
+    } else {
+        let found = store.list("", MOST_NAMES)?.into_iter();
+        found.map(|found| found.name).collect()
+    };
+    let standing = Standing {
+        foreign: foreign(&names, &finished, &unfinished),
         finished: finished.pop(),
         unfinished,
-        foreign,
         outdated: finished,
-    })
+    };
+    Ok((standing, is_moving))
 }
 
 /// The manifest that counts; `None` where there is none.
@@ -96,13 +133,15 @@ pub(crate) fn latest(store: &dyn Store) -> Result<Option<Manifest>> {
 
 /// The numbers of the manifests that stand, in order.
 pub(super) fn manifests(store: &dyn Store) -> Result<Vec<u64>> {
-    let names = records(store, MANIFESTS)?;
-    let mut numbers: Vec<_> = names
-        .iter()
-        .filter_map(|name| names::manifest_number(name))
-        .collect();
+    Ok(numbers(&records(store, MANIFESTS)?))
+}
+
+/// The numbers of the manifests among some names, in order.
+pub(super) fn numbers(names: &[String]) -> Vec<u64> {
+    let numbers = names.iter().filter_map(|name| names::manifest_number(name));
+    let mut numbers: Vec<_> = numbers.collect();
     numbers.sort_unstable();
-    Ok(numbers)
+    numbers
 }
 
 /// The names of records of ours that begin with `prefix`: those on their way are none yet.
@@ -159,12 +198,8 @@ fn unreadable(store: &dyn Store, name: &str) -> Error {
     }
 }
 
-/// The first name that no run of ours has given.
-fn foreign(
-    store: &dyn Store,
-    finished: &[Manifest],
-    unfinished: &[PlanRecord],
-) -> Result<Option<String>> {
+/// The first of some names that no run of ours has given.
+fn foreign(names: &[String], finished: &[Manifest], unfinished: &[PlanRecord]) -> Option<String> {
     let mut ours = HashSet::new();
     let tables = finished.iter().flat_map(|manifest| &manifest.tables);
     for table in tables {
@@ -175,17 +210,11 @@ fn foreign(
         ours.insert(names::success(&table.name));
         ours.extend(table.parts.iter().map(|part| part.path.clone()));
     }
-    // Where nothing is ours, one name is enough: a home folder is not to be walked to its end.
-    let most = if ours.is_empty() { 1_000 } else { MOST_NAMES };
     let is_ours = |name: &str| {
         name.starts_with(OWN) || is_unfinished(name) || ours.contains(name) || is_mark(name)
     };
-    let found = store.list("", most)?;
-    Ok(found
-        .into_iter()
-        .map(|found| found.name)
-        .find(|name| !is_ours(name))
-        .map(|name| format!("`{name}`")))
+    let strange = names.iter().find(|name| !is_ours(name));
+    strange.map(|name| format!("`{name}`"))
 }
 
 /// A mark whose parts have gone already.

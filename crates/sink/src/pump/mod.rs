@@ -39,7 +39,8 @@ pub trait Observer: Sync {
         let _ = (table, rows);
     }
 
-    /// The run goes on where an earlier one ended; so much of it is there already.
+    /// An earlier run came to no end, and this one goes on: so much of it is there already, which may
+    /// be nothing.
     fn goes_on(&self, parts: usize, rows: u64, last: Option<&LastRun>) {
         let _ = (parts, rows, last);
     }
@@ -283,7 +284,7 @@ impl<'r> Run<'r> {
             None => self.all_parts(),
         };
         if let (Some(session), Some(observer)) = (session, self.observer)
-            && session.found() > 0
+            && (session.found() > 0 || session.last_run().is_some())
         {
             observer.goes_on(session.found(), session.found_rows(), session.last_run());
         }

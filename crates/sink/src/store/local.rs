@@ -413,6 +413,10 @@ impl Store for LocalStore {
         self.remove_file(&self.path(name)?)
     }
 
+    fn remove_all(&self, names: &[String]) -> Result<()> {
+        names.iter().try_for_each(|name| self.remove(name))
+    }
+
     fn lock(&self, name: &str) -> Result<Lock> {
         let path = self.path(name)?;
         refuse_link(&path, name)?;

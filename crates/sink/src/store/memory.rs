@@ -172,6 +172,15 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn remove_all(&self, names: &[String]) -> Result<()> {
+        let mut state = self.lock_state();
+        for name in names {
+            state.files.remove(name);
+            state.logs.remove(name);
+        }
+        Ok(())
+    }
+
     fn lock(&self, name: &str) -> Result<Lock> {
         if !self.lock_state().locks.insert(name.to_owned()) {
             return Ok(Lock::Taken);

@@ -127,6 +127,13 @@ pub trait Store: Debug + Send + Sync {
     /// When it cannot be removed.
     fn remove(&self, name: &str) -> Result<()>;
 
+    /// Removes files and lines of logs, by the names under which [`Self::list`] gave them. Those that
+    /// are not there are fine.
+    ///
+    /// # Errors
+    /// When one cannot be removed; others of them may be gone then.
+    fn remove_all(&self, names: &[String]) -> Result<()>;
+
     /// Takes a lock that ends with this process, however it ends.
     ///
     /// # Errors

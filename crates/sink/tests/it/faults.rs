@@ -124,6 +124,9 @@ impl Store for Failing {
     fn remove(&self, name: &str) -> Result<(), Error> {
         self.fault.call(|| self.store.remove(name))
     }
+    fn remove_all(&self, names: &[String]) -> Result<(), Error> {
+        self.fault.call(|| self.store.remove_all(names))
+    }
     fn lock(&self, name: &str) -> Result<Lock, Error> {
         self.fault.call(|| self.store.lock(name))
     }

@@ -122,6 +122,9 @@ impl Store for Through {
     fn remove(&self, name: &str) -> Result<(), Error> {
         self.store.remove(name)
     }
+    fn remove_all(&self, names: &[String]) -> Result<(), Error> {
+        self.store.remove_all(names)
+    }
     fn lock(&self, _name: &str) -> Result<Lock, Error> {
         Ok(if self.locks_nobody {
             Lock::Held(Box::new(()))

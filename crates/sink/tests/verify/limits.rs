@@ -94,6 +94,9 @@ impl Store for Shared {
     fn remove(&self, name: &str) -> Result<()> {
         self.0.inner.remove(name)
     }
+    fn remove_all(&self, names: &[String]) -> Result<()> {
+        self.0.inner.remove_all(names)
+    }
     fn lock(&self, name: &str) -> Result<Lock> {
         self.0.inner.lock(name)
     }

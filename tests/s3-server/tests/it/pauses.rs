@@ -3,6 +3,7 @@
 use crate::client::Client;
 use lakeseed_test_s3::{Kind, Moment, Server, Settings};
 use std::thread;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_request_is_held_before_and_after_its_effect() {
@@ -52,4 +53,26 @@ fn a_released_request_takes_effect_though_its_client_is_gone() {
         thread::yield_now();
     }
     assert_eq!((handled(), server.objects().len()), (Some(200), 1));
+}
+
+/// Two side by side make one row with those before and behind them.
+#[test]
+fn requests_in_a_row_are_told_from_those_side_by_side() {
+    let server = Server::start(Settings::default().latency(Duration::from_millis(200)));
+    let started = Instant::now();
+    Client::of(&server).put("first", b"1").unwrap();
+    thread::scope(|scope| {
+        for name in ["one", "other"] {
+            let client = Client::of(&server);
+            scope.spawn(move || client.put(name, b"2").unwrap());
+        }
+    });
+    Client::of(&server).put("last", b"3").unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(600));
+    let rows: Vec<u64> = server
+        .requests()
+        .iter()
+        .map(|request| request.row)
+        .collect();
+    assert_eq!((rows, server.longest_row()), (vec![1, 2, 2, 3], 3));
 }

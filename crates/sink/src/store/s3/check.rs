@@ -1,6 +1,7 @@
 //! Proves before any work that everything a run will do is allowed and works.
 
 use bytes::Bytes;
+use futures_util::future::{join, join_all};
 
 use super::core::{Core, random};
 use super::failure::Failure;
@@ -8,7 +9,6 @@ use super::options::ConditionalPut;
 use super::part::{begin, put_piece};
 use crate::commit::CHECKS;
 use crate::error::{Error, Result, Trouble};
-use crate::store::PutNew;
 
 /// The key of the check's upload: always the same, so that the next check finds what a killed one
 /// has left.
@@ -41,16 +41,21 @@ pub(super) async fn check(core: &Core, how: ConditionalPut) -> Result<()> {
         return Err(error);
     }
     let outcome = match clocks(core) {
-        Ok(()) => files(core, &name, &file, [first, second], how).await,
-        Err(error) => Err(error),
+        // Side by side: a run waits for the longer of the two.
+        Ok(()) => {
+            let upload = core.key(UPLOAD);
+            let (files, uploads) = join(
+                files(core, &name, &file, [first, second], how),
+                uploads(core, &upload),
+            )
+            .await;
+            files.and(uploads)
+        }
+        Err(error) => {
+            let skewed: Result<()> = Err(error);
+            skewed.and(core.delete(&file).await)
+        }
     };
-    let outcome = match outcome {
-        Ok(()) => uploads(core, &core.key(UPLOAD)).await,
-        Err(error) => Err(error),
-    };
-    // What was made goes in any case. Its error only counts when nothing worse happened.
-    let cleared = core.delete(&file).await;
-    let outcome = outcome.and(cleared);
     if outcome.is_ok() {
         core.info(&format!(
             "{} takes files; credentials from {}",
@@ -66,6 +71,18 @@ async fn files(
     core: &Core,
     name: &str,
     file: &str,
+    bytes: [Bytes; 2],
+    how: ConditionalPut,
+) -> Result<()> {
+    let outcome = kept(core, name, file, bytes, how).await;
+    // What was made goes in any case. Its error only counts when nothing worse happened.
+    outcome.and(core.delete(file).await)
+}
+
+async fn kept(
+    core: &Core,
+    name: &str,
+    file: &str,
     [first, second]: [Bytes; 2],
     how: ConditionalPut,
 ) -> Result<()> {
@@ -73,10 +90,13 @@ async fn files(
         let failure = Failure::plain(Trouble::Unsupported, text);
         Err(core.unread("check", file, failure))
     };
+    let (found, listed) = join(
+        core.put_or_find(file, second, how),
+        core.list_names(name, 2),
+    )
+    .await;
     // This is what keeps two runs from writing one manifest.
-    let taken = core.put_new(file, second, how).await? == PutNew::Taken;
-    let kept = core.get(file).await?.as_deref() == Some(&*first);
-    if !taken || !kept {
+    if found? != Some(first) {
         return unsupported(
             "the server overwrites a file in spite of `If-None-Match: *`, so that two runs could \
              undo each other; for a server without it there is the setting to look first",
@@ -85,8 +105,7 @@ async fn files(
     if how == ConditionalPut::LookFirst {
         core.warn("files are written by looking first: only one run may write here at a time");
     }
-    let listed = core.list_names(name, 2).await?;
-    if !listed
+    if !listed?
         .iter()
         .any(|found| found.name == name && found.bytes == 5)
     {
@@ -98,37 +117,40 @@ async fn files(
 async fn uploads(core: &Core, key: &str) -> Result<()> {
     let path = core.path(key)?;
     let mut tries = 0;
-    let (id, doubtful, sent) = loop {
+    let mut is_doubtful = false;
+    let outcome: Result<()> = loop {
         tries += 1;
         let (id, doubtful) = begin(core, &path).await;
-        let piece = Bytes::from_static(b"piece");
-        let sent = match &id {
-            Ok(id) => put_piece(core, &path, id, 0, &piece).await.map(|_| ()),
-            Err(_) => Ok(()),
+        is_doubtful |= doubtful;
+        let id = match id {
+            Ok(id) => id,
+            Err(failure) => break Err(core.failed("begin to upload", key, failure)),
         };
+        let piece = Bytes::from_static(b"piece");
+        // A run sweeps what it left, for which it has to find it.
+        let (sent, found) = join(put_piece(core, &path, &id, 0, &piece), core.uploads(key)).await;
         // Another process that checks has swept it with what a dead one left.
         let is_swept = |failure: &Failure| failure.is_code("NoSuchUpload");
-        if tries == UPLOAD_TRIES || !sent.as_ref().is_err_and(is_swept) {
-            break (id, doubtful, sent);
+        if tries < UPLOAD_TRIES && sent.as_ref().is_err_and(is_swept) {
+            continue;
         }
-    };
-    let outcome = match id {
-        Ok(id) => {
-            let sent = sent.map_err(|failure| core.failed("upload to", key, failure));
-            // A run sweeps what it left, for which it has to find it.
-            let found = core.uploads(key).await;
-            let aborted = core.abort(key, &id).await;
-            let found = match found {
-                Ok(_) => Ok(()),
-                Err(failure) if failure.trouble == Trouble::Unsupported => Ok(()),
-                Err(failure) => Err(core.unread("list the uploads of", key, failure)),
-            };
-            sent.and(found).and(aborted)
+        let sent = sent.map_err(|failure| core.failed("upload to", key, failure));
+        let (mut left, found) = match found {
+            Ok(found) => (found, Ok(())),
+            Err(failure) if failure.trouble == Trouble::Unsupported => (Vec::new(), Ok(())),
+            Err(failure) => {
+                let error = core.unread("list the uploads of", key, failure);
+                (Vec::new(), Err(error))
+            }
+        };
+        // What a process left that was killed just here has the same key, and goes too.
+        if !left.contains(&id) {
+            left.push(id);
         }
-        Err(failure) => Err(core.failed("begin to upload", key, failure)),
+        let aborted = join_all(left.iter().map(|id| core.abort(key, id))).await;
+        break sent.and(found).and(aborted.into_iter().collect());
     };
-    // What a process left that was killed just here has the same key.
-    let swept = if doubtful || outcome.is_ok() {
+    let swept = if is_doubtful {
         core.abort_uploads(key).await
     } else {
         Ok(())

@@ -231,6 +231,11 @@ impl Store for S3Store {
         self.run(|core| async move { core.delete(&key).await })
     }
 
+    fn remove_all(&self, names: &[String]) -> Result<()> {
+        let keys: Vec<_> = names.iter().map(|name| self.core.key(name)).collect();
+        self.run(|core| async move { core.delete_all(&keys).await })
+    }
+
     /// Object stores have no locks that end with a process.
     fn lock(&self, _name: &str) -> Result<Lock> {
         Ok(Lock::Unsupported)

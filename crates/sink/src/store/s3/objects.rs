@@ -69,22 +69,35 @@ impl Core {
     }
 
     /// Writes a file whose key must be free.
-    ///
-    /// An answer that was lost, or a refusal that this call's own earlier try may have caused, is
-    /// settled by reading back: whose bytes stand there.
     pub(super) async fn put_new(
         &self,
         key: &str,
         bytes: Bytes,
         how: ConditionalPut,
     ) -> Result<PutNew> {
+        Ok(match self.put_or_find(key, bytes, how).await? {
+            None => PutNew::Written,
+            Some(_) => PutNew::Taken,
+        })
+    }
+
+    /// The same; gives other bytes that stand there already.
+    ///
+    /// An answer that was lost, or a refusal that this call's own earlier try may have caused, is
+    /// settled by reading back: whose bytes stand there.
+    pub(super) async fn put_or_find(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        how: ConditionalPut,
+    ) -> Result<Option<Bytes>> {
         let path = self.path(key)?;
         let mut tries = self.tries("write", key);
         loop {
             if how == ConditionalPut::LookFirst
-                && let Some(outcome) = self.standing(key, &path, &bytes).await?
+                && let Some(found) = self.standing(key, &path).await?
             {
-                return Ok(outcome);
+                return Ok((found != bytes).then_some(found));
             }
             let mode = match how {
                 ConditionalPut::IfNoneMatch => PutMode::Create,
@@ -93,11 +106,11 @@ impl Core {
             let payload = PutPayload::from(bytes.clone());
             let request = self.store.put_opts(&path, payload, PutOptions::from(mode));
             let Err(mut failure) = self.once(bytes.len() as u64, request).await else {
-                return Ok(PutNew::Written);
+                return Ok(None);
             };
             if failure.is_taken() || failure.doubt {
-                if let Some(outcome) = self.standing(key, &path, &bytes).await? {
-                    return Ok(outcome);
+                if let Some(found) = self.standing(key, &path).await? {
+                    return Ok((found != bytes).then_some(found));
                 }
                 // Nothing, or nothing any more: the name is free.
                 failure.again = Again::Yes;
@@ -108,11 +121,10 @@ impl Core {
         }
     }
 
-    /// What stands under a key, against the bytes that should.
-    async fn standing(&self, key: &str, path: &Path, bytes: &Bytes) -> Result<Option<PutNew>> {
+    /// What stands under a key.
+    async fn standing(&self, key: &str, path: &Path) -> Result<Option<Bytes>> {
         match self.try_get("read back", path).await {
-            Ok(found) if found == *bytes => Ok(Some(PutNew::Written)),
-            Ok(_) => Ok(Some(PutNew::Taken)),
+            Ok(found) => Ok(Some(found)),
             Err(failure) if failure.is_absent() => Ok(None),
             Err(mut failure) => {
                 failure.trouble = Trouble::Unknown;

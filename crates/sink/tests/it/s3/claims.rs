@@ -1,7 +1,9 @@
 //! Who is at work where no lock ends with a process: claims, heartbeats, and who gives way.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::mpsc::{self, Sender, TryRecvError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
 use arrow_schema::ArrowError;
@@ -33,9 +35,11 @@ fn is_claim(name: &str) -> bool {
 fn living_claim() -> Value {
     let seen = Arc::new(Mutex::new(None));
     let (hear, memory) = (Arc::clone(&seen), MemoryStore::new());
-    let store = Through::new(memory).after_replace(move |store, name| {
+    let store = Through::new(memory).before_get(move |store, name| {
         if is_claim(name) {
-            *hear.lock().unwrap() = store.get(name).unwrap();
+            hear.lock()
+                .unwrap()
+                .get_or_insert_with(|| store.get(name).unwrap().unwrap());
         }
     });
     Run::new(&two_tables(10, 1), &store).commit().unwrap();
@@ -60,12 +64,16 @@ fn put(store: &dyn Store, plan: &Plan<'_>, claim: &Value) {
     store.replace(&claim_name(plan), &json).unwrap();
 }
 
+type AtBeat = Box<dyn FnOnce(&dyn Store) + Send>;
+
 /// A bucket, and how often a claim in it was read and written.
 struct Bucket {
     server: Server,
     reads: Arc<AtomicU64>,
     /// How often written, and who waits for it.
     beats: Arc<(Mutex<u64>, Condvar)>,
+    /// What happens once, behind the next time that it is written and on the same thread.
+    at_beat: Arc<Mutex<Option<AtBeat>>>,
 }
 
 impl Bucket {
@@ -74,6 +82,7 @@ impl Bucket {
             server: Server::start(Settings::default()),
             reads: Arc::default(),
             beats: Arc::default(),
+            at_beat: Arc::default(),
         }
     }
 
@@ -84,14 +93,18 @@ impl Bucket {
 
     fn store(&self) -> Through {
         let (reads, beats) = (Arc::clone(&self.reads), Arc::clone(&self.beats));
+        let at_beat = Arc::clone(&self.at_beat);
         Through::new(self.raw())
             .before_get(move |_, name| {
                 if is_claim(name) {
                     reads.fetch_add(1, Ordering::SeqCst);
                 }
             })
-            .after_replace(move |_, name| {
+            .after_replace(move |store, name| {
                 if is_claim(name) {
+                    if let Some(act) = at_beat.lock().unwrap().take() {
+                        act(store);
+                    }
                     *beats.0.lock().unwrap() += 1;
                     beats.1.notify_all();
                 }
@@ -255,11 +268,12 @@ fn heartbeats_renew_the_claim() {
 }
 
 /// Runs a plan whose claim is taken away on the way, and checks that all stays as it was; then,
-/// once the other one is dead, that the same run finishes.
+/// once the other one is dead, that the same run finishes. `take` is called where the rows are asked
+/// for, with what takes the claim. Gives how many parts the run had finished.
 fn taken(
     heartbeat: Duration,
-    then: impl Fn(&Bucket) -> Result<(), ArrowError> + Send + Sync + 'static,
-) {
+    take: impl Fn(&Bucket, AtBeat) -> Result<(), ArrowError> + Send + Sync + 'static,
+) -> usize {
     let bucket = Arc::new(Bucket::new());
     let other = living_claim();
     let is_over = Arc::new(Mutex::new(false));
@@ -271,17 +285,18 @@ fn taken(
             return Ok(());
         }
         let json = serde_json::to_vec(&claim).unwrap();
-        let store = inner.raw();
-        store.replace(&named.lock().unwrap(), &json).unwrap();
-        then(&inner)
+        let name = named.lock().unwrap().clone();
+        take(
+            &inner,
+            Box::new(move |store| store.replace(&name, &json).unwrap()),
+        )
     });
     *name.lock().unwrap() = claim_name(&plan);
     let store = bucket.store();
     let outcome = Run::new(&plan, &store).heartbeat(heartbeat).commit();
-    assert!(
-        matches!(&outcome, Err(Error::Incomplete { .. })),
-        "{outcome:?}"
-    );
+    let Err(Error::Incomplete { proven, .. }) = outcome else {
+        panic!("{outcome:?}")
+    };
     is_in_use(outcome);
     let left = bucket.raw().get(&claim_name(&plan)).unwrap().unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&left).unwrap(), other);
@@ -304,18 +319,52 @@ fn taken(
         "{:?}",
         bucket.names()
     );
+    proven
+}
+
+thread_local! {
+    /// Dropped when the thread ends.
+    static LAST_BREATH: RefCell<Option<Sender<()>>> = const { RefCell::new(None) };
+}
+
+/// The claim is taken behind a heartbeat and before the next one looks at it, on the thread of the
+/// heartbeats: none is between looking and writing. The rows wait for that thread's end.
+#[test]
+fn a_run_whose_claim_was_taken_ends_at_its_next_heartbeat() {
+    let proven = taken(SHORT, |bucket, take| {
+        let (breath, ended) = mpsc::channel();
+        let (reads, taken_at) = (Arc::clone(&bucket.reads), Arc::new(OnceLock::new()));
+        let tell = Arc::clone(&taken_at);
+        *bucket.at_beat.lock().unwrap() = Some(Box::new(move |store| {
+            take(store);
+            tell.set(reads.load(Ordering::SeqCst)).unwrap();
+            LAST_BREATH.set(Some(breath));
+        }));
+        let looks = || taken_at.get().map_or(0, |before| bucket.reads() - before);
+        // A heart that goes on beating looks again and again.
+        while ended.try_recv() != Err(TryRecvError::Disconnected) && looks() < 3 {
+            std::thread::yield_now();
+        }
+        assert_eq!(looks(), 1);
+        Ok(())
+    });
+    assert_eq!(proven, 0);
 }
 
 #[test]
 fn a_run_whose_claim_was_taken_unawares_withdraws_nothing() {
-    taken(HOUR, |_| {
+    taken(HOUR, |bucket, take| {
+        take(&bucket.raw());
         Err(ArrowError::ComputeError("planted".to_owned()))
     });
 }
 
 #[test]
 fn a_run_whose_claim_was_taken_unawares_writes_no_manifest() {
-    taken(HOUR, |_| Ok(()));
+    taken(HOUR, |bucket, take| {
+        take(&bucket.raw());
+        Ok(())
+    });
 }
 
 /// Raises nothing, counts parts: the run goes on to its end where nobody takes the claim away.

@@ -8,6 +8,7 @@ mod identity;
 mod listen;
 mod moto;
 mod race;
+mod rows;
 mod script;
 mod secrets;
 mod server;
