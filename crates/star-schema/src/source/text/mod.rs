@@ -7,6 +7,7 @@ mod cuts;
 mod input;
 mod json;
 mod object;
+mod reader;
 mod rows;
 mod split;
 mod values;
