@@ -296,20 +296,6 @@ fn texts_that_outgrow_their_dictionary_are_carried_as_texts() {
     assert_eq!(tight.lines(), oracle(&source, sql));
 }
 
-/// The shape that hangs for ever with partitions and a tight pool (apache/datafusion#24883): many
-/// groups, memory for few of them.
-#[test]
-fn two_hundred_runs_under_pressure_all_end() {
-    let source = rows(12, 4, 2_000, 0);
-    let sql = "SELECT id, city, day, count(*) AS n, min(city) AS c FROM t GROUP BY id, city, day";
-    let expected = oracle(&source, sql).len();
-    for round in 0..200 {
-        let strategy = [Strategy::Scatter, Strategy::Direct][round % 2];
-        let kept = run(&source, sql, &Way::new(Some(strategy), 2, 30 * MIB));
-        assert_eq!(kept.lines().len(), expected);
-    }
-}
-
 #[test]
 fn a_raised_flag_stops_the_run() {
     struct Stopping<'a>(&'a Stop);
