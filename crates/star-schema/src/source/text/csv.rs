@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use super::build::Build;
 use super::columns::Column;
 use super::cuts::CsvCuts;
-use super::input::{self, BLOCK_BYTES, Packing};
+use super::input::{self, Packing};
 use super::reader::{Lines, TextReader, Wrong};
 use super::rows::{Fault, Row, Rows, without_line_end};
 use super::split::Splitter;
@@ -82,11 +82,11 @@ impl Opened for CsvFiles {
     }
 
     fn held_bytes(&self, piece: usize, _: &[usize]) -> u64 {
-        let packing = match self.places.get(piece) {
-            Some((file, _)) => self.files[*file].packing.held_bytes(),
-            None => return 0,
+        let Some((file, _)) = self.places.get(piece) else {
+            return 0;
         };
-        (2 * BLOCK_BYTES + self.options.max_row_bytes) as u64 + packing + CODES_BYTES
+        let read = self.files[*file].held_bytes();
+        read + self.options.max_row_bytes as u64 + CODES_BYTES
     }
 
     fn read(

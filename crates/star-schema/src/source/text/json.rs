@@ -9,7 +9,7 @@ use datafusion::common::HashMap;
 use super::build::Build;
 use super::columns::Column;
 use super::cuts::line_ranges;
-use super::input::{self, BLOCK_BYTES, Packing};
+use super::input::{self, Packing};
 use super::object::{Value, not_json, parse};
 use super::reader::{Lines, TextReader, Wrong};
 use super::rows::Rows;
@@ -78,12 +78,12 @@ impl Opened for JsonFiles {
     }
 
     fn held_bytes(&self, piece: usize, _: &[usize]) -> u64 {
-        let packing = match self.places.get(piece) {
-            Some((file, _)) => self.files[*file].packing.held_bytes(),
-            None => return 0,
+        let Some((file, _)) = self.places.get(piece) else {
+            return 0;
         };
+        let read = self.files[*file].held_bytes();
         // A row beside its values.
-        (2 * BLOCK_BYTES + 2 * self.options.max_row_bytes) as u64 + packing + CODES_BYTES
+        read + 2 * self.options.max_row_bytes as u64 + CODES_BYTES
     }
 
     fn read(

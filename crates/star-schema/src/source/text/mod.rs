@@ -112,6 +112,11 @@ impl TextFile {
         self.pinned.path()
     }
 
+    /// What reading and unpacking hold.
+    fn held_bytes(&self) -> u64 {
+        2 * input::block_bytes(&self.pinned.file) as u64 + self.packing.held_bytes()
+    }
+
     fn pieces(&self) -> impl Iterator<Item = Piece> {
         self.ranges.iter().map(|(start, end)| Piece {
             rows: ((end - start) as f64 / self.row_bytes.max(1.0)).ceil() as u64,
