@@ -15,7 +15,9 @@ use lakeseed_budget::{Budget, Bytes, MIB, Peak};
 use self::pace::Pace;
 use self::table::TableRun;
 use crate::batches::batches;
-use crate::choose::{Choice, Chosen, LEAST_STATE, Strategy, choose, column_name, group_bytes};
+use crate::choose::{
+    Choice, Chosen, LEAST_STATE, SAMPLE_BYTES, Strategy, choose, column_name, group_bytes,
+};
 use crate::cut::Cut;
 use crate::engine::scan::Scan;
 use crate::observe::{Observer, Stop};
@@ -108,6 +110,10 @@ pub struct TableReport {
 }
 
 impl Star {
+    /// What [`Star::try_new`] holds for its sample, about, beside the reader of one piece. Who shares a
+    /// budget with others leases it meanwhile.
+    pub const SAMPLE_BYTES: Bytes = SAMPLE_BYTES;
+
     /// Checks statements against sources, and looks at samples.
     ///
     /// # Errors

@@ -50,11 +50,18 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     settings.threads = lower::threads(args.threads);
     settings.temp_in_memory = args.temp_in_memory;
     settings.batch_by.clone_from(&args.batch_by);
-    let star = Star::of_model(&model, &sources, &settings)?;
     let budget = memory.budget().unwrap_or_else(|| {
         // Where no limit is known there is none to keep.
         lakeseed_budget::Budget::new(lakeseed_budget::Bytes::new(u64::MAX / 2))
     });
+    let sample = budget
+        .lease(
+            "a sample of the sources",
+            Star::SAMPLE_BYTES + settings.read_bytes,
+        )
+        .map_err(lakeseed_star_schema::Error::from)?;
+    let star = Star::of_model(&model, &sources, &settings)?;
+    drop(sample);
     if args.explain {
         return explain::show(args, &star, &settings, &budget);
     }

@@ -6,7 +6,7 @@ use crate::engine::direct::{Direct, DirectError};
 use crate::engine::group::{Bucket, Grouping, Groups};
 use crate::engine::partition::Dealt;
 use crate::engine::rows::{Layout, Texts};
-use crate::engine::scan::{engine_error, source_rows};
+use crate::engine::scan::{Scan, engine_error, source_rows};
 use crate::engine::scatter::{self, Scatter, ScatterError};
 use crate::engine::sorted::SortedUnit;
 use crate::engine::stream::Batches;
@@ -14,7 +14,7 @@ use crate::engine::unit::UnitReader;
 use crate::observe::{Observer, Progress, Step, Stop, UnitDone, Warning};
 use crate::temp::{SpillFolder, TempFolder};
 use crate::{Error, Result, Store, Unit};
-use lakeseed_budget::{Budget, Bytes, MIB, Need, Peak};
+use lakeseed_budget::{Budget, Bytes, Lease, MIB, Need, Peak};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -77,8 +77,9 @@ impl TableRun<'_> {
         let layout = Arc::new(Layout::new(Arc::clone(&cut.carried), cut.keys, &[]));
         let spans = self.table.scan.spans.len() as u64;
         let share = Bytes::new(self.budget.free().get() / 8).max(LEAST_STATE);
+        let (dictionaries, codes) = self.dictionaries(&layout)?;
         let need = Need::new("state of the aggregate", share)
-            .and("what a source's reader holds", self.settings.read_bytes)
+            .and("what a source's reader holds", self.read_bytes())
             .and("batches and codes", 4 * MIB);
         let workers = self
             .budget
@@ -87,7 +88,6 @@ impl TableRun<'_> {
         let lease = self
             .budget
             .lease(format!("aggregate of {}", cut.table), all)?;
-        let dictionaries = self.dictionaries(&layout);
         let direct = Direct {
             scan: self.table.scan.clone(),
             layout: Arc::clone(&layout),
@@ -111,8 +111,18 @@ impl TableRun<'_> {
         let batches = grouping.finish(groups.groups, &groups.packing)?;
         let rows_in = self.table.scan.rows.load(Ordering::Relaxed);
         self.commit(unit, batches, rows_in, start)?;
-        drop(lease);
+        drop((lease, codes));
         Ok(true)
+    }
+
+    /// What the reader of one piece holds: more than was given where the source says so.
+    fn read_bytes(&self) -> Bytes {
+        let Scan { cut, source, .. } = &self.table.scan;
+        let pieces = 0..source.pieces().len();
+        let most = pieces
+            .map(|piece| source.held_bytes(piece, &cut.columns))
+            .max();
+        self.settings.read_bytes.max(Bytes::new(most.unwrap_or(0)))
     }
 
     /// The run's temporary folder, made when it is needed first.
@@ -151,10 +161,13 @@ impl TableRun<'_> {
 
         // Lanes, packed keys and arguments: a third of a worker's share, at most.
         let row = 16 * (layout.lanes as u64 + 2) + 2 * plain_row;
-        let share = self.budget.free().get() / self.settings.threads.max(1) as u64 / 3;
-        let most_rows = (share / row).clamp(1 << 15, (largest + largest / 4).max(1 << 15));
+        let share = self.budget.free().get() / self.settings.threads.max(1) as u64;
+        // An eighth for codes, and as much for arrays of the same texts.
+        let codes = Bytes::new(share / 8);
+        let most_rows = (share / 3 / row).clamp(1 << 15, (largest + largest / 4).max(1 << 15));
         let beside = Need::new("rows of a unit", most_rows * Bytes::new(row))
-            .and("what a source's reader holds", self.settings.read_bytes)
+            .and("what a source's reader holds", self.read_bytes())
+            .and("codes of texts", 2 * codes)
             .and("batches and codes", 4 * MIB);
         let (workers, need, memory) = self.group_workers(largest, todo.len() as u64, beside)?;
         self.each(workers, &todo, &need, |number| {
@@ -168,6 +181,7 @@ impl TableRun<'_> {
                 spilled: &self.spilled,
                 most_rows: most_rows as usize,
                 memory,
+                codes: codes.as_usize(),
             };
             let start = Instant::now();
             let (groups, rows) = unit.groups()?;
@@ -175,12 +189,21 @@ impl TableRun<'_> {
         })
     }
 
-    fn dictionaries(&self, layout: &Layout) -> Vec<Arc<Dictionary>> {
-        // A quarter of what is free for all of them; arrays of the same texts come beside them later.
-        let share = self.budget.free().as_usize() / 8 / layout.dictionaries.max(1);
-        (0..layout.dictionaries)
-            .map(|_| Arc::new(Dictionary::new(share)))
-            .collect()
+    /// A dictionary for each column of texts, and the lease of what they may hold: an eighth of what is
+    /// free, and as much for what grows while its old half is there, and for arrays of the same texts
+    /// later.
+    fn dictionaries(&self, layout: &Layout) -> Result<(Vec<Arc<Dictionary>>, Lease)> {
+        let count = layout.dictionaries;
+        let share = match count {
+            0 => Bytes::ZERO,
+            _ => Bytes::new(self.budget.free().get() / 8),
+        };
+        let name = format!("codes of texts of {}", self.table.scan.cut.table);
+        let lease = self.budget.lease(name, 2 * share)?;
+        let each = share.as_usize() / count.max(1);
+        // Each worker keeps the hashes.
+        let dictionary = |_| Arc::new(Dictionary::new(each, self.settings.threads));
+        Ok(((0..count).map(dictionary).collect(), lease))
     }
 
     /// Scatter, then gather.
@@ -198,7 +221,7 @@ impl TableRun<'_> {
         loop {
             let spill = Arc::new(temp.sub(&cut.table)?);
             let layout = Arc::new(Layout::new(Arc::clone(&cut.carried), cut.keys, &as_text));
-            let dictionaries = self.dictionaries(&layout);
+            let (dictionaries, codes) = self.dictionaries(&layout)?;
             self.table.scan.rows.store(0, Ordering::Relaxed);
             match self.deal(&layout, &dictionaries, &skip, &spill) {
                 Ok(dealt) => {
@@ -206,7 +229,7 @@ impl TableRun<'_> {
                         units,
                         &skip,
                         &layout,
-                        &dictionaries,
+                        (&dictionaries, codes),
                         &Arc::new(dealt),
                         &spill,
                     );
@@ -234,10 +257,10 @@ impl TableRun<'_> {
         } = self.table.chosen;
         let scan = &self.table.scan;
         let threads = self.settings.threads.max(1);
-        let free = Bytes::new(self.budget.free().get() * 3 / 4);
-        let share = Bytes::new(free.get() / threads as u64) - self.settings.read_bytes;
+        let read_bytes = self.read_bytes();
+        let share = Bytes::new(self.budget.free().get() / threads as u64) - read_bytes;
         let deal_rows = scatter::deal_rows(layout, deal, Bytes::new(share.get() / 2), plain_row);
-        let need = scatter::need(layout, deal_rows, plain_row, self.settings.read_bytes);
+        let need = scatter::need(layout, deal_rows, plain_row, read_bytes);
         let spans = scan.spans.len().max(1) as u64;
         let workers = self
             .budget
@@ -265,7 +288,7 @@ impl TableRun<'_> {
         units: &[Unit],
         skip: &[bool],
         layout: &Arc<Layout>,
-        dictionaries: &[Arc<Dictionary>],
+        (dictionaries, mut codes): (&[Arc<Dictionary>], Lease),
         dealt: &Arc<Dealt>,
         spill: &Arc<SpillFolder>,
     ) -> Result<()> {
@@ -278,12 +301,10 @@ impl TableRun<'_> {
             spill: Some(Arc::clone(spill)),
             spilled: Arc::clone(&self.spilled),
         });
-        let held: usize = dictionaries.iter().map(|one| one.bytes()).sum::<usize>()
-            + grouping.texts.bytes()
-            + dealt.index_bytes();
-        let texts = self
-            .budget
-            .lease(format!("texts of {}", cut.table), Bytes::from(held))?;
+        let held: usize = dictionaries.iter().map(|one| one.bytes()).sum::<usize>();
+        codes.shrink_to(Bytes::from(held + grouping.texts.bytes()));
+        let name = format!("index of {}", cut.table);
+        let index = self.budget.lease(name, Bytes::from(dealt.index_bytes()))?;
 
         let todo: Vec<usize> = (0..units.len()).filter(|&unit| !skip[unit]).collect();
         let largest = todo.iter().map(|&unit| dealt.rows(unit)).max().unwrap_or(0);
@@ -299,7 +320,7 @@ impl TableRun<'_> {
             let groups = grouping.groups(&Bucket::new(dealt, number, deal.bits), memory)?;
             self.commit_groups(&units[number], groups, dealt.rows(number), start)
         })?;
-        drop(texts);
+        drop((codes, index));
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use lakeseed_budget::{Budget, Bytes, MIB};
 use lakeseed_star_schema::{
-    Error, Observer, Source, Star, Statement, Stop, Strategy, UnitDone, Warning,
+    Error, Observer, Progress, Source, Star, Statement, Stop, Strategy, UnitDone, Warning,
 };
 
 use crate::common::{Kept, Memory, ROOMY, Way, chance, check, oracle, run, settings, try_run};
@@ -294,6 +294,37 @@ fn texts_that_outgrow_their_dictionary_are_carried_as_texts() {
         "texts make other units than codes"
     );
     assert_eq!(tight.lines(), oracle(&source, sql));
+}
+
+/// What dictionaries may hold is leased from the first row on until the last unit.
+#[test]
+fn codes_are_leased_while_rows_are_dealt_and_gathered() {
+    struct Holders<'b>(&'b Budget);
+    impl Observer for Holders<'_> {
+        fn progress(&self, _: &Progress<'_>) {
+            let holders = format!("{:?}", self.0);
+            assert!(holders.contains("codes of texts of made"), "{holders}");
+        }
+    }
+    let source = rows(14, 3, 2_000, 0);
+    let sql = "SELECT id, city, count(*) AS n FROM t GROUP BY id, city";
+    for strategy in [Strategy::Scatter, Strategy::Direct] {
+        let temp = tempfile::tempdir().unwrap();
+        let settings = settings(&Way::new(Some(strategy), 1, ROOMY), temp.path());
+        let source: Arc<dyn Source> = Arc::new(source.clone());
+        let statement = Statement {
+            table: "made".to_owned(),
+            place: "made.sql".to_owned(),
+            sql: sql.to_owned(),
+        };
+        let sources = HashMap::from([("t".to_owned(), source)]);
+        let star = Star::try_new(&sources, &[statement], &settings).unwrap();
+        let (store, budget) = (Kept::default(), Budget::new(ROOMY));
+        let holders = Holders(&budget);
+        star.run(&settings, &budget, &store, &holders, &Stop::new())
+            .unwrap();
+        assert_eq!(budget.free(), budget.total());
+    }
 }
 
 #[test]
