@@ -83,7 +83,7 @@ fn numbers(batch: &RecordBatch, column: &str) -> Vec<Option<i64>> {
 }
 
 /// Compares every fact and every dimension with the arithmetic; gives how many facts there are.
-fn compare(star: &Path, data: &Assessments) -> usize {
+pub(crate) fn compare(star: &Path, data: &Assessments) -> usize {
     let expected = facts(data);
     let mut found = BTreeMap::new();
     for batch in table(star, "fato_resposta_aluno") {
