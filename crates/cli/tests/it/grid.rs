@@ -211,7 +211,7 @@ fn many_groups_of_texts_in_one_state() {
 /// The built-in star, of answers from one state in order and from all of them without any.
 #[test]
 fn assessments() {
-    let scale = if is_long() { 0.2 } else { 0.02 };
+    let scale = if is_long() { 0.5 } else { 0.02 };
     for (flags, parameters) in [
         ("", vec![]),
         (
