@@ -14,8 +14,8 @@ use lakeseed_gen_core::predictions::Predictions;
 use lakeseed_gen_core::retail::Retail;
 use lakeseed_gen_core::{Settings, Table};
 use lakeseed_sink::{
-    FileFormat, FnSource, Found, Layout, Lock, MemoryStore, Parquet, PartPath, PartWriter, Plan,
-    PutNew, Run, Store, Stream, TableSpec,
+    FileFormat, FnSource, Found, Layout, Lock, Look, MemoryStore, Parquet, PartPath, PartWriter,
+    Plan, PutNew, Run, Store, Stream, TableSpec,
 };
 
 /// The allocator of the binary.
@@ -142,6 +142,9 @@ impl Store for Nowhere {
     }
     fn get(&self, name: &str) -> lakeseed_sink::Result<Option<Vec<u8>>> {
         self.0.get(name)
+    }
+    fn look(&self, name: &str) -> lakeseed_sink::Result<Option<Look>> {
+        self.0.look(name)
     }
     fn open(&self, name: &str) -> lakeseed_sink::Result<Option<Box<dyn Read + Send>>> {
         self.0.open(name)

@@ -75,7 +75,7 @@ pub use self::report::{Report, TableReport};
 pub use self::source::{BatchSource, BoxedReader, FnSource, Source};
 #[cfg(feature = "s3")]
 pub use self::store::s3;
-pub use self::store::{Found, LocalStore, Lock, MemoryStore, PartWriter, PutNew, Store};
+pub use self::store::{Found, LocalStore, Lock, Look, MemoryStore, PartWriter, PutNew, Store};
 pub use self::stream::Stream;
 pub use self::totals::{BoundKind, Bounds, ExactSum, Tally, Totals};
 pub use self::units::{UnitPlan, UnitPlanBuilder, UnitRun, UnitTable, UnitWriter};

@@ -49,7 +49,7 @@ pub(crate) fn batches(
     let values = Scan::new(&cut.below, &scan.source);
     let layout = Arc::new(Layout::new(Arc::clone(&cut.below.carried), 1, &[]));
     let dictionaries: Vec<Arc<Dictionary>> = (0..layout.dictionaries)
-        .map(|_| Arc::new(Dictionary::new(MIB.as_usize())))
+        .map(|_| Arc::new(Dictionary::new(MIB.as_usize(), 1)))
         .collect();
     let direct = Direct {
         cut: Arc::clone(&cut),

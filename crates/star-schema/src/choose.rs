@@ -22,6 +22,8 @@ use crate::engine::sorted;
 /// Pieces that a sample looks into, and rows of each.
 const SAMPLE_PIECES: usize = 8;
 const SAMPLE_ROWS: u64 = 1 << 15;
+/// What a sample holds, about; of very long texts it has fewer rows.
+pub(crate) const SAMPLE_BYTES: Bytes = Bytes::new(32 * MIB.get());
 /// A table of fewer groups than this is aggregated at once.
 const FEW_GROUPS: u64 = 200_000;
 /// Rows of a unit, about.
@@ -227,14 +229,17 @@ impl Sample {
             &[],
         ));
         let dictionaries: Vec<Arc<Dictionary>> = (0..layout.dictionaries)
-            .map(|_| Arc::new(Dictionary::new(usize::MAX)))
+            .map(|_| Arc::new(Dictionary::new(usize::MAX, 0)))
             .collect();
         let mut all = Rows::new(&layout);
         let mut plain_bytes: HashMap<usize, u64> = HashMap::new();
         let mut read = 0;
         let engine = |cause| scan.failed(cause);
         let mut carrier = Carrier::try_new(&layout, &dictionaries).map_err(engine)?;
-        for piece in sampled(scan.source.pieces().len()) {
+        let pieces = sampled(scan.source.pieces().len());
+        for (number, &piece) in pieces.iter().enumerate() {
+            // No piece takes the room of those behind it.
+            let most = SAMPLE_BYTES.as_usize() / pieces.len() * (number + 1);
             let counted = Scan {
                 rows: Arc::default(),
                 ..scan.clone()
@@ -254,7 +259,14 @@ impl Sample {
                             ))
                         }
                     })?;
-                if counted.rows.load(std::sync::atomic::Ordering::Relaxed) >= SAMPLE_ROWS {
+                let texts: usize = dictionaries.iter().map(|one| one.bytes()).sum();
+                let plain = plain_bytes
+                    .iter()
+                    .filter(|(column, _)| matches!(layout.forms[**column], Form::Plain { .. }));
+                let plain: u64 = plain.map(|(_, bytes)| bytes).sum();
+                let held = texts + plain as usize + 8 * all.len * layout.lanes;
+                let rows = counted.rows.load(std::sync::atomic::Ordering::Relaxed);
+                if rows >= SAMPLE_ROWS || held >= most {
                     break;
                 }
             }

@@ -62,6 +62,18 @@ pub enum Error {
         #[source]
         cause: Option<std::io::Error>,
     },
+    /// The temporary folder has less room than is going to be needed.
+    #[error(
+        "temporary folder {folder}: about {needed} are going to be needed, and {free} are free"
+    )]
+    Room {
+        /// The folder.
+        folder: String,
+        /// What is going to be written there at once, estimated.
+        needed: lakeseed_budget::Bytes,
+        /// What is free.
+        free: lakeseed_budget::Bytes,
+    },
     /// The engine failed in a statement of the model.
     #[error("{table}: the engine failed")]
     Engine {

@@ -19,7 +19,7 @@ use lakeseed_budget::{Budget, Bytes, MIB, Peak};
 use self::pace::Pace;
 use self::planning::Planning;
 use self::table::TableRun;
-use crate::choose::{Choice, Chosen, Strategy, column_name};
+use crate::choose::{Choice, Chosen, SAMPLE_BYTES, Strategy, column_name};
 use crate::cut::Cut;
 use crate::engine::scan::Scan;
 use crate::observe::{Observer, Stop};
@@ -152,6 +152,10 @@ pub struct KeyReport {
 }
 
 impl Star {
+    /// What [`Star::try_new`] holds for its sample, about, beside the reader of one piece. Who shares a
+    /// budget with others leases it meanwhile.
+    pub const SAMPLE_BYTES: Bytes = SAMPLE_BYTES;
+
     /// Checks statements against sources, and looks at samples.
     ///
     /// # Errors

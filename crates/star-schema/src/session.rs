@@ -169,3 +169,85 @@ impl MemoryPool for LeasePool {
 pub(crate) fn is_exhausted(error: &DataFusionError) -> bool {
     matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{self, RecvTimeoutError};
+    use std::thread;
+    use std::time::Duration;
+
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use arrow_array::{Int64Array, RecordBatch, StringArray};
+    use arrow_schema::{DataType, Field, Schema};
+    use datafusion::datasource::MemTable;
+    use datafusion::physical_plan::collect;
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+    use crate::engine::stream::block_on;
+
+    /// The query of apache/datafusion#24883.
+    const SQL: &str = "SELECT g, count(DISTINCT trace_id) AS n FROM t GROUP BY g";
+    const ROWS: i64 = 40_000;
+
+    /// Its rows, 64 a batch, in one partition.
+    fn table() -> Arc<MemTable> {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("g", DataType::Int64, false),
+            Field::new("trace_id", DataType::Utf8, false),
+        ]));
+        let text = |row: i64| blake3::hash(&(row % 337).to_le_bytes()).to_hex()[..32].to_owned();
+        let batches = (1..=ROWS).step_by(64).map(|start| {
+            let rows = start..(start + 64).min(ROWS + 1);
+            let keys: Int64Array = rows.clone().map(|row| Some(row % 13)).collect();
+            let texts: StringArray = rows.map(|row| Some(text(row))).collect();
+            RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(keys), Arc::new(texts)])
+        });
+        let batches = batches.collect::<Result<Vec<_>, _>>().unwrap();
+        Arc::new(MemTable::try_new(schema, vec![batches]).unwrap())
+    }
+
+    fn plan(state: SessionState) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let context = SessionContext::new_with_state(state);
+        context.register_table("t", table())?;
+        let state = context.state();
+        let logical = block_on(state.create_logical_plan(SQL))?;
+        physical(&state, &logical)
+    }
+
+    /// Two hundred times with the pool of two megabytes with which it hangs elsewhere.
+    #[test]
+    fn the_query_that_hangs_elsewhere_ends_in_our_sessions() {
+        let (working, ends) = mpsc::channel::<()>();
+        let worker = thread::spawn(move || {
+            let _working = working;
+            let plan = plan(planner()).unwrap();
+            for _ in 0..200 {
+                let pool = LeasePool::new(2_000_000);
+                let context = attempt(&pool).unwrap();
+                let plan = Arc::clone(&plan).reset_state().unwrap();
+                let batches = block_on(collect(plan, context)).unwrap();
+                let counts = batches.iter().flat_map(|batch| {
+                    let counts = batch.column(1).as_primitive::<Int64Type>();
+                    counts.values().to_vec()
+                });
+                // Every key meets every text.
+                assert_eq!(counts.collect::<Vec<_>>(), [337; 13]);
+            }
+        });
+        let waited = ends.recv_timeout(Duration::from_mins(5));
+        assert_ne!(waited, Err(RecvTimeoutError::Timeout), "a run hangs");
+        worker.join().unwrap();
+    }
+
+    /// The control: what the check is there for.
+    #[test]
+    fn a_plan_over_partitions_is_refused() {
+        let state = SessionStateBuilder::new_with_default_features()
+            .with_config(SessionConfig::new().with_target_partitions(2))
+            .build();
+        let refused = plan(state).unwrap_err().to_string();
+        assert!(refused.contains("RepartitionExec"), "{refused}");
+    }
+}

@@ -56,8 +56,12 @@ impl TempFolder {
             failure(&self.folder, "its free space cannot be asked", Some(cause))
         })?;
         if free < needed {
-            let problem = format!("about {needed} are going to be needed, and {free} are free");
-            return Err(failure(&self.folder, &problem, None));
+            let base = self.folder.parent().unwrap_or(&self.folder);
+            return Err(Error::Room {
+                folder: base.display().to_string(),
+                needed,
+                free,
+            });
         }
         Ok(())
     }

@@ -50,11 +50,18 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     settings.threads = lower::threads(args.means.threads);
     settings.temp_in_memory = args.temp_in_memory;
     settings.batch_by.clone_from(&args.batch_by);
-    let star = Star::of_model(&model, &sources, &settings)?;
     let budget = memory.budget().unwrap_or_else(|| {
         // Where no limit is known there is none to keep.
         lakeseed_budget::Budget::new(lakeseed_budget::Bytes::new(u64::MAX / 2))
     });
+    let sample = budget
+        .lease(
+            "a sample of the sources",
+            Star::SAMPLE_BYTES + settings.read_bytes,
+        )
+        .map_err(lakeseed_star_schema::Error::from)?;
+    let star = Star::of_model(&model, &sources, &settings)?;
+    drop(sample);
     if args.explain {
         return explain::show(args, &star, &settings, &budget);
     }
@@ -87,11 +94,12 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     let star_stop = StarStop::new();
     let progress = StarProgress::start(style, stop, &star_stop, log);
     let stopped_by = || stop.name().to_owned();
-    let mut made = None;
+    let (mut began, mut made) = (false, None);
     let done = UnitRun::new(&plan, store.as_ref())
         .overwrite(args.overwrite)
         .stopped_by(&stopped_by)
         .run(|writer| {
+            began = true;
             progress.goes_on(writer.found(), writer.last_run());
             let units = Units::new(&plan, writer);
             let run = star.run(&settings, &budget, &units, &progress, &star_stop);
@@ -99,7 +107,7 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
             Ok(())
         });
     progress.finish();
-    let report = done.map_err(|error| failure(error, stop, &out))?;
+    let report = done.map_err(|error| failure(error, stop, &out, began))?;
     if let Some(rejects) = &rejects {
         rejects.finish()?;
     }
@@ -188,7 +196,7 @@ fn plan(
 }
 
 /// What an end that was not hoped for means.
-fn failure(error: Error, stop: &Stop, out: &Destination) -> anyhow::Error {
+fn failure(error: Error, stop: &Stop, out: &Destination, began: bool) -> anyhow::Error {
     let left = match &error {
         Error::Incomplete {
             proven, pending, ..
@@ -213,6 +221,9 @@ fn failure(error: Error, stop: &Stop, out: &Destination) -> anyhow::Error {
     }
     let moment = match left {
         Some(left) => Moment::OnTheWay { left },
+        None if began => Moment::OnTheWay {
+            left: "nothing was finished".to_owned(),
+        },
         None => Moment::BeforeTheStart,
     };
     Failure::of_writing(error, moment).into()

@@ -63,21 +63,28 @@ pub(crate) fn explain(error: &Error, left: Option<&str>) -> Failure {
             problem,
             cause,
         } => {
-            let is_full = cause
-                .as_ref()
-                .is_some_and(|cause| cause.kind() == io::ErrorKind::StorageFull);
+            if let Some(cause) = cause.as_ref().filter(|cause| is_full(cause)) {
+                let reason = cause.to_string().to_lowercase();
+                let left = left.unwrap_or("nothing was finished");
+                return Failure::incomplete(format!(
+                    "expected room at {folder}, got {reason}; {left}: make room and repeat the command"
+                ));
+            }
             let cause = cause
                 .as_ref()
                 .map_or_else(String::new, |cause| format!(": {cause}"));
             let expected = format!("a temporary folder that can be used at {folder}");
             let advice = "choose another --temp-dir, or take one in memory with --temp-in-memory";
-            let got = format!("{problem}{cause}{keeps}");
-            match left {
-                Some(_) if is_full => {
-                    Failure::incomplete(format!("expected {expected}, got {got}; {advice}"))
-                }
-                _ => Failure::refused(expected, got, advice),
-            }
+            Failure::refused(expected, format!("{problem}{cause}{keeps}"), advice)
+        }
+        Error::Room {
+            folder,
+            needed,
+            free,
+        } => {
+            let expected = format!("room for about {needed} at {folder}");
+            let advice = "make room, or choose another --temp-dir";
+            Failure::refused(expected, format!("{free} free{keeps}"), advice)
         }
         Error::Key {
             table,
@@ -91,4 +98,13 @@ pub(crate) fn explain(error: &Error, left: Option<&str>) -> Failure {
             Failure::failed(format!("{other}{root}{keeps}: repeat the command to go on"))
         }
     }
+}
+
+/// Whether more room would do.
+fn is_full(cause: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        cause.kind(),
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge
+    )
 }

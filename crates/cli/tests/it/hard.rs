@@ -36,13 +36,13 @@ const MIB: u64 = 1 << 20;
 const FORMATS: [&str; 4] = ["json", "csv", "parquet", "arrow"];
 
 /// A bound that the kernel keeps.
-enum Hard {
+pub(crate) enum Hard {
     Data(u64),
     Cgroup(Cgroup, u64),
 }
 
 impl Hard {
-    fn all(limit: u64, test: &str) -> Vec<Self> {
+    pub(crate) fn all(limit: u64, test: &str) -> Vec<Self> {
         let group = Cgroup::or_left_out(limit * MIB, test);
         let group = group.map(|group| Self::Cgroup(group, limit));
         [Self::Data(limit)].into_iter().chain(group).collect()
@@ -64,7 +64,7 @@ impl Hard {
     }
 
     /// The same command, bounded.
-    fn bound(&self, whole: &Command) -> Command {
+    pub(crate) fn bound(&self, whole: &Command) -> Command {
         let line = match self {
             Self::Data(limit) => format!("ulimit -d {}", limit * MIB / 1024),
             Self::Cgroup(group, _) => group.enter(),

@@ -7,6 +7,13 @@ use std::process::Command;
 
 use lakeseed_test_s3::{Server, Settings};
 
+#[cfg(feature = "star")]
+use crate::grid::{
+    data::{Data, Skew, compare},
+    model,
+};
+#[cfg(feature = "star")]
+use crate::support::parts;
 use crate::support::{binary_after, ended, on, ran, run, start, succeed, with_mounts};
 
 /// The disk fills up while a run stands still with some files finished.
@@ -184,4 +191,110 @@ fn too_few_open_files_for_a_bucket() {
         assert_eq!(again.code, Some(0), "{limit}: {}", again.err);
     }
     assert!(server.uploads().is_empty(), "{:?}", server.uploads());
+}
+
+/// Rows whose groups do not fit into memory, in the folder of a model that makes a table of few groups
+/// before.
+#[cfg(feature = "star")]
+fn star(folder: &std::path::Path) -> Data {
+    let data = Data {
+        rows: 1_000_000,
+        many: true,
+        text: true,
+        skew: Skew::None,
+    };
+    model(folder);
+    data.write(&folder.join("in/t.parquet"));
+    let toml = folder.join("model/star.toml");
+    let first = "[tables.dim_state]\nreads = [\"t\"]\ngrain = [\"state\"]\n";
+    let tables = std::fs::read_to_string(&toml).unwrap();
+    std::fs::write(&toml, format!("{tables}{first}")).unwrap();
+    let sql = "SELECT state, COUNT(*) AS n FROM t GROUP BY state";
+    std::fs::write(folder.join("model/dim_state.sql"), sql).unwrap();
+    data
+}
+
+/// The temporary folder fills up while a star stands still with rows on the way.
+#[test]
+#[cfg(feature = "star")]
+fn a_temporary_folder_that_fills_up_on_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = star(folder.path());
+    let script = r#"
+        mkdir small && mount -t tmpfs -o size=60m tmpfs small || exit 99
+        work="star ./model --from in -o out --temp-dir small --temp-in-memory -j 1"
+        "$0" $work -q 2> err & pid=$!
+        until [ -n "$(cat small/lakeseed-star-*/fact_t/* 2> /dev/null | head -c 1)" ]; do
+            kill -0 $pid || exit 98
+        done
+        kill -STOP $pid
+        cat /dev/zero > small/ballast 2> /dev/null
+        kill -CONT $pid
+        wait $pid; echo "code $?"
+        cat err
+        ls -A small
+        rm small/ballast
+        "$0" $work 2> err > told; echo "code $?"
+        head -1 err
+        "$0" verify out > told; echo "code $?"
+        ls -A small
+    "#;
+    let Some(ran) = with_mounts(folder.path(), script) else {
+        return;
+    };
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!((lines.len(), ran.code), (6, Some(0)), "{ran:?}");
+    assert_eq!(lines[0], "code 4", "{ran:?}");
+    let (start, rest) = lines[1]
+        .split_once(", got no space left on device (os error 28); 1 of ")
+        .expect(lines[1]);
+    assert!(
+        start.starts_with("error: expected room at small/"),
+        "{start}"
+    );
+    let end = " files are finished and stay: make room and repeat the command";
+    assert!(rest.ends_with(end), "{rest}");
+    // Nothing of the run itself.
+    assert_eq!(lines[2], "ballast");
+    assert_eq!(lines[3], "code 0");
+    assert!(
+        lines[4].starts_with("goes on: 1 file is finished"),
+        "{}",
+        lines[4]
+    );
+    assert_eq!(lines[5], "code 0");
+    let files = parts(&folder.path().join("out/fact_t")).into_iter();
+    compare(
+        files.map(|(_, bytes)| bytes),
+        &data.groups(),
+        "after a full disk",
+    );
+}
+
+#[test]
+#[cfg(feature = "star")]
+fn a_temporary_folder_without_room_is_refused_before_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    star(folder.path());
+    std::fs::remove_file(folder.path().join("model/dim_state.sql")).unwrap();
+    let toml = folder.path().join("model/star.toml");
+    let tables = std::fs::read_to_string(&toml).unwrap();
+    let (one, _) = tables.split_once("[tables.dim_state]").unwrap();
+    std::fs::write(&toml, one).unwrap();
+    let script = r#"
+        mkdir small && mount -t tmpfs -o size=2m tmpfs small || exit 99
+        "$0" star ./model --from in -o out --temp-dir small --temp-in-memory; echo "code $?"
+        ls -A . small
+    "#;
+    let Some(ran) = with_mounts(folder.path(), script) else {
+        return;
+    };
+    assert_eq!(ran.out, "code 3\n.:\nin\nmodel\nsmall\n\nsmall:\n");
+    let (expected, got) = ran.err.split_once(" at small, got ").expect(&ran.err);
+    assert!(
+        expected.starts_with("error: expected room for about "),
+        "{expected}"
+    );
+    let end = "2 MiB free; make room, or choose another --temp-dir\n";
+    assert_eq!(got, end);
 }

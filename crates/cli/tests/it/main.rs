@@ -16,6 +16,8 @@ mod continuing;
 mod environment;
 mod folders;
 mod formats;
+#[cfg(all(feature = "star", target_os = "linux"))]
+mod grid;
 mod hard;
 mod identity;
 mod layout;

@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use lakeseed_gen_core::Settings;
 use lakeseed_gen_core::assessments::{Assessments, Dirt, READING_LEVELS, Subject};
-use lakeseed_test_s3::{Server, Settings as ServerSettings};
+use lakeseed_test_s3::{Kind, Server, Settings as ServerSettings};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::support::{binary, files, json, on, output, parts, ran, run, succeed};
@@ -83,7 +83,7 @@ fn numbers(batch: &RecordBatch, column: &str) -> Vec<Option<i64>> {
 }
 
 /// Compares every fact and every dimension with the arithmetic; gives how many facts there are.
-fn compare(star: &Path, data: &Assessments) -> usize {
+pub(crate) fn compare(star: &Path, data: &Assessments) -> usize {
     let expected = facts(data);
     let mut found = BTreeMap::new();
     for batch in table(star, "fato_resposta_aluno") {
@@ -402,4 +402,34 @@ fn from_a_bucket_into_a_bucket() {
     go("verify s3://lake/star");
     let data = Assessments::new(&settings(&[])).unwrap();
     compare(&server.bucket_path().join("star"), &data);
+}
+
+/// What a star asks a bucket for: each file is looked at and its footer read once, and each time that
+/// one of its row groups is read there is one look and one request for all columns.
+#[test]
+fn few_requests_read_a_bucket() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(ServerSettings::default());
+    let go = |args: &str| {
+        let ran = ran(&mut on(&server, folder.path(), args));
+        assert_eq!(ran.code, Some(0), "{args}: {}", ran.err);
+    };
+    let counted = |kind: Kind| {
+        let requests = server.requests();
+        // A listing names its keys behind the question mark.
+        let is_of_rows =
+            |path: &str, query: &str| path.contains("/avaliacao/") || query.contains("avaliacao");
+        let of_rows = requests
+            .iter()
+            .filter(|request| request.kind == kind && is_of_rows(&request.path, &request.query));
+        of_rows.count()
+    };
+    go("generate assessments -s 0.02 -o s3://lake/answers -q --files 2");
+    let before = [Kind::GetObject, Kind::Head, Kind::List].map(counted);
+    go("star assessments --from s3://lake/answers -o star -q");
+    let [reads, looks, lists] = [Kind::GetObject, Kind::Head, Kind::List].map(counted);
+    let asked = (reads - before[0], looks - before[1], lists - before[2]);
+    // Two files of one row group, six tables, each of which samples both and then reads both.
+    let (files, reads) = (2, 6 * (2 + 2));
+    assert_eq!(asked, (files + reads, files + reads, 0));
 }

@@ -21,10 +21,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use self::disk::is_unfinished;
 use self::disk::{
-    folder_of, hidden, is_link, is_missing, is_named, refuse_link, remove, sync_folder, walk,
+    folder_of, hidden, is_link, is_missing, is_named, look, refuse_link, remove, sync_folder, walk,
 };
 use self::part::LocalPart;
-use super::{Found, Lock, PartWriter, PutNew, Store};
+use super::{Found, Lock, Look, PartWriter, PutNew, Store};
 use crate::commit::OWN;
 use crate::error::{Error, Result};
 use crate::fail;
@@ -289,6 +289,11 @@ impl Store for LocalStore {
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(Error::io("read", &path)(error)),
         }
+    }
+
+    fn look(&self, name: &str) -> Result<Option<Look>> {
+        let path = self.path(name)?;
+        look(&path).map_err(Error::io("read", &path))
     }
 
     fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>> {

@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Found, Lock, PartWriter, PutNew, Store};
+use super::{Found, Lock, Look, PartWriter, PutNew, Store};
 use crate::commit;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
@@ -114,6 +114,14 @@ impl Store for MemoryStore {
             .files
             .get(name)
             .map(|bytes| bytes.to_vec()))
+    }
+
+    fn look(&self, name: &str) -> Result<Option<Look>> {
+        let found = self.lock_state().files.get(name).cloned();
+        Ok(found.map(|bytes| Look {
+            bytes: bytes.len() as u64,
+            tag: Some(blake3::hash(&bytes).to_hex().to_string()),
+        }))
     }
 
     fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>> {

@@ -77,6 +77,12 @@ pub trait Store: Debug + Send + Sync {
     /// When it cannot be read.
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>>;
 
+    /// What a file is now; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    fn look(&self, name: &str) -> Result<Option<Look>>;
+
     /// A file to be read from its start; `None` where there is none.
     ///
     /// # Errors
@@ -181,6 +187,16 @@ pub enum Lock {
     Taken,
     /// The store has no locks that end with a process.
     Unsupported,
+}
+
+/// What tells one state of a file from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// Its size.
+    pub bytes: u64,
+    /// Another text for another content: an entity tag, a time of change. `None` where the store has
+    /// nothing of the kind.
+    pub tag: Option<String>,
 }
 
 /// A file that stands in a store.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lakeseed_sink::{
-    Error, Found, LocalStore, Lock, Manifest, Mode, PartPath, PartWriter, Plan, PutNew, Run, Store,
-    open_finished,
+    Error, Found, LocalStore, Lock, Look, Manifest, Mode, PartPath, PartWriter, Plan, PutNew, Run,
+    Store, open_finished,
 };
 
 use crate::trees::{files, folder, tree, two_tables};
@@ -98,6 +98,9 @@ impl Store for Failing {
     }
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         self.fault.call(|| self.store.get(name))
+    }
+    fn look(&self, name: &str) -> Result<Option<Look>, Error> {
+        self.fault.call(|| self.store.look(name))
     }
     fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>, Error> {
         self.fault.call(|| self.store.open(name))

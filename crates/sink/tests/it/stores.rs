@@ -79,9 +79,16 @@ fn records_conform(store: &dyn Store) {
     assert_eq!(put(b"one"), PutNew::Written);
     assert_eq!(put(b"two"), PutNew::Taken);
     assert_eq!(store.get("_lakeseed/a.json").unwrap().unwrap(), b"one");
+    assert_eq!(store.look("_lakeseed/b.json").unwrap(), None);
+    assert_eq!(store.look("_lakeseed").unwrap(), None);
+    let one = store.look("_lakeseed/a.json").unwrap().unwrap();
+    assert_eq!(one.bytes, 3);
+    assert_eq!(store.look("_lakeseed/a.json").unwrap().unwrap(), one);
     store.replace("_lakeseed/a.json", b"three").unwrap();
     store.replace("pets/_SUCCESS", b"").unwrap();
     assert_eq!(store.get("_lakeseed/a.json").unwrap().unwrap(), b"three");
+    let three = store.look("_lakeseed/a.json").unwrap().unwrap();
+    assert_eq!((three.bytes, three.tag == one.tag), (5, false));
     let found = store.list("_lakeseed/", 100).unwrap();
     let found: Vec<_> = found.iter().map(|f| (f.name.as_str(), f.bytes)).collect();
     assert_eq!(found, [("_lakeseed/a.json", 5)]);

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 
-use lakeseed_sink::{Error, Found, Lock, PartPath, PartWriter, PutNew, Store};
+use lakeseed_sink::{Error, Found, Lock, Look, PartPath, PartWriter, PutNew, Store};
 
 type Hook = dyn Fn(&dyn Store, &str) + Send + Sync;
 
@@ -94,6 +94,9 @@ impl Store for Through {
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         (self.before_get)(self.store.as_ref(), name);
         self.store.get(name)
+    }
+    fn look(&self, name: &str) -> Result<Option<Look>, Error> {
+        self.store.look(name)
     }
     fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>, Error> {
         self.store.open(name)

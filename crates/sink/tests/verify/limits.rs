@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use lakeseed_sink::{
-    BatchSource, Budget, Error, FileFormat, FormatKind, Found, Lock, MIB, ManifestPart,
+    BatchSource, Budget, Error, FileFormat, FormatKind, Found, Lock, Look, MIB, ManifestPart,
     MemoryStore, Observer, Parquet, PartPath, PartWriter, PutNew, Result, Source, Store, Verify,
 };
 
@@ -62,6 +62,9 @@ impl Store for Shared {
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
         assert!(name.starts_with("_lakeseed/"), "a part is not read whole");
         self.0.inner.get(name)
+    }
+    fn look(&self, name: &str) -> Result<Option<Look>> {
+        self.0.inner.look(name)
     }
     fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>> {
         let opened = self.0.inner.open(name)?;

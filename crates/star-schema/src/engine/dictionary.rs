@@ -17,8 +17,10 @@ pub(crate) const NULL: u32 = 0;
 /// The texts of one column.
 pub(crate) struct Dictionary {
     texts: RwLock<Texts>,
-    /// The most that it may hold, in bytes.
+    /// The most that it may hold, in bytes, its views beside it.
     limit: usize,
+    /// Numbers that others keep for each text: a worker its hash, who sorts them two.
+    views: usize,
 }
 
 /// The dictionary has outgrown its share.
@@ -59,6 +61,22 @@ impl Texts {
         code
     }
 
+    /// What is held with so many views once there is one text more. What grows does so by doubling.
+    fn bytes_with(&self, text: &[u8], views: usize) -> usize {
+        let grown = |length: usize, capacity: usize| {
+            if length <= capacity {
+                capacity
+            } else {
+                length.max(2 * capacity)
+            }
+        };
+        let count = self.ends.len() + 1;
+        let numbers = grown(count, self.ends.capacity()) + grown(count, self.hashes.capacity());
+        grown(self.arena.len() + text.len(), self.arena.capacity())
+            + 8 * (numbers + views * count)
+            + 5 * grown(count, self.codes.capacity())
+    }
+
     fn bytes(&self) -> usize {
         // The table keeps a byte of control beside each code.
         self.arena.capacity()
@@ -68,10 +86,12 @@ impl Texts {
 }
 
 impl Dictionary {
-    pub(crate) fn new(limit: usize) -> Self {
+    /// One that holds at most so many bytes, with so many views of it.
+    pub(crate) fn new(limit: usize, views: usize) -> Self {
         Self {
             texts: RwLock::default(),
             limit,
+            views,
         }
     }
 
@@ -106,13 +126,19 @@ impl Dictionary {
         for (code, text) in codes[start..].iter_mut().zip(texts) {
             if *code == NULL {
                 let (hash, text) = (hash::of_bytes(text.as_bytes()), text.as_bytes());
-                *code = all
-                    .find(hash, text)
-                    .unwrap_or_else(|| all.insert(hash, text));
+                *code = match all.find(hash, text) {
+                    Some(known) => known,
+                    None if self.is_full(&all, text) => return Err(Overflow),
+                    None => all.insert(hash, text),
+                };
             }
         }
-        let full = all.bytes() > self.limit || all.ends.len() > i32::MAX as usize - 1;
-        if full { Err(Overflow) } else { Ok(()) }
+        Ok(())
+    }
+
+    /// Whether one text more would be too much.
+    fn is_full(&self, texts: &Texts, text: &[u8]) -> bool {
+        texts.bytes_with(text, self.views) > self.limit || texts.ends.len() > i32::MAX as usize - 2
     }
 
     /// The place of each code among the codes in the order of their texts; the null comes first.

@@ -57,17 +57,39 @@ pub(crate) struct SortedUnit<'a> {
     pub(crate) most_rows: usize,
     /// What the aggregate may hold.
     pub(crate) memory: usize,
+    /// What the dictionaries of the unit's texts may hold.
+    pub(crate) codes: usize,
 }
+
+/// A dictionary's views here: the worker's hashes, and the places of its codes in order.
+const VIEWS: usize = 3;
+
+/// What aggregating a unit came to, or the column whose texts do not fit into their dictionary.
+type Tried = Result<(Groups, u64), usize>;
 
 impl SortedUnit<'_> {
     /// The unit's rows of the table, and how many rows of the source they come from.
     pub(crate) fn groups(&self) -> Result<(Groups, u64)> {
-        let dictionaries: Vec<Arc<Dictionary>> = (0..self.layout.dictionaries)
-            .map(|_| Arc::new(Dictionary::new(usize::MAX)))
+        let mut layout = Arc::clone(self.layout);
+        let mut as_text = Vec::new();
+        loop {
+            match self.try_groups(&layout)? {
+                Ok(groups) => return Ok(groups),
+                Err(column) => as_text.push(column),
+            }
+            let carried = Arc::clone(&layout.schema);
+            layout = Arc::new(Layout::new(carried, layout.keys, &as_text));
+        }
+    }
+
+    fn try_groups(&self, layout: &Arc<Layout>) -> Result<Tried> {
+        let share = self.codes / layout.dictionaries.max(1);
+        let dictionaries: Vec<Arc<Dictionary>> = (0..layout.dictionaries)
+            .map(|_| Arc::new(Dictionary::new(share, VIEWS)))
             .collect();
         let engine = |cause| self.scan.failed(cause);
-        let mut carrier = Carrier::try_new(self.layout, &dictionaries).map_err(engine)?;
-        let mut rows = Rows::new(self.layout);
+        let mut carrier = Carrier::try_new(layout, &dictionaries).map_err(engine)?;
+        let mut rows = Rows::new(layout);
         let mut last: Option<Vec<Place>> = None;
         let mut dealer: Option<Dealer> = None;
         let mut flush = 0;
@@ -75,42 +97,38 @@ impl SortedUnit<'_> {
         for batch in self.batches()? {
             let batch = batch.map_err(engine)?;
             count += batch.num_rows() as u64;
-            carrier
-                .append(&batch, &mut rows)
-                .map_err(|error| match error {
-                    CarryError::Engine(cause) => engine(cause),
-                    CarryError::Overflow { .. } => {
-                        engine(datafusion::error::DataFusionError::Internal(
-                            "billions of texts in one unit".to_owned(),
-                        ))
-                    }
-                })?;
+            match carrier.append(&batch, &mut rows) {
+                Ok(()) => {}
+                Err(CarryError::Engine(cause)) => return Err(engine(cause)),
+                // What was dealt of the unit so far is written again.
+                Err(CarryError::Overflow { column }) => return Ok(Err(column)),
+            }
             if rows.len >= self.most_rows {
-                self.check_order(&rows, &dictionaries, &mut last)?;
+                self.check_order(layout, &rows, &dictionaries, &mut last)?;
                 let dealer = match &mut dealer {
                     Some(dealer) => dealer,
-                    None => dealer.insert(self.dealer()?),
+                    None => dealer.insert(self.dealer(layout)?),
                 };
                 self.deal(dealer, &mut carrier, &mut rows, flush)?;
                 flush += 1;
             }
         }
-        self.check_order(&rows, &dictionaries, &mut last)?;
+        self.check_order(layout, &rows, &dictionaries, &mut last)?;
         let grouping = Arc::new(Grouping {
             cut: Arc::clone(self.cut),
-            layout: Arc::clone(self.layout),
+            layout: Arc::clone(layout),
             texts: Arc::new(Texts::new(&dictionaries)),
             dictionaries,
             spill: Some(Arc::clone(self.spill)),
             spilled: Arc::clone(self.spilled),
         });
         if dealer.is_none() && grouping.by_number() {
-            dealer = Some(self.dealer()?);
+            dealer = Some(self.dealer(layout)?);
         }
         if dealer.is_none() {
             match self.in_memory(&grouping, &rows)? {
-                Ok(batches) => return Ok((Groups { batches, pieces: 1 }, count)),
-                Err(TooLarge { .. }) => dealer = Some(self.dealer()?),
+                Ok(batches) => return Ok(Ok((Groups { batches, pieces: 1 }, count))),
+                Err(TooLarge { .. }) => dealer = Some(self.dealer(layout)?),
             }
         }
         let Some(mut dealer) = dealer else {
@@ -121,16 +139,14 @@ impl SortedUnit<'_> {
         self.deal(&mut dealer, &mut carrier, &mut rows, flush)?;
         drop(rows);
         let dealt = Arc::new(Dealt::join(vec![dealer.finish()]));
-        Ok((
-            grouping.groups(&Bucket::new(&dealt, 0, 0), self.memory)?,
-            count,
-        ))
+        let groups = grouping.groups(&Bucket::new(&dealt, 0, 0), self.memory)?;
+        Ok(Ok((groups, count)))
     }
 
-    fn dealer(&self) -> Result<Dealer> {
+    fn dealer(&self, layout: &Arc<Layout>) -> Result<Dealer> {
         let one = Deal { used: 0, bits: 0 };
         Ok(Dealer::new(
-            self.layout,
+            layout,
             one,
             Arc::default(),
             self.spill.file()?,
@@ -170,7 +186,7 @@ impl SortedUnit<'_> {
                     .fold((u64::MAX, 0), |(a, b), &word| (a.min(word), b.max(word)))
             })
             .collect();
-        let packing = Arc::new(Packing::new(self.layout, &ranges));
+        let packing = Arc::new(Packing::new(&grouping.layout, &ranges));
         let parts: Vec<DfResult<RecordBatch>> = if rows.len == 0 {
             Vec::new()
         } else {
@@ -269,6 +285,7 @@ impl SortedUnit<'_> {
     /// Refuses rows that are not sorted as the source says. `last` is the row before, and then the last.
     fn check_order(
         &self,
+        layout: &Layout,
         rows: &Rows,
         dictionaries: &[Arc<Dictionary>],
         last: &mut Option<Vec<Place>>,
@@ -276,7 +293,8 @@ impl SortedUnit<'_> {
         let columns: Vec<Ordered> = self
             .prefix
             .iter()
-            .filter_map(|&column| match self.layout.forms[column] {
+            // Behind a column that travels as text nothing can be told.
+            .map_while(|&column| match layout.forms[column] {
                 Form::Code { dictionary, lane } => Some(Ordered {
                     words: &rows.lanes[lane],
                     validity: None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use lakeseed_budget::{Bytes, MIB, Need};
+use lakeseed_budget::{Bytes, Lease, MIB, Need};
 
 use super::OfGroups;
 use super::table::{Dealing, TableRun};
@@ -61,6 +61,7 @@ impl GroupsRun<'_> {
         ));
         let spans = self.of.scan.spans.len() as u64;
         let share = Bytes::new(self.run.budget.free().get() / 8).max(LEAST_STATE);
+        let (dictionaries, codes) = self.run.dictionaries(&layout)?;
         let need = Need::new("state of the aggregate", share)
             .and("what a source's reader holds", self.read_bytes)
             .and("batches and codes", 4 * MIB);
@@ -73,7 +74,6 @@ impl GroupsRun<'_> {
             .run
             .budget
             .lease(format!("aggregate of {}", cut.below.table), all)?;
-        let dictionaries = self.run.dictionaries(&layout);
         let direct = Direct {
             cut: Arc::clone(cut),
             scan: self.of.scan.clone(),
@@ -98,7 +98,7 @@ impl GroupsRun<'_> {
         let batches = grouping.finish(groups.groups, &groups.packing)?;
         let rows_in = self.of.scan.rows.load(Ordering::Relaxed);
         self.commit(unit, batches, rows_in, start)?;
-        drop(lease);
+        drop((lease, codes));
         Ok(true)
     }
 
@@ -127,10 +127,13 @@ impl GroupsRun<'_> {
 
         // Lanes, packed keys and arguments: a third of a worker's share, at most.
         let row = 16 * (layout.lanes as u64 + 2) + 2 * plain_row;
-        let share = self.run.budget.free().get() / self.run.settings.threads.max(1) as u64 / 3;
-        let most_rows = (share / row).clamp(1 << 15, (largest + largest / 4).max(1 << 15));
+        let share = self.run.budget.free().get() / self.run.settings.threads.max(1) as u64;
+        // An eighth for codes, and as much for arrays of the same texts.
+        let codes = Bytes::new(share / 8);
+        let most_rows = (share / 3 / row).clamp(1 << 15, (largest + largest / 4).max(1 << 15));
         let beside = Need::new("rows of a unit", most_rows * Bytes::new(row))
             .and("what a source's reader holds", self.read_bytes)
+            .and("codes of texts", 2 * codes)
             .and("batches and codes", 4 * MIB);
         let (workers, need, memory) = self.run.group_workers(
             group_bytes(&self.of.cut),
@@ -150,6 +153,7 @@ impl GroupsRun<'_> {
                 spilled: &self.run.spilled,
                 most_rows: most_rows as usize,
                 memory,
+                codes: codes.as_usize(),
             };
             let start = Instant::now();
             let (groups, rows) = unit.groups()?;
@@ -176,7 +180,7 @@ impl GroupsRun<'_> {
                 cut.below.keys,
                 &as_text,
             ));
-            let dictionaries = self.run.dictionaries(&layout);
+            let (dictionaries, codes) = self.run.dictionaries(&layout)?;
             self.of.scan.rows.store(0, Ordering::Relaxed);
             let dealing = Dealing {
                 layout: &layout,
@@ -193,7 +197,7 @@ impl GroupsRun<'_> {
                         units,
                         &skip,
                         &layout,
-                        &dictionaries,
+                        (&dictionaries, codes),
                         &Arc::new(dealt),
                         &spill,
                     );
@@ -214,7 +218,7 @@ impl GroupsRun<'_> {
         units: &[Unit],
         skip: &[bool],
         layout: &Arc<Layout>,
-        dictionaries: &[Arc<Dictionary>],
+        (dictionaries, mut codes): (&[Arc<Dictionary>], Lease),
         dealt: &Arc<Dealt>,
         spill: &Arc<SpillFolder>,
     ) -> Result<()> {
@@ -227,13 +231,11 @@ impl GroupsRun<'_> {
             spill: Some(Arc::clone(spill)),
             spilled: Arc::clone(&self.run.spilled),
         });
-        let held: usize = dictionaries.iter().map(|one| one.bytes()).sum::<usize>()
-            + grouping.texts.bytes()
-            + dealt.index_bytes();
-        let texts = self
-            .run
-            .budget
-            .lease(format!("texts of {}", cut.below.table), Bytes::from(held))?;
+        let held: usize = dictionaries.iter().map(|one| one.bytes()).sum::<usize>();
+        codes.shrink_to(Bytes::from(held + grouping.texts.bytes()));
+        let name = format!("index of {}", cut.below.table);
+        let index_bytes = Bytes::from(dealt.index_bytes());
+        let index = self.run.budget.lease(name, index_bytes)?;
 
         let todo: Vec<usize> = (0..units.len()).filter(|&unit| !skip[unit]).collect();
         let largest = todo.iter().map(|&unit| dealt.rows(unit)).max().unwrap_or(0);
@@ -250,7 +252,7 @@ impl GroupsRun<'_> {
             let groups = grouping.groups(&Bucket::new(dealt, number, deal.bits), memory)?;
             self.commit_groups(&units[number], groups, dealt.rows(number), start)
         })?;
-        drop(texts);
+        drop((codes, index));
         Ok(())
     }
 

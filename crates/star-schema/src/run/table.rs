@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use lakeseed_budget::{Budget, Bytes, Need, Peak};
+use lakeseed_budget::{Budget, Bytes, Lease, Need, Peak};
 
 use super::groups::GroupsRun;
 use super::pace::{Pace, SWAP_WORTH_A_WORD, swapped};
@@ -76,7 +76,7 @@ impl<'a> TableRun<'a> {
                 Way::Groups(of) => {
                     // Held until the last unit is there: its source is in temporary files.
                     let (read_bytes, _under) = match &of.under {
-                        None => (self.settings.read_bytes, None),
+                        None => (self.read_bytes(&of.scan), None),
                         Some(rows) => {
                             let (read_bytes, ready) = TogetherRun::under(self, rows, temp)?;
                             (read_bytes, Some(ready))
@@ -173,12 +173,29 @@ impl<'a> TableRun<'a> {
         })
     }
 
-    pub(super) fn dictionaries(&self, layout: &Layout) -> Vec<Arc<Dictionary>> {
-        // A quarter of what is free for all of them; arrays of the same texts come beside them later.
-        let share = self.budget.free().as_usize() / 8 / layout.dictionaries.max(1);
-        (0..layout.dictionaries)
-            .map(|_| Arc::new(Dictionary::new(share)))
-            .collect()
+    /// What the reader of one piece holds: more than was given where the source says so.
+    pub(super) fn read_bytes(&self, scan: &Scan) -> Bytes {
+        let pieces = 0..scan.source.pieces().len();
+        let held = pieces.map(|piece| scan.source.held_bytes(piece, &scan.below.columns));
+        let most = Bytes::new(held.max().unwrap_or(0));
+        self.settings.read_bytes.max(most)
+    }
+
+    /// A dictionary for each column of texts, and the lease of what they may hold: an eighth of what is
+    /// free, and as much for what grows while its old half is there, and for arrays of the same texts
+    /// later.
+    pub(super) fn dictionaries(&self, layout: &Layout) -> Result<(Vec<Arc<Dictionary>>, Lease)> {
+        let count = layout.dictionaries;
+        let share = match count {
+            0 => Bytes::ZERO,
+            _ => Bytes::new(self.budget.free().get() / 8),
+        };
+        let name = format!("codes of texts of {}", self.table.name);
+        let lease = self.budget.lease(name, 2 * share)?;
+        let each = share.as_usize() / count.max(1);
+        // Each worker keeps the hashes.
+        let dictionary = |_| Arc::new(Dictionary::new(each, self.settings.threads));
+        Ok(((0..count).map(dictionary).collect(), lease))
     }
 
     /// Deals a source to buckets in temporary files, with as many workers as the budget carries.
@@ -196,8 +213,7 @@ impl<'a> TableRun<'a> {
             ..
         } = *dealing;
         let threads = self.settings.threads.max(1);
-        let free = Bytes::new(self.budget.free().get() * 3 / 4);
-        let share = Bytes::new(free.get() / threads as u64) - read_bytes;
+        let share = Bytes::new(self.budget.free().get() / threads as u64) - read_bytes;
         let deal_rows = scatter::deal_rows(layout, deal, Bytes::new(share.get() / 2), plain_row);
         let need = scatter::need(layout, deal_rows, plain_row, read_bytes);
         let spans = scan.spans.len().max(1) as u64;

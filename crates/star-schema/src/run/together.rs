@@ -93,13 +93,13 @@ impl<'a> TogetherRun<'a> {
         let skip = Arc::new(done);
         let (mut held, mut leases) = (Vec::new(), Vec::new());
         for input in &self.together.inputs {
-            let (one, lease) = if input.is_cut {
+            let (one, its) = if input.is_cut {
                 self.cut(input, &skip, &spill)?
             } else {
                 self.whole(input)?
             };
             held.push(one);
-            leases.push(lease);
+            leases.extend(its);
         }
         Ok(Ready::new(held, spill, leases))
     }
@@ -109,14 +109,14 @@ impl<'a> TogetherRun<'a> {
         input: &Input,
         skip: &Arc<Vec<bool>>,
         spill: &SpillFolder,
-    ) -> Result<(Held, Lease)> {
+    ) -> Result<(Held, Vec<Lease>)> {
         let read_before = input.scan.rows.load(Ordering::Relaxed);
         let mut as_text = Vec::new();
         loop {
             let below = &input.scan.below;
             let layout = Layout::new(Arc::clone(&below.carried), below.keys, &as_text);
             let layout = Arc::new(layout);
-            let dictionaries = self.run.dictionaries(&layout);
+            let (dictionaries, mut codes) = self.run.dictionaries(&layout)?;
             input.scan.rows.store(read_before, Ordering::Relaxed);
             let dealing = Dealing {
                 layout: &layout,
@@ -125,7 +125,7 @@ impl<'a> TogetherRun<'a> {
                 by_value: None,
                 plain_row: PLAIN_TEXT * layout.arrays as u64,
                 skip,
-                read_bytes: self.run.settings.read_bytes,
+                read_bytes: self.run.read_bytes(&input.scan),
             };
             let rows = match self.run.deal(&input.scan, &dealing, spill) {
                 Ok(rows) => rows,
@@ -142,22 +142,24 @@ impl<'a> TogetherRun<'a> {
                 Err(ScatterError::Failed(error)) => return Err(error),
             };
             let texts = Texts::new(&dictionaries);
-            let bytes: usize = dictionaries.iter().map(|one| one.bytes()).sum::<usize>()
-                + texts.bytes()
-                + rows.index_bytes();
-            let holder = format!("texts of {}", input.name);
-            let lease = self.run.budget.try_lease(holder, Bytes::from(bytes))?;
+            let held: usize = dictionaries.iter().map(|one| one.bytes()).sum::<usize>();
+            codes.shrink_to(Bytes::from(held + texts.bytes()));
+            let holder = format!("index of {}", input.name);
+            let index = self
+                .run
+                .budget
+                .try_lease(holder, Bytes::from(rows.index_bytes()))?;
             let bucketed = Bucketed {
                 layout,
                 dictionaries,
                 texts: Arc::new(texts),
                 dealt: Arc::new(rows),
             };
-            return Ok((Held::Cut(bucketed), lease));
+            return Ok((Held::Cut(bucketed), vec![codes, index]));
         }
     }
 
-    fn whole(&self, input: &Input) -> Result<(Held, Lease)> {
+    fn whole(&self, input: &Input) -> Result<(Held, Vec<Lease>)> {
         let holder = format!(
             "all of {}, which {} reads whole",
             input.name, self.together.table
@@ -178,6 +180,6 @@ impl<'a> TogetherRun<'a> {
         } else {
             lease.shrink_to(bytes);
         }
-        Ok((Held::Whole(Arc::new(all)), lease))
+        Ok((Held::Whole(Arc::new(all)), vec![lease]))
     }
 }

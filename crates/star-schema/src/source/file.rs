@@ -42,6 +42,12 @@ pub trait File: Send + Sync {
     /// # Errors
     /// What the place says.
     fn read_range(&self, offset: u64, length: usize) -> io::Result<Bytes>;
+
+    /// What is worth reading ahead, in bytes, where each read costs as much time as some MiB do: who
+    /// reads a piece holds so much, of all its columns together. None where reads are cheap.
+    fn read_ahead(&self) -> u64 {
+        0
+    }
 }
 
 /// A file of this machine. Its version is the time of its last change, in nanoseconds.

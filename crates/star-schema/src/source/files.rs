@@ -63,7 +63,8 @@ pub struct FilesOptions {
 ///
 /// **Memory.** An open reader of Parquet holds one window of 256 KiB, one decoded page and one
 /// dictionary a column, usually below 3 MiB a column; one of text two blocks of 1 MiB, the longest row
-/// and some dictionaries. [`Source::held_bytes`] estimates it.
+/// and some dictionaries. Of a file that says what is worth reading ahead ([`File::read_ahead`]) that
+/// much is held in all. [`Source::held_bytes`] estimates it.
 ///
 /// **Text.** In CSV an empty field is a null, an empty one in quotes an empty text. In JSON a missing
 /// key is a null, and an object or array in a value is its text. Types are told by a sample of the

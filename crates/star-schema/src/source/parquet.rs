@@ -14,12 +14,14 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
 use super::files::{Opened, Pinned, agree, unreadable, wrong};
 use super::sorted::sorted_by;
-use super::windows::{WINDOW_BYTES, Windows};
+use super::windows::{Windows, window_bytes};
 use super::{BatchReader, Piece, codes};
 use crate::Result;
 
 /// A page as writers make them.
 const PAGE_BYTES: u64 = 1024 * 1024;
+/// A footer as most files have one.
+const FOOTER_BYTES: u64 = 64 * 1024;
 /// A text column is read as dictionaries where this part of its rows is stored so: the reader makes
 /// dictionaries of the others, slowly.
 const DICTIONARY_SHARE: f64 = 0.9;
@@ -92,12 +94,14 @@ impl Opened for ParquetFiles {
         let Some((file, group)) = self.places.get(piece) else {
             return 0;
         };
-        let footer = self.files[*file].metadata.metadata();
-        let chunks = chunks_of(footer, *group, columns);
-        let held = chunks.map(|chunk| {
+        let ParquetFile { pinned, metadata } = &self.files[*file];
+        let chunks = || chunks_of(metadata.metadata(), *group, columns);
+        let lengths: Vec<u64> = chunks().map(stored_bytes).collect();
+        let window = window_bytes(pinned.file.read_ahead(), &lengths);
+        let held = chunks().map(|chunk| {
             let unpacked = chunk.uncompressed_size().max(0) as u64;
             // A page as it is stored and unpacked, and a dictionary.
-            stored_bytes(chunk).min(WINDOW_BYTES + PAGE_BYTES) + unpacked.min(2 * PAGE_BYTES)
+            stored_bytes(chunk).min(window + PAGE_BYTES) + unpacked.min(2 * PAGE_BYTES)
         });
         held.sum()
     }
@@ -184,7 +188,10 @@ fn order_in_projection(columns: &[usize]) -> Vec<usize> {
 /// The footer with Parquet's own types: what Arrow types the writer had (views, large offsets, other
 /// keys) is its own business.
 fn read_footer(pinned: &Pinned) -> Result<ArrowReaderMetadata> {
-    let windows = Windows::new(Arc::clone(&pinned.file), pinned.stamp.bytes, Vec::new());
+    // The footer's length and the footer, in one read where it is of the usual size.
+    let size = pinned.stamp.bytes;
+    let end = (size.saturating_sub(FOOTER_BYTES), size);
+    let windows = Windows::new(Arc::clone(&pinned.file), size, vec![end]);
     let options = ArrowReaderOptions::new()
         .with_skip_arrow_metadata(true)
         .with_encoding_stats_as_mask(false);

@@ -10,19 +10,30 @@ use bytes::buf::{Buf, Reader};
 use super::File;
 
 /// What is read ahead in a column chunk: pages are small and come one after the other.
-pub(super) const WINDOW_BYTES: u64 = 256 * 1024;
+const WINDOW_BYTES: u64 = 256 * 1024;
+
+/// What is read ahead in each of the column chunks of these lengths, where so much is worth reading
+/// ahead in all.
+pub(super) fn window_bytes(read_ahead: u64, lengths: &[u64]) -> u64 {
+    let all: u64 = lengths.iter().sum();
+    if all <= read_ahead {
+        return read_ahead;
+    }
+    (read_ahead / lengths.len().max(1) as u64).max(WINDOW_BYTES)
+}
 
 /// Column chunks are read side by side, each from front to back. The bytes that were last read of
 /// each are kept, so that a page's header and its body are one request, and what is held is one
-/// window a column.
+/// window a column. Neighbours that fit into a window together are read as one.
 #[derive(Clone)]
 pub(super) struct Windows {
     file: Arc<dyn File>,
     size: u64,
+    ahead: u64,
     chunks: Arc<Vec<Chunk>>,
 }
 
-/// One column chunk's place in the file, and what was last read of it.
+/// The place of one column chunk, or of neighbours, in the file, and what was last read of it.
 struct Chunk {
     start: u64,
     end: u64,
@@ -31,16 +42,29 @@ struct Chunk {
 
 impl Windows {
     /// `chunks` are the places, from and until, of the column chunks that will be read.
-    pub(super) fn new(file: Arc<dyn File>, size: u64, chunks: Vec<(u64, u64)>) -> Self {
-        let chunks = chunks.into_iter().map(|(start, end)| Chunk {
-            start,
-            end,
-            window: Mutex::default(),
-        });
+    pub(super) fn new(file: Arc<dyn File>, size: u64, mut chunks: Vec<(u64, u64)>) -> Self {
+        chunks.sort_unstable();
+        let lengths: Vec<u64> = chunks.iter().map(|(start, end)| end - start).collect();
+        let ahead = window_bytes(file.read_ahead(), &lengths);
+        let mut joined: Vec<Chunk> = Vec::with_capacity(chunks.len());
+        for (start, end) in chunks {
+            match joined.last_mut() {
+                // What lies between them is read too: not more than a read is worth.
+                Some(last) if end - last.start <= ahead && start - last.end <= WINDOW_BYTES => {
+                    last.end = end;
+                }
+                _ => joined.push(Chunk {
+                    start,
+                    end,
+                    window: Mutex::default(),
+                }),
+            }
+        }
         Self {
             file,
             size,
-            chunks: Arc::new(chunks.collect()),
+            ahead,
+            chunks: Arc::new(joined),
         }
     }
 
@@ -59,12 +83,15 @@ impl Windows {
         if *start <= at && until <= held_until {
             return Ok(held.slice((at - start) as usize..));
         }
-        let ahead = at.saturating_add(WINDOW_BYTES).min(chunk.end);
+        // Of neighbours none is the first that is asked for.
+        let is_whole = chunk.end - chunk.start <= self.ahead;
+        let start = if is_whole { chunk.start } else { at };
+        let ahead = start.saturating_add(self.ahead).min(chunk.end);
         // Let go before the next is read.
         *window = (0, Bytes::new());
-        let bytes = self.fetch(at, until.max(ahead) - at)?;
-        *window = (at, bytes.clone());
-        Ok(bytes)
+        let bytes = self.fetch(start, until.max(ahead) - start)?;
+        *window = (start, bytes.clone());
+        Ok(bytes.slice((at - start) as usize..))
     }
 
     fn fetch(&self, at: u64, length: u64) -> Result<Bytes> {

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error as StdError;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
 use arrow_schema::SchemaRef;
@@ -260,6 +263,21 @@ pub(crate) fn oracle(source: &Memory, sql: &str) -> Vec<String> {
     let mut lines: Vec<String> = batches.iter().flat_map(lines_of).collect();
     lines.sort_unstable();
     lines
+}
+
+/// Does some work that has to end; a test that hangs fails, and its thread is left behind.
+pub(crate) fn in_time(what: &str, work: impl FnOnce() + Send + 'static) {
+    const PATIENCE: Duration = Duration::from_mins(5);
+    let (working, ends) = mpsc::channel::<()>();
+    let worker = thread::spawn(move || {
+        let _working = working;
+        work();
+    });
+    let waited = ends.recv_timeout(PATIENCE);
+    assert_ne!(waited, Err(RecvTimeoutError::Timeout), "{what} hangs");
+    if let Err(failed) = worker.join() {
+        std::panic::resume_unwind(failed);
+    }
 }
 
 /// The statement gives the same rows every way.

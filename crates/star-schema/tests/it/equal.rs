@@ -11,7 +11,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use lakeseed_budget::{Budget, Bytes, MIB};
 use lakeseed_star_schema::{
-    Error, Observer, Source, Star, Statement, Stop, Strategy, UnitDone, Warning,
+    Error, Observer, Progress, Source, Star, Statement, Stop, Strategy, UnitDone, Warning,
 };
 
 use crate::common::{Kept, Memory, ROOMY, Way, chance, check, oracle, run, settings, try_run};
@@ -296,17 +296,34 @@ fn texts_that_outgrow_their_dictionary_are_carried_as_texts() {
     assert_eq!(tight.lines(), oracle(&source, sql));
 }
 
-/// The shape that hangs for ever with partitions and a tight pool (apache/datafusion#24883): many
-/// groups, memory for few of them.
+/// What dictionaries may hold is leased from the first row on until the last unit.
 #[test]
-fn two_hundred_runs_under_pressure_all_end() {
-    let source = rows(12, 4, 2_000, 0);
-    let sql = "SELECT id, city, day, count(*) AS n, min(city) AS c FROM t GROUP BY id, city, day";
-    let expected = oracle(&source, sql).len();
-    for round in 0..200 {
-        let strategy = [Strategy::Scatter, Strategy::Direct][round % 2];
-        let kept = run(&source, sql, &Way::new(Some(strategy), 2, 30 * MIB));
-        assert_eq!(kept.lines().len(), expected);
+fn codes_are_leased_while_rows_are_dealt_and_gathered() {
+    struct Holders<'b>(&'b Budget);
+    impl Observer for Holders<'_> {
+        fn progress(&self, _: &Progress<'_>) {
+            let holders = format!("{:?}", self.0);
+            assert!(holders.contains("codes of texts of made"), "{holders}");
+        }
+    }
+    let source = rows(14, 3, 2_000, 0);
+    let sql = "SELECT id, city, count(*) AS n FROM t GROUP BY id, city";
+    for strategy in [Strategy::Scatter, Strategy::Direct] {
+        let temp = tempfile::tempdir().unwrap();
+        let settings = settings(&Way::new(Some(strategy), 1, ROOMY), temp.path());
+        let source: Arc<dyn Source> = Arc::new(source.clone());
+        let statement = Statement {
+            table: "made".to_owned(),
+            place: "made.sql".to_owned(),
+            sql: sql.to_owned(),
+        };
+        let sources = HashMap::from([("t".to_owned(), source)]);
+        let star = Star::try_new(&sources, &[statement], &settings).unwrap();
+        let (store, budget) = (Kept::default(), Budget::new(ROOMY));
+        let holders = Holders(&budget);
+        star.run(&settings, &budget, &store, &holders, &Stop::new())
+            .unwrap();
+        assert_eq!(budget.free(), budget.total());
     }
 }
 

@@ -10,6 +10,7 @@ mod common;
 mod equal;
 mod memory;
 mod models;
+mod pressure;
 mod random;
 mod resume;
 mod sorted;

@@ -17,6 +17,7 @@ use lakeseed_star_schema::{
 
 use crate::common::chance;
 
+/// The limit, and what others hold of the budget, in bytes, and the way.
 const CHILD: &str = "LAKESEED_STAR_TEST_LIMIT";
 const ROWS: u64 = 6_000_000;
 const PIECE_ROWS: u64 = 250_000;
@@ -29,10 +30,14 @@ static PEAK: Peak = Peak::new();
 struct Made {
     schema: SchemaRef,
     pieces: Vec<Piece>,
+    /// How many texts there are.
+    cities: u64,
+    sorted_by: Vec<String>,
 }
 
 impl Made {
-    fn new() -> Self {
+    fn new(cities: u64, strategy: Strategy) -> Self {
+        let is_sorted = strategy == Strategy::Sorted;
         let schema = Arc::new(Schema::new(vec![
             Field::new("a", DataType::Int64, false),
             Field::new("b", DataType::Int64, true),
@@ -46,6 +51,8 @@ impl Made {
         Self {
             schema,
             pieces: vec![piece; (ROWS / PIECE_ROWS) as usize],
+            cities,
+            sorted_by: is_sorted.then(|| "a".to_owned()).into_iter().collect(),
         }
     }
 }
@@ -62,25 +69,36 @@ impl Source for Made {
     fn read(&self, piece: usize, columns: &[usize], batch_rows: usize) -> Result<BatchReader> {
         let first = piece as u64 * PIECE_ROWS;
         let (schema, columns) = (Arc::clone(&self.schema), columns.to_vec());
+        let (cities, is_sorted) = (self.cities, !self.sorted_by.is_empty());
         let projected = Arc::new(schema.project(&columns).unwrap());
         let batches = (0..PIECE_ROWS).step_by(batch_rows).map(move |start| {
             PEAK.tick();
             let rows = first + start..first + (start + batch_rows as u64).min(PIECE_ROWS);
             let a: Int64Array = rows
                 .clone()
-                .map(|row| Some(chance(1, row) as i64 >> 24))
+                .map(|row| {
+                    Some(if is_sorted {
+                        row as i64
+                    } else {
+                        chance(1, row) as i64 >> 24
+                    })
+                })
                 .collect();
             let b: Int64Array = rows
                 .clone()
                 .map(|row| Some(chance(2, row) as i64 % 9))
                 .collect();
             let city: StringArray = rows
-                .map(|row| Some(format!("the city with number {}", chance(3, row) % 5_000)))
+                .map(|row| Some(format!("the city with number {}", chance(3, row) % cities)))
                 .collect();
             let arrays: Vec<ArrayRef> = vec![Arc::new(a), Arc::new(b), Arc::new(city)];
             RecordBatch::try_new(Arc::clone(&schema), arrays)?.project(&columns)
         });
         Ok(Box::new(RecordBatchIterator::new(batches, projected)))
+    }
+
+    fn sorted_by(&self) -> &[String] {
+        &self.sorted_by
     }
 
     fn identity(&self) -> &'static str {
@@ -114,18 +132,25 @@ impl Store for Counted {
 /// What a child process does; alone it does nothing.
 #[test]
 fn child() {
-    let Ok(limit) = std::env::var(CHILD) else {
+    let Ok(given) = std::env::var(CHILD) else {
         return;
     };
-    let limit: Bytes = limit.parse().unwrap();
+    let words: Vec<&str> = given.split(' ').collect();
+    let bytes = |word: &str| Bytes::new(word.parse().unwrap());
+    let (limit, others, cities) = (bytes(words[0]), bytes(words[1]), bytes(words[2]).get());
+    let strategy = match words[3] {
+        "sorted" => Strategy::Sorted,
+        _ => Strategy::Scatter,
+    };
     let own = lakeseed_budget::resident_anonymous().unwrap() + 16 * MIB;
     let temp = tempfile::tempdir().unwrap();
     let mut settings = Settings::new(temp.path());
     settings.temp_in_memory = true;
-    settings.strategy = Some(Strategy::Scatter);
+    settings.strategy = Some(strategy);
     settings.read_bytes = 4 * MIB;
     settings.store_bytes = MIB;
-    let sources = HashMap::from([("t".to_owned(), Arc::new(Made::new()) as Arc<dyn Source>)]);
+    let source: Arc<dyn Source> = Arc::new(Made::new(cities, strategy));
+    let sources = HashMap::from([("t".to_owned(), source)]);
     let statement = Statement {
         table: "made".to_owned(),
         place: "made.sql".to_owned(),
@@ -133,38 +158,62 @@ fn child() {
     };
     let star = Star::try_new(&sources, &[statement], &settings).unwrap();
     let store = Counted::default();
-    star.run(
-        &settings,
-        &Budget::new(limit - own),
-        &store,
-        &(),
-        &Stop::new(),
-    )
-    .unwrap();
+    let budget = Budget::new(limit - own);
+    // They hold it on paper only: what this process holds is ours.
+    let theirs = budget.lease("others", others).unwrap();
+    star.run(&settings, &budget, &store, &(), &Stop::new())
+        .unwrap();
+    drop(theirs);
     println!("held {} for {}", PEAK.get().get(), store.0.into_inner());
+}
+
+/// The peak of a child, and the rows that it made.
+#[cfg(target_os = "linux")]
+fn held(limit: Bytes, others: Bytes, cities: u64, way: &str) -> (u64, u64) {
+    let given = format!("{} {} {cities} {way}", limit.get(), others.get());
+    let out = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "memory::child", "--nocapture"])
+        .env(CHILD, given)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let at = words.iter().position(|word| *word == "held").expect(&text);
+    (
+        words[at + 1].parse().unwrap(),
+        words[at + 3].parse().unwrap(),
+    )
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn the_process_stays_inside_its_limit() {
     for limit in [128 * MIB, 256 * MIB] {
-        let out = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "memory::child", "--nocapture"])
-            .env(CHILD, limit.get().to_string())
-            .output()
-            .unwrap();
-        let text = String::from_utf8(out.stdout).unwrap();
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let at = words.iter().position(|word| *word == "held").expect(&text);
-        let (held, groups): (u64, u64) = (
-            words[at + 1].parse().unwrap(),
-            words[at + 3].parse().unwrap(),
-        );
+        let (held, groups) = held(limit, Bytes::ZERO, 5_000, "scatter");
         assert!(groups > ROWS / 10 * 9, "{groups} groups");
         assert!(
             groups * GROUP_BYTES > limit.get(),
             "the table would have fitted into {limit}"
         );
         assert!(held <= limit.get(), "{} held of {limit}", Bytes::new(held));
+    }
+}
+
+/// Dictionaries that take all that they may, or are full, beside others who hold half of the budget.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_others_hold_is_left_to_them() {
+    let (limit, others) = (256 * MIB, 120 * MIB);
+    for way in ["scatter", "sorted"] {
+        for cities in [100_000, 4_000_000] {
+            let (held, groups) = held(limit, others, cities, way);
+            assert!(groups > ROWS / 10 * 9, "{groups} groups");
+            let ours = limit - others;
+            assert!(
+                held <= ours.get(),
+                "{} held of {ours}: {way} with {cities} texts",
+                Bytes::new(held)
+            );
+        }
     }
 }

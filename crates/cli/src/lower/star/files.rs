@@ -66,8 +66,11 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// An object of a bucket. Its version is its size alone: what replaces it under the same name is
-/// expected to differ in it.
+/// What is worth reading ahead in a bucket: a request takes as long as some MiB, and half of what a
+/// reader is leased (`Settings::read_bytes`) has to do.
+const READ_AHEAD: u64 = 8 * 1024 * 1024;
+
+/// An object of a bucket. Its version is its entity tag.
 struct StoredFile {
     store: Arc<dyn Store>,
     name: String,
@@ -80,12 +83,11 @@ impl File for StoredFile {
     }
 
     fn stamp(&self) -> io::Result<Stamp> {
-        let found = self.store.list(&self.name, 1).map_err(io::Error::other)?;
-        let found = found.into_iter().find(|found| found.name == self.name);
+        let found = self.store.look(&self.name).map_err(io::Error::other)?;
         let found = found.ok_or(io::ErrorKind::NotFound)?;
         Ok(Stamp {
             bytes: found.bytes,
-            version: "no version known".to_owned(),
+            version: found.tag.unwrap_or_else(|| "no version known".to_owned()),
         })
     }
 
@@ -97,5 +99,9 @@ impl File for StoredFile {
             .map_err(io::Error::other)?;
         read.map(Into::into)
             .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn read_ahead(&self) -> u64 {
+        READ_AHEAD
     }
 }

@@ -4,10 +4,12 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::UNFINISHED;
 use crate::commit::OWN;
 use crate::error::{Error, Result};
+use crate::store::Look;
 
 /// Whether a path still leads to an open file.
 pub(super) fn is_named(file: &File, path: &Path) -> bool {
@@ -121,4 +123,24 @@ pub(super) fn walk(
         }
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// The size of a file and the time of its last change, in nanoseconds.
+pub(super) fn look(path: &Path) -> io::Result<Option<Look>> {
+    let found = match fs::metadata(path) {
+        Ok(found) if found.is_file() => found,
+        Ok(_) => return Ok(None),
+        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let nanoseconds = |changed: SystemTime| match changed.duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_nanos() as i128,
+        Err(before) => -(before.duration().as_nanos() as i128),
+    };
+    // A system without times of change has no tag.
+    let changed = found.modified().ok();
+    Ok(Some(Look {
+        bytes: found.len(),
+        tag: changed.map(|changed| format!("changed at {}", nanoseconds(changed))),
+    }))
 }

@@ -42,7 +42,7 @@ pub use self::patience::{
 pub use self::reach::Reach;
 use self::read::S3Read;
 pub use self::secret::Secret;
-use super::{Found, Lock, PartWriter, PutNew, Store};
+use super::{Found, Lock, Look, PartWriter, PutNew, Store};
 use crate::error::{Result, Trouble};
 use crate::path::PartPath;
 
@@ -178,6 +178,11 @@ impl Store for S3Store {
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let key = self.core.key(name);
         self.run(|core| async move { Ok(core.get(&key).await?.map(Vec::from)) })
+    }
+
+    fn look(&self, name: &str) -> Result<Option<Look>> {
+        let key = self.core.key(name);
+        self.run(|core| async move { core.look(&key).await })
     }
 
     fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>> {

@@ -13,7 +13,7 @@ use super::core::Core;
 use super::failure::{Again, Failure};
 use super::options::ConditionalPut;
 use crate::error::{Result, Trouble};
-use crate::store::{Found, PutNew};
+use crate::store::{Found, Look, PutNew};
 
 /// How many small requests are under way at once.
 pub(super) const IN_FLIGHT: usize = 32;
@@ -39,8 +39,8 @@ impl Core {
         .await
     }
 
-    /// A file's size.
-    pub(super) async fn size(&self, key: &str) -> Result<Option<u64>> {
+    /// A file's size and tag, without its bytes.
+    pub(super) async fn look(&self, key: &str) -> Result<Option<Look>> {
         let path = self.path(key)?;
         let outcome = self
             .repeat("look at", key, 0, || {
@@ -49,7 +49,10 @@ impl Core {
             })
             .await;
         match outcome {
-            Ok(meta) => Ok(Some(meta.size)),
+            Ok(meta) => Ok(Some(Look {
+                bytes: meta.size,
+                tag: meta.e_tag,
+            })),
             Err(failure) if failure.is_absent() => Ok(None),
             Err(failure) => Err(self.unread("look at", key, failure)),
         }

@@ -363,8 +363,8 @@ async fn standing(core: &Core, key: &str, upload: &String, size: u64) -> Standin
         // Without a list of uploads the size has to do.
         Err(failure) => core.info(&format!("cannot list uploads: {}", failure.text)),
     }
-    match core.size(key).await {
-        Ok(Some(found)) if found == size => Standing::Done,
+    match core.look(key).await {
+        Ok(Some(found)) if found.bytes == size => Standing::Done,
         Ok(_) => Standing::Gone,
         Err(error) => Standing::Unclear(error.to_string()),
     }

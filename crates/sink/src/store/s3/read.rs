@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, ObjectStore};
 
 use super::core::Core;
 use super::engine::{Engine, Pending, broken};
@@ -30,30 +30,16 @@ pub(super) struct S3Read {
 impl S3Read {
     /// Looks for the file and asks for its first bytes.
     pub(super) fn open(core: Core, engine: Arc<Engine>, key: String) -> Result<Option<Self>> {
-        let path = core.path(&key)?;
         let (asking, asked) = (core.clone(), key.clone());
-        let meta = engine.run(async move {
-            let outcome = asking
-                .repeat("look at", &asked, 0, || {
-                    let (store, path) = (asking.store.clone(), path.clone());
-                    async move { store.head(&path).await }
-                })
-                .await;
-            match outcome {
-                Ok(meta) => Ok(Some(meta)),
-                Err(failure) if failure.is_absent() => Ok(None),
-                Err(failure) => Err(asking.unread("look at", &asked, failure)),
-            }
-        })?;
-        let Some(meta) = meta else {
+        let Some(found) = engine.run(async move { asking.look(&asked).await })? else {
             return Ok(None);
         };
         let mut read = Self {
             core,
             engine,
             key,
-            size: meta.size,
-            tag: meta.e_tag,
+            size: found.bytes,
+            tag: found.tag,
             asked: 0,
             here: Bytes::new(),
             ahead: None,

@@ -1,21 +1,22 @@
 //! CSV files: a header, rows after RFC 4180, types given or told by a sample.
 
+use std::io;
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::build::Build;
 use super::columns::Column;
 use super::cuts::CsvCuts;
-use super::input::{self, BLOCK_BYTES, Packing};
+use super::input::{self, Packing};
+use super::reader::{Lines, TextReader, Wrong};
 use super::rows::{Fault, Row, Rows, without_line_end};
-use super::split::Problem;
-use super::values::{Guess, type_name};
-use super::{BadRow, SAMPLE_BYTES, TextFile, TextOptions, shown};
+use super::split::Splitter;
+use super::values::Guess;
+use super::{SAMPLE_BYTES, TextFile, TextOptions, shown};
+use crate::Result;
 use crate::source::files::{Opened, Pinned, names, unreadable, wrong};
 use crate::source::{BatchReader, Piece};
-use crate::{Error, Result};
 
 /// What dictionaries of a reader hold, about.
 const CODES_BYTES: u64 = 4 * 1024 * 1024;
@@ -81,11 +82,11 @@ impl Opened for CsvFiles {
     }
 
     fn held_bytes(&self, piece: usize, _: &[usize]) -> u64 {
-        let packing = match self.places.get(piece) {
-            Some((file, _)) => self.files[*file].packing.held_bytes(),
-            None => return 0,
+        let Some((file, _)) = self.places.get(piece) else {
+            return 0;
         };
-        (2 * BLOCK_BYTES + self.options.max_row_bytes) as u64 + packing + CODES_BYTES
+        let read = self.files[*file].held_bytes();
+        read + self.options.max_row_bytes as u64 + CODES_BYTES
     }
 
     fn read(
@@ -99,200 +100,61 @@ impl Opened for CsvFiles {
         let file = Arc::clone(&self.files[file]);
         let input = file.open(piece)?;
         let rows = Rows::new(input, self.options.delimiter, self.options.max_row_bytes);
-        Ok(Box::new(CsvReader {
-            rows,
-            // What stands before the first row belongs to the first piece of the file.
-            is_at_head: piece == 0,
-            file,
-            piece,
-            build: Build::new(&self.schema, columns, schema)?,
+        Ok(Box::new(TextReader::new(
+            (rows, CsvLines::default()),
+            (file, piece),
+            Build::new(&self.schema, columns, schema)?,
             batch_rows,
-            options: self.options.clone(),
-            spare: Vec::new(),
-            is_done: false,
-        }))
+            self.options.clone(),
+        )))
     }
 }
 
-/// Rows of a piece as batches.
-struct CsvReader {
-    rows: Rows,
-    file: Arc<TextFile>,
-    piece: usize,
-    is_at_head: bool,
-    build: Build,
-    batch_rows: usize,
-    options: TextOptions,
+/// Lines of CSV.
+#[derive(Default)]
+struct CsvLines {
     /// A value whose quotes were taken out.
     spare: Vec<u8>,
-    is_done: bool,
 }
 
-impl CsvReader {
-    /// The next batch that has rows; `None` at the end.
-    fn batch(&mut self) -> Result<Option<RecordBatch>> {
-        loop {
-            while self.build.rows() < self.batch_rows {
-                let Some(row) = self.find()? else {
-                    self.is_done = true;
-                    break;
-                };
-                self.take(&row)?;
-                self.rows
-                    .pass(&row)
-                    .map_err(|cause| self.unreadable(cause))?;
-            }
-            let batch = self
-                .build
-                .finish()
-                .map_err(|cause| unreadable(self.file.path(), "makes no batch", cause))?;
-            if batch.num_rows() > 0 {
-                return Ok(Some(batch));
-            }
-            if self.is_done {
-                return Ok(None);
-            }
+impl Lines for CsvLines {
+    /// The header.
+    fn pass_head(&self, rows: &mut Rows) -> io::Result<()> {
+        rows.skip_mark()?;
+        match rows.find()? {
+            Some(header) => rows.pass(&header),
+            None => Ok(()),
         }
     }
 
-    /// The next row behind the header that is not blank.
-    fn find(&mut self) -> Result<Option<Row>> {
-        if self.is_at_head {
-            self.is_at_head = false;
-            self.rows
-                .skip_mark()
-                .map_err(|cause| self.unreadable(cause))?;
-            let header = self.rows.find().map_err(|cause| self.unreadable(cause))?;
-            if let Some(header) = header {
-                self.rows
-                    .pass(&header)
-                    .map_err(|cause| self.unreadable(cause))?;
-            }
-        }
-        loop {
-            let found = self.rows.find().map_err(|cause| self.unreadable(cause))?;
-            let Some(row) = found else {
-                return Ok(None);
-            };
-            let (bytes, _) = self.rows.row(&row);
-            // A blank line is a null where there is one column, and nothing where there are more.
-            let is_blank = row.fault.is_none() && without_line_end(bytes).is_empty();
-            if !is_blank || self.build.all().fields().len() == 1 {
-                return Ok(Some(row));
-            }
-            self.rows
-                .pass(&row)
-                .map_err(|cause| self.unreadable(cause))?;
-        }
+    /// A blank line is a null where there is one column, and nothing where there are more.
+    fn is_blank(&self, line: &[u8], columns: usize) -> bool {
+        columns != 1 && without_line_end(line).is_empty()
     }
 
-    /// Puts a row into the columns, or refuses it.
-    fn take(&mut self, row: &Row) -> Result<()> {
-        let (bytes, splitter) = self.rows.row(row);
+    fn take(&mut self, row: &[u8], splitter: &Splitter, build: &mut Build) -> Result<(), Wrong> {
         let fields = splitter.fields();
-        let all = Arc::clone(self.build.all());
+        let all = Arc::clone(build.all());
         let known = all.fields();
-        if row.fault.is_some() || fields.len() != known.len() {
-            let (column, problem) = match &row.fault {
-                Some(Fault::TooLong) => {
-                    let most = self.options.max_row_bytes;
-                    (None, format!("the row is longer than {most} bytes"))
-                }
-                Some(Fault::Broken(column, problem)) => {
-                    (Some(*column), broken(*problem).to_owned())
-                }
-                None => {
-                    let expected = known.len();
-                    let problem = format!("expected {expected} columns, found {}", fields.len());
-                    (None, problem)
-                }
-            };
-            return self.refuse(row, column, &problem);
+        if fields.len() != known.len() {
+            let (expected, found) = (known.len(), fields.len());
+            return Err(Wrong::row(format!(
+                "expected {expected} columns, found {found}"
+            )));
         }
-        let mut fault = None;
+        let mut wrong = None;
         for (at, field) in fields.iter().enumerate() {
-            let value = field.value(bytes, &mut self.spare);
+            let value = field.value(row, &mut self.spare);
             let of = known[at].data_type();
             let is_text = matches!(of, DataType::Utf8 | DataType::Dictionary(..));
             let is_null = value.is_empty() && !(field.is_quoted() && is_text);
-            let is_right = self.build.push(at, (!is_null).then_some(value));
-            if !is_right && fault.is_none() {
-                fault = Some((at, shown(value)));
+            let is_right = build.push(at, (!is_null).then_some(value));
+            if !is_right && wrong.is_none() {
+                wrong = Some(Wrong::value(at, of, &shown(value)));
             }
         }
-        self.build.end_row(fault.is_none());
-        match fault {
-            None => Ok(()),
-            Some((at, found)) => {
-                let expected = type_name(known[at].data_type());
-                self.refuse(
-                    row,
-                    Some(at),
-                    &format!("expected {expected}, found {found}"),
-                )
-            }
-        }
-    }
-
-    fn refuse(&self, row: &Row, column: Option<usize>, problem: &str) -> Result<()> {
-        let (bytes, _) = self.rows.row(row);
-        let bytes = without_line_end(bytes);
-        let most = bytes.len().min(self.options.max_row_bytes);
-        let fields = self.build.all().fields();
-        let name = |at: usize| {
-            fields
-                .get(at)
-                .map_or("beyond the last", |f| f.name().as_str())
-        };
-        let bad = BadRow {
-            offset: self.rows.offset,
-            lines: self.rows.lines,
-            column: column.map(|at| (at, name(at))),
-            problem,
-            bytes: &bytes[..most],
-            is_cut: row.is_cut || most < bytes.len(),
-        };
-        self.file
-            .refuse(self.piece, &bad, self.options.rejects.as_ref())
-    }
-
-    fn unreadable(&self, cause: std::io::Error) -> Error {
-        let before = self.file.lines_before(self.piece).unwrap_or(0);
-        let line = before + self.rows.lines + 1;
-        let place = format!("{}, line {line}", self.file.path());
-        unreadable(place, "cannot be read on", cause)
-    }
-}
-
-impl Iterator for CsvReader {
-    type Item = Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.is_done {
-            return None;
-        }
-        let batch = self.batch().transpose()?;
-        Some(batch.map_err(|error| {
-            self.is_done = true;
-            ArrowError::ExternalError(Box::new(error))
-        }))
-    }
-}
-
-impl RecordBatchReader for CsvReader {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(self.build.schema())
-    }
-}
-
-fn broken(problem: Problem) -> &'static str {
-    match problem {
-        Problem::QuoteInside => {
-            "a quote inside of a field that does not begin with one: expected the field in quotes, \
-             with each inner quote doubled"
-        }
-        Problem::AfterQuote => "text behind a closing quote: expected inner quotes to be doubled",
-        Problem::Unclosed => "a quote that is never closed",
+        build.end_row(wrong.is_none());
+        wrong.map_or(Ok(()), Err)
     }
 }
 
@@ -303,7 +165,7 @@ fn read_head(
     sample_bytes: u64,
     guesses: &mut Vec<Guess>,
 ) -> Result<Head> {
-    let failed = |cause: std::io::Error| unreadable(pinned.path(), "cannot be read", cause);
+    let failed = |cause: io::Error| unreadable(pinned.path(), "cannot be read", cause);
     let packing = Packing::of_path(pinned.path());
     let input = input::open(&pinned.file, packing, 0, pinned.stamp.bytes).map_err(failed)?;
     let mut rows = Rows::new(input, options.delimiter, options.max_row_bytes);
@@ -354,7 +216,7 @@ fn header_of(path: &str, rows: &Rows, header: &Row) -> Result<Vec<String>> {
     let place = format!("{path}, line 1");
     let (bytes, splitter) = rows.row(header);
     match &header.fault {
-        Some(Fault::Broken(_, problem)) => return Err(wrong(place, broken(*problem))),
+        Some(Fault::Broken(_, problem)) => return Err(wrong(place, problem.to_string())),
         Some(Fault::TooLong) => return Err(wrong(place, "the line of column names is too long")),
         None => {}
     }

@@ -7,8 +7,13 @@ use bytes::{Buf, Bytes};
 
 use crate::source::File;
 
-/// What is read at once.
+/// What is read at once where reads are cheap.
 pub(super) const BLOCK_BYTES: usize = 1024 * 1024;
+
+/// What is read at once of a file: half of what is worth it, for the next comes beside the last.
+pub(super) fn block_bytes(file: &Arc<dyn File>) -> usize {
+    BLOCK_BYTES.max(usize::try_from(file.read_ahead() / 2).unwrap_or(BLOCK_BYTES))
+}
 /// The largest window of zstd that is unpacked: 16 MiB, more than level 19 asks for.
 const ZSTD_WINDOW_LOG: u32 = 24;
 
@@ -75,7 +80,7 @@ struct RangeRead {
 impl Read for RangeRead {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.block.is_empty() {
-            let length = (self.end - self.at).min(BLOCK_BYTES as u64) as usize;
+            let length = (self.end - self.at).min(block_bytes(&self.file) as u64) as usize;
             if length == 0 {
                 return Ok(0);
             }

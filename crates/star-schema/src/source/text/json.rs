@@ -1,22 +1,24 @@
 //! JSON lines: an object a line.
 
+use std::io;
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
+use arrow_schema::{Field, Schema, SchemaRef};
 use datafusion::common::HashMap;
 
 use super::build::Build;
 use super::columns::Column;
 use super::cuts::line_ranges;
-use super::input::{self, BLOCK_BYTES, Packing};
+use super::input::{self, Packing};
 use super::object::{Value, not_json, parse};
-use super::rows::{Row, Rows, without_line_end};
-use super::values::{Guess, type_name};
-use super::{BadRow, SAMPLE_BYTES, TextFile, TextOptions, shown};
+use super::reader::{Lines, TextReader, Wrong};
+use super::rows::Rows;
+use super::split::Splitter;
+use super::values::Guess;
+use super::{SAMPLE_BYTES, TextFile, TextOptions, shown};
+use crate::Result;
 use crate::source::files::{Opened, Pinned, names, unreadable, wrong};
 use crate::source::{BatchReader, Piece};
-use crate::{Error, Result};
 
 /// What dictionaries of a reader hold, about.
 const CODES_BYTES: u64 = 4 * 1024 * 1024;
@@ -76,12 +78,12 @@ impl Opened for JsonFiles {
     }
 
     fn held_bytes(&self, piece: usize, _: &[usize]) -> u64 {
-        let packing = match self.places.get(piece) {
-            Some((file, _)) => self.files[*file].packing.held_bytes(),
-            None => return 0,
+        let Some((file, _)) = self.places.get(piece) else {
+            return 0;
         };
+        let read = self.files[*file].held_bytes();
         // A row beside its values.
-        (2 * BLOCK_BYTES + 2 * self.options.max_row_bytes) as u64 + packing + CODES_BYTES
+        read + 2 * self.options.max_row_bytes as u64 + CODES_BYTES
     }
 
     fn read(
@@ -96,96 +98,40 @@ impl Opened for JsonFiles {
         let rows = Rows::of_lines(file.open(piece)?, self.options.max_row_bytes);
         let fields = self.schema.fields().iter().enumerate();
         let place_of = fields.map(|(at, field)| (field.name().clone(), at));
-        Ok(Box::new(JsonReader {
-            rows,
-            is_at_head: true,
-            file,
-            piece,
+        let lines = JsonLines {
             place_of: place_of.collect(),
-            build: Build::new(&self.schema, columns, schema)?,
+        };
+        Ok(Box::new(TextReader::new(
+            (rows, lines),
+            (file, piece),
+            Build::new(&self.schema, columns, schema)?,
             batch_rows,
-            options: self.options.clone(),
-            is_done: false,
-        }))
+            self.options.clone(),
+        )))
     }
 }
 
-/// Lines of a piece as batches.
-struct JsonReader {
-    rows: Rows,
-    file: Arc<TextFile>,
-    piece: usize,
-    is_at_head: bool,
+/// Lines of JSON.
+struct JsonLines {
     place_of: HashMap<String, usize>,
-    build: Build,
-    batch_rows: usize,
-    options: TextOptions,
-    is_done: bool,
 }
 
-impl JsonReader {
-    /// The next batch that has rows; `None` at the end.
-    fn batch(&mut self) -> Result<Option<RecordBatch>> {
-        loop {
-            while self.build.rows() < self.batch_rows {
-                let Some(row) = self.find()? else {
-                    self.is_done = true;
-                    break;
-                };
-                self.take(&row)?;
-                self.rows
-                    .pass(&row)
-                    .map_err(|cause| self.unreadable(cause))?;
-            }
-            let batch = self
-                .build
-                .finish()
-                .map_err(|cause| unreadable(self.file.path(), "makes no batch", cause))?;
-            if batch.num_rows() > 0 {
-                return Ok(Some(batch));
-            }
-            if self.is_done {
-                return Ok(None);
-            }
-        }
+impl Lines for JsonLines {
+    fn pass_head(&self, rows: &mut Rows) -> io::Result<()> {
+        rows.skip_mark()
     }
 
-    /// The next line that is not blank.
-    fn find(&mut self) -> Result<Option<Row>> {
-        if self.is_at_head && self.piece == 0 {
-            self.rows
-                .skip_mark()
-                .map_err(|cause| self.unreadable(cause))?;
-        }
-        self.is_at_head = false;
-        loop {
-            let found = self.rows.find().map_err(|cause| self.unreadable(cause))?;
-            let Some(row) = found else {
-                return Ok(None);
-            };
-            let (bytes, _) = self.rows.row(&row);
-            if row.fault.is_some() || !bytes.trim_ascii().is_empty() {
-                return Ok(Some(row));
-            }
-            self.rows
-                .pass(&row)
-                .map_err(|cause| self.unreadable(cause))?;
-        }
+    fn is_blank(&self, line: &[u8], _: usize) -> bool {
+        line.trim_ascii().is_empty()
     }
 
-    /// Puts a row into the columns, or refuses it.
-    fn take(&mut self, row: &Row) -> Result<()> {
-        if row.fault.is_some() {
-            let most = self.options.max_row_bytes;
-            return self.refuse(row, None, &format!("the row is longer than {most} bytes"));
-        }
-        let (bytes, _) = self.rows.row(row);
-        let all = Arc::clone(self.build.all());
+    fn take(&mut self, row: &[u8], _: &Splitter, build: &mut Build) -> Result<(), Wrong> {
+        let all = Arc::clone(build.all());
         let known = all.fields();
         let mut values: Vec<Option<Value<'_>>> = Vec::new();
         values.resize_with(known.len(), || None);
         let mut unknown = None;
-        let parsed = parse(bytes, |key, value| match self.place_of.get(key) {
+        let parsed = parse(row, |key, value| match self.place_of.get(key) {
             Some(at) if values[*at].is_none() => {
                 values[*at] = Some(value);
                 Ok(())
@@ -196,88 +142,30 @@ impl JsonReader {
                 Ok(())
             }
         });
-        let problem = match (parsed, unknown) {
-            (Err(error), _) => Some(not_json(&error)),
-            (Ok(()), Some(key)) => Some(format!(
+        parsed.map_err(|error| Wrong::row(not_json(&error)))?;
+        if let Some(key) = unknown {
+            return Err(Wrong::row(format!(
                 "the key {} is none of {}; give its type if it belongs to the table",
                 shown(key.as_bytes()),
-                names(self.build.all())
-            )),
-            (Ok(()), None) => None,
-        };
-        if let Some(problem) = problem {
-            return self.refuse(row, None, &problem);
+                names(&all)
+            )));
         }
-        let mut fault = None;
+        let mut wrong = None;
         let mut spare = String::new();
         for (at, value) in values.iter().enumerate() {
+            let of = known[at].data_type();
             let text = value.as_ref().and_then(|value| value.text(&mut spare));
             let fits = match value {
-                Some(value) if text.is_some() => value.fits(known[at].data_type()),
+                Some(value) if text.is_some() => value.fits(of),
                 _ => true,
             };
-            let is_right = self.build.push(at, text.filter(|_| fits)) && fits;
-            if !is_right && fault.is_none() {
-                fault = Some((at, shown(text.unwrap_or_default())));
+            let is_right = build.push(at, text.filter(|_| fits)) && fits;
+            if !is_right && wrong.is_none() {
+                wrong = Some(Wrong::value(at, of, &shown(text.unwrap_or_default())));
             }
         }
-        self.build.end_row(fault.is_none());
-        match fault {
-            None => Ok(()),
-            Some((at, found)) => {
-                let expected = type_name(known[at].data_type());
-                self.refuse(
-                    row,
-                    Some(at),
-                    &format!("expected {expected}, found {found}"),
-                )
-            }
-        }
-    }
-
-    fn refuse(&self, row: &Row, column: Option<usize>, problem: &str) -> Result<()> {
-        let (bytes, _) = self.rows.row(row);
-        let bytes = without_line_end(bytes);
-        let most = bytes.len().min(self.options.max_row_bytes);
-        let fields = self.build.all().fields();
-        let bad = BadRow {
-            offset: self.rows.offset,
-            lines: self.rows.lines,
-            column: column.map(|at| (at, fields[at].name().as_str())),
-            problem,
-            bytes: &bytes[..most],
-            is_cut: row.is_cut || most < bytes.len(),
-        };
-        self.file
-            .refuse(self.piece, &bad, self.options.rejects.as_ref())
-    }
-
-    fn unreadable(&self, cause: std::io::Error) -> Error {
-        let before = self.file.lines_before(self.piece).unwrap_or(0);
-        let line = before + self.rows.lines + 1;
-        let place = format!("{}, line {line}", self.file.path());
-        unreadable(place, "cannot be read on", cause)
-    }
-}
-
-impl Iterator for JsonReader {
-    type Item = Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.is_done {
-            return None;
-        }
-        let batch = self.batch().transpose()?;
-        Some(batch.map_err(|error| {
-            self.is_done = true;
-            ArrowError::ExternalError(Box::new(error))
-        }))
-    }
-}
-
-impl RecordBatchReader for JsonReader {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(self.build.schema())
+        build.end_row(wrong.is_none());
+        wrong.map_or(Ok(()), Err)
     }
 }
 
@@ -335,7 +223,7 @@ fn read_head(
     sample_bytes: u64,
     sample: &mut Sample,
 ) -> Result<f64> {
-    let failed = |cause: std::io::Error| unreadable(pinned.path(), "cannot be read", cause);
+    let failed = |cause: io::Error| unreadable(pinned.path(), "cannot be read", cause);
     let packing = Packing::of_path(pinned.path());
     let input = input::open(&pinned.file, packing, 0, pinned.stamp.bytes).map_err(failed)?;
     let mut rows = Rows::of_lines(input, options.max_row_bytes);

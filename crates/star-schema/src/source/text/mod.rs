@@ -7,6 +7,7 @@ mod cuts;
 mod input;
 mod json;
 mod object;
+mod reader;
 mod rows;
 mod split;
 mod values;
@@ -109,6 +110,11 @@ impl TextFile {
 
     fn path(&self) -> &str {
         self.pinned.path()
+    }
+
+    /// What reading and unpacking hold.
+    fn held_bytes(&self) -> u64 {
+        2 * input::block_bytes(&self.pinned.file) as u64 + self.packing.held_bytes()
     }
 
     fn pieces(&self) -> impl Iterator<Item = Piece> {

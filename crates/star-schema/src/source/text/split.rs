@@ -1,6 +1,8 @@
 //! Rows and fields of CSV after RFC 4180, told strictly: what is not a row is said to be broken, and
 //! where.
 
+use std::fmt;
+
 /// A field of a row, in the row's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Field {
@@ -66,6 +68,19 @@ pub(super) enum Problem {
     AfterQuote,
     /// A quote that is not closed where the bytes end.
     Unclosed,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::QuoteInside => {
+                "a quote inside of a field that does not begin with one: expected the field in \
+                 quotes, with each inner quote doubled"
+            }
+            Self::AfterQuote => "text behind a closing quote: expected inner quotes to be doubled",
+            Self::Unclosed => "a quote that is never closed",
+        })
+    }
 }
 
 /// Where in a row the bytes begin.
