@@ -211,9 +211,7 @@ pub(crate) fn column_name(cut: &Cut, column: usize) -> String {
 struct Sample {
     read: u64,
     rows: u64,
-    /// How often each hash of keys was seen, in counts of once and more than once.
-    once: u64,
-    more: u64,
+    groups: GroupsSeen,
     /// Values of each text column: seen once, more than once; bytes of all rows.
     texts: HashMap<usize, (u64, u64)>,
     plain_bytes: HashMap<usize, u64>,
@@ -234,6 +232,7 @@ impl Sample {
         let mut all = Rows::new(&layout);
         let mut plain_bytes: HashMap<usize, u64> = HashMap::new();
         let mut read = 0;
+        let mut ends = Vec::new();
         let engine = |cause| scan.failed(cause);
         let mut carrier = Carrier::try_new(&layout, &dictionaries).map_err(engine)?;
         let pieces = sampled(scan.source.pieces().len());
@@ -271,12 +270,13 @@ impl Sample {
                 }
             }
             read += counted.rows.load(std::sync::atomic::Ordering::Relaxed);
+            ends.push(all.len);
         }
         let mut hashes = Vec::new();
         if all.len > 0 {
             carrier.hash(&all, &mut hashes).map_err(engine)?;
         }
-        let (once, more) = repeats(hashes.iter().copied());
+        let groups = GroupsSeen::new(&hashes, &ends);
         let mut texts = HashMap::new();
         let mut row_bytes = 0;
         for (column, form) in layout.forms.iter().enumerate() {
@@ -292,8 +292,7 @@ impl Sample {
         Ok(Self {
             read,
             rows: all.len as u64,
-            once,
-            more,
+            groups,
             texts,
             plain_bytes,
             row_bytes,
@@ -309,10 +308,9 @@ impl Sample {
         (u128::from(count) * u128::from(total) / u128::from(self.read)) as u64
     }
 
-    /// Groups of so many rows: those that were met again count once, those that were not are taken to be
-    /// that many more as the square root of the sample's share.
+    /// Groups of so many rows.
     fn groups(&self, rows: u64) -> u64 {
-        estimate(self.once, self.more, self.rows, rows)
+        self.groups.of(self.rows, rows)
     }
 
     /// Coded columns whose dictionary would be larger than what it saves.
@@ -370,6 +368,50 @@ pub(crate) fn sampled(pieces: usize) -> Vec<usize> {
     let mut places: Vec<usize> = places.into_iter().collect();
     places.sort_unstable();
     places
+}
+
+/// How often the groups of a sample were met.
+struct GroupsSeen {
+    once: u64,
+    more: u64,
+    /// Met in one of the sampled pieces only.
+    alone: u64,
+    pieces: usize,
+}
+
+impl GroupsSeen {
+    /// `ends` are where the rows of each piece end.
+    fn new(hashes: &[u64], ends: &[usize]) -> Self {
+        let (once, more) = repeats(hashes.iter().copied());
+        let mut met: HashMap<u64, (usize, bool)> = HashMap::new();
+        let mut start = 0;
+        for (piece, &end) in ends.iter().enumerate() {
+            for &hash in &hashes[start..end] {
+                let (first, is_alone) = met.entry(hash).or_insert((piece, true));
+                *is_alone &= *first == piece;
+            }
+            start = end;
+        }
+        Self {
+            once,
+            more,
+            alone: met.values().filter(|(_, is_alone)| *is_alone).count() as u64,
+            pieces: ends.len(),
+        }
+    }
+
+    /// Groups of all rows. Where pieces have hardly a group in common, equal rows stand together, or
+    /// there are more groups than the sample could show: each piece brings as many new ones. Otherwise
+    /// those that were met again count once, and those that were not as many times as the square root
+    /// of the sample's share.
+    fn of(&self, sampled: u64, rows: u64) -> u64 {
+        let all = self.once + self.more;
+        if self.pieces < 2 || self.alone * 10 < all * 9 || sampled == 0 {
+            return estimate(self.once, self.more, sampled, rows);
+        }
+        let scaled = u128::from(self.alone) * u128::from(rows) / u128::from(sampled);
+        (scaled as u64 + all - self.alone).min(rows)
+    }
 }
 
 fn repeats(values: impl Iterator<Item = u64>) -> (u64, u64) {

@@ -34,7 +34,13 @@ impl Members {
             leases: Vec::new(),
             is_given_up: false,
         };
-        set.more(budget, table, expected);
+        // Less than expected is better than nothing: the estimate may be high.
+        let mut asked = expected.max(LEAST_KEYS);
+        while asked >= LEAST_KEYS && set.room == 0 {
+            set.is_given_up = false;
+            set.more(budget, table, asked);
+            asked /= 2;
+        }
         Self {
             keys: Mutex::new(set),
         }
