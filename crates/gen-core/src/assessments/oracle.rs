@@ -2,9 +2,9 @@
 
 use super::answers::given;
 use super::dirt::{Dirt, Soiled};
-use super::exams::{self, Subject, Test};
+use super::exams::{self, BLOCK, Subject, Test};
 use super::people::{PLACES, Pupil};
-use super::texts::DESCRIPTORS;
+use super::texts::{self, DESCRIPTORS};
 use super::{Assessments, Model};
 
 /// A school.
@@ -44,9 +44,17 @@ pub struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    /// Whether that case of dirt is on the whole sheet: its CPF, its school's or its class's name.
+    /// Whether that case of dirt is on the sheet: on all of it, or on one of its answers.
     pub fn is(&self, case: Dirt) -> bool {
         self.soiled.is(case)
+    }
+
+    /// `TUR_NOME`, as it stands on this sheet.
+    pub fn class(&self) -> String {
+        let mut name = String::new();
+        let quoted = self.is(Dirt::QuotedClass);
+        texts::push_class(self.pupil.grade, self.pupil.class, quoted, &mut name);
+        name
     }
 }
 
@@ -115,6 +123,17 @@ impl Assessments {
         })
     }
 
+    /// The number of the school with that code.
+    pub fn school_of(&self, code: &str) -> Option<u64> {
+        let people = &self.model.people;
+        let number = people.school_of_code(code.parse().ok()?);
+        // A code of another state, or with a sign, is nobody's.
+        number.filter(|number| {
+            self.school(*number)
+                .is_some_and(|school| school.code == code)
+        })
+    }
+
     /// The municipality of that number, from 0, the largest first: there are 78.
     pub fn municipality(&self, number: usize) -> Option<Municipality> {
         let people = &self.model.people;
@@ -142,6 +161,22 @@ impl Assessments {
         test.flat_map(|test| (0..test.sheets()).map(|number| self.model.sheet(test, number)))
     }
 
+    /// The sheet of the pupil of that number, from 0, for the test at that place among
+    /// [`tests`](Self::tests); none where the pupil was absent, or is of another grade. Costs about
+    /// as much as the next of [`sheets`](Self::sheets).
+    pub fn sheet(&self, test: usize, pupil: u64) -> Option<Sheet<'_>> {
+        let test = self.tests().get(test)?;
+        let place = test
+            .pupils
+            .contains(&pupil)
+            .then(|| pupil - test.pupils.start)?;
+        let (block, at) = (place / BLOCK, place % BLOCK);
+        let members = self.model.people.block(test.grade(), block);
+        let within = members.absent(test.absent()).number_of(at)?;
+        let pupil = self.model.people.in_block(&members, at);
+        Some(self.model.sheet_of(test, test.number(block, within), pupil))
+    }
+
     /// The sheet and the answer that a row of the table is, with `--shuffle` too.
     pub fn at(&self, row: u64) -> Option<(Sheet<'_>, Answer)> {
         (row < self.model.rows()).then(|| {
@@ -157,6 +192,11 @@ impl Assessments {
         (0..sheet.test.answers()).map(move |number| self.model.answer(&sheet, number))
     }
 
+    /// The answer to the item at that place on a sheet; to the one question of a reading test, 0.
+    pub fn answer(&self, sheet: &Sheet<'_>, item: u64) -> Option<Answer> {
+        (item < sheet.test.answers()).then(|| self.model.answer(sheet, item))
+    }
+
     /// How many rows are of each case of dirt: 0 without `--dirt`.
     pub fn dirt(&self) -> [(Dirt, u64); 6] {
         let rows = |case: Dirt| self.model.tests.iter().map(|test| case.rows(test)).sum();
@@ -170,7 +210,10 @@ impl Model {
         let (block, at) = test.sheet(number);
         let block = self.people.block(test.grade(), block);
         let pupil = block.absent(test.absent()).present(at);
-        let pupil = self.people.in_block(&block, pupil);
+        self.sheet_of(test, number, self.people.in_block(&block, pupil))
+    }
+
+    fn sheet_of<'a>(&self, test: &'a Test, number: u64, pupil: Pupil) -> Sheet<'a> {
         Sheet {
             pupil,
             test,

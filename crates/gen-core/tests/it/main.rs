@@ -14,6 +14,7 @@
     clippy::float_cmp
 )]
 
+mod assessments_lookup;
 mod assessments_original;
 mod assessments_rows;
 mod builder;
