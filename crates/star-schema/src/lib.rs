@@ -85,7 +85,8 @@
 //! ```
 //!
 //! # What it does not do
-//! It writes no output of its own, prints nothing, and knows no dataset. A table over several sources
+//! It writes no output of its own, prints nothing, and knows no dataset but in [`oracle`], which tells
+//! what the stars of our own datasets must be. A table over several sources
 //! is refused.
 
 mod batches;
@@ -96,6 +97,7 @@ mod error;
 mod model;
 mod observe;
 mod of_model;
+pub mod oracle;
 mod run;
 mod session;
 mod source;

@@ -112,14 +112,22 @@ impl Assessments {
                 people.push_school_name(number, written_out, &mut name);
                 name
             };
-            let mut code = String::new();
-            people.push_school_code(number, municipality, &mut code);
             School {
-                code,
+                code: self.school_code(number).unwrap_or_default(),
                 name: name(false),
                 second_name: name(true),
                 municipality,
             }
+        })
+    }
+
+    /// The code of the school of that number, from 0.
+    pub fn school_code(&self, number: u64) -> Option<String> {
+        let people = &self.model.people;
+        (number < people.schools()).then(|| {
+            let mut code = String::new();
+            people.push_school_code(number, people.municipality_of(number), &mut code);
+            code
         })
     }
 
@@ -151,7 +159,7 @@ impl Assessments {
 
     /// Code and text of every descriptor: 81 of mathematics, then 81 of Portuguese.
     pub fn descriptors(&self) -> impl Iterator<Item = (String, String)> {
-        super::texts::codes().zip(super::texts::descriptors())
+        texts::codes().zip(texts::descriptors())
     }
 
     /// The sheets of the test at that place among [`tests`](Self::tests), in the order of their

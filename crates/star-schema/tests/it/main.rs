@@ -10,6 +10,7 @@ mod common;
 mod equal;
 mod memory;
 mod models;
+mod oracle;
 mod random;
 mod resume;
 mod sorted;
