@@ -28,6 +28,8 @@ mod signals;
 mod size;
 #[cfg(feature = "star")]
 mod star;
+#[cfg(feature = "star")]
+mod star_verify;
 mod story;
 mod streams;
 mod support;
