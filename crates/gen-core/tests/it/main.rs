@@ -24,6 +24,7 @@ mod growth;
 mod partition_law;
 mod predictions;
 mod retail_behaviour;
+mod retail_ledger;
 mod retail_rules;
 mod retail_small;
 mod settings;
