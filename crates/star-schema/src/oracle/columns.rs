@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use datafusion::arrow::compute::kernels::cmp::distinct;
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::util::display::array_value_to_string;
@@ -40,11 +40,15 @@ pub(super) fn of_schema(rows: &RecordBatch, schema: &SchemaRef) -> Result<Record
 }
 
 /// What types have in common whose values are the same.
-fn kind(data_type: &DataType) -> Option<&'static str> {
+fn kind(data_type: &DataType) -> Option<(&'static str, i8)> {
     match data_type {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some("text"),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(("text", 0)),
         DataType::Dictionary(_, values) => kind(values),
-        other if other.is_integer() => Some("whole number"),
+        DataType::Decimal128(_, scale) => Some(("decimal", *scale)),
+        DataType::Date32 => Some(("date", 0)),
+        DataType::Boolean => Some(("boolean", 0)),
+        DataType::Timestamp(TimeUnit::Microsecond, None) => Some(("moment", 6)),
+        other if other.is_integer() => Some(("whole number", 0)),
         _ => None,
     }
 }

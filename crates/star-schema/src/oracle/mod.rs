@@ -10,10 +10,11 @@
 
 mod assessments;
 mod columns;
+mod keyed;
+mod retail;
 mod rows;
 mod sums;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -23,11 +24,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use lakeseed_gen_core::Settings;
 
-use self::rows::Made;
-use self::sums::Sums;
 use crate::{Error, Result};
 
-/// How many rows that are missing or doubled are named.
+/// How many of the things that are wrong with a table as a whole are named.
 const NAMED: usize = 5;
 
 /// Hears of a value that is not what it must be: the row of the batch, the column (none where no row of
@@ -79,33 +78,24 @@ pub enum Stray {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Oracle {
-    tables: Vec<Judged>,
+    tables: Vec<Box<dyn Judged>>,
 }
 
-/// A table, and what came of it so far.
-struct Judged {
-    table: Box<dyn Table>,
-    expected: Sums,
-    found: Mutex<Sums>,
-}
-
-/// A table of a star, by arithmetic. A key is a number of its own making.
-trait Table: Send + Sync {
+/// A table of a star, and what came of it so far.
+trait Judged: Send + Sync {
     fn name(&self) -> &'static str;
 
+    /// Its columns, of types that have the same values.
     fn schema(&self) -> &SchemaRef;
 
-    /// The rows of the keys that these rows have, which are of the schema.
-    fn like(&self, rows: &RecordBatch) -> Made;
+    /// How many rows it must have, where that is known.
+    fn rows(&self) -> Option<u64>;
 
-    /// Into how many pieces its keys are cut.
-    fn pieces(&self) -> usize;
+    /// Compares rows of the schema with what they must be, and keeps count of them.
+    fn check(&self, rows: &RecordBatch, differs: &mut Differs<'_>) -> Result<(), String>;
 
-    /// Gives the keys of a piece, each once in all pieces.
-    fn keys(&self, piece: usize, take: &mut dyn FnMut(u128));
-
-    /// A key for people.
-    fn describe(&self, key: u128) -> String;
+    /// What is wrong with all rows together.
+    fn strays(&self, threads: usize, stop: &AtomicBool) -> Result<Vec<Stray>>;
 }
 
 impl Oracle {
@@ -122,43 +112,31 @@ impl Oracle {
     ) -> Result<Option<Self>> {
         let tables = match model {
             "assessments" => assessments::tables(settings, threads, stop)?,
+            "retail" => retail::tables(settings, threads, stop)?,
             _ => return Ok(None),
         };
-        let judged = |table: Box<dyn Table>| {
-            let sums_of = |piece| {
-                let mut sums = Sums::default();
-                table.keys(piece, &mut |key| sums.add(key));
-                sums
-            };
-            let expected = side_by_side(table.pieces(), threads, stop, sums_of)?;
-            Ok(Judged {
-                expected: expected.into_iter().fold(Sums::default(), Sums::and),
-                table,
-                found: Mutex::default(),
-            })
-        };
-        let tables = tables.into_iter().map(judged).collect::<Result<_>>()?;
         Ok(Some(Self { tables }))
     }
 
     /// The name of the dataset that a model's star is known for.
     pub fn dataset(model: &str) -> Option<&'static str> {
-        (model == "assessments").then_some("assessments")
+        let known = ["assessments", "retail"].into_iter();
+        known.into_iter().find(|known| *known == model)
     }
 
     /// The tables that it knows.
     pub fn tables(&self) -> impl Iterator<Item = &str> {
-        self.tables.iter().map(|judged| judged.table.name())
+        self.tables.iter().map(|table| table.name())
     }
 
     /// The columns of a table, with types that have the same values.
     pub fn schema(&self, table: &str) -> Option<SchemaRef> {
-        Some(self.table(table).ok()?.table.schema().clone())
+        Some(self.table(table).ok()?.schema().clone())
     }
 
-    /// How many rows a table must have.
+    /// How many rows a table must have, where that is known: not of sums over days.
     pub fn rows(&self, table: &str) -> Option<u64> {
-        Some(self.table(table).ok()?.expected.rows())
+        self.table(table).ok()?.rows()
     }
 
     /// Compares rows of a table with what they must be, and counts their keys.
@@ -167,14 +145,9 @@ impl Oracle {
     /// [`Error::Oracle`] for a table that it does not know, and for rows of other columns.
     pub fn check(&self, table: &str, rows: &RecordBatch, differs: &mut Differs<'_>) -> Result<()> {
         let judged = self.table(table)?;
-        let rows = columns::of_schema(rows, judged.table.schema())
-            .map_err(|problem| oracle_error(table, problem))?;
-        let made = judged.table.like(&rows);
-        {
-            let mut found = judged.found.lock().unwrap_or_else(PoisonError::into_inner);
-            made.keys.iter().flatten().for_each(|key| found.add(*key));
-        }
-        columns::compare(&rows, &made, differs).map_err(|problem| oracle_error(table, problem))
+        let rows = columns::of_schema(rows, judged.schema());
+        let checked = rows.and_then(|rows| judged.check(&rows, differs));
+        checked.map_err(|problem| oracle_error(table, problem))
     }
 
     /// The rows that were missing or doubled in all that was checked of a table. Keys are gone through
@@ -183,45 +156,15 @@ impl Oracle {
     /// # Errors
     /// [`Error::Oracle`] for a table that it does not know, [`Error::Stopped`] once the flag is up.
     pub fn strays(&self, table: &str, threads: usize, stop: &AtomicBool) -> Result<Vec<Stray>> {
-        let judged = self.table(table)?;
-        let found = judged.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(lost) = judged.expected.beyond(&found) else {
-            return Ok(Vec::new());
-        };
-        let named = side_by_side(judged.table.pieces(), threads, stop, |piece| {
-            let mut named = BTreeMap::new();
-            judged.table.keys(piece, &mut |key| {
-                named.extend(lost.is_missing(key).map(|is_missing| (key, is_missing)));
-            });
-            named
-        })?;
-        let named: BTreeMap<u128, bool> = named.into_iter().flatten().collect();
-        let stray = |(key, is_missing): (&u128, &bool)| {
-            let key = judged.table.describe(*key);
-            if *is_missing {
-                Stray::Missing(key)
-            } else {
-                Stray::Surplus(key)
-            }
-        };
-        let mut strays: Vec<Stray> = named.iter().take(NAMED).map(stray).collect();
-        if lost.places > strays.len() {
-            strays.push(Stray::Count {
-                expected: format!("{} rows, each key once", judged.expected.rows()),
-                found: format!(
-                    "{} rows of such keys; {} keys or more are missing or doubled",
-                    found.rows(),
-                    lost.places
-                ),
-            });
-        }
-        Ok(strays)
+        self.table(table)?.strays(threads, stop)
     }
 
-    fn table(&self, name: &str) -> Result<&Judged> {
+    fn table(&self, name: &str) -> Result<&dyn Judged> {
         let mut tables = self.tables.iter();
-        let found = tables.find(|judged| judged.table.name() == name);
-        found.ok_or_else(|| oracle_error(name, "no such table in the star".to_owned()))
+        let found = tables.find(|table| table.name() == name);
+        found
+            .map(Box::as_ref)
+            .ok_or_else(|| oracle_error(name, "no such table in the star".to_owned()))
     }
 }
 

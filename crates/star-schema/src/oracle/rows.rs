@@ -2,9 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
-use arrow_array::builder::{Int32Builder, Int64Builder, StringBuilder};
-use arrow_schema::{DataType, Schema};
+use arrow_array::builder::{
+    BooleanBuilder, Date32Builder, Decimal128Builder, Int32Builder, Int64Builder, StringBuilder,
+};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+/// The type of money: two decimals, of any size.
+pub(super) const MONEY: DataType = DataType::Decimal128(38, 2);
 
 /// Rows that were made for the keys of others: as many, in their order.
 pub(super) struct Made {
@@ -17,7 +24,9 @@ pub(super) struct Made {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Cell<'c> {
     Null,
+    /// A number; of money its cents, of a date its days since 1970.
     Whole(i64),
+    Is(bool),
     Text(&'c str),
 }
 
@@ -36,6 +45,9 @@ impl From<Option<i64>> for Cell<'_> {
 enum Column {
     I32(Int32Builder),
     I64(Int64Builder),
+    Days(Date32Builder),
+    Cents(Decimal128Builder),
+    Is(BooleanBuilder),
     Text(StringBuilder),
 }
 
@@ -51,6 +63,11 @@ impl RowsBuilder {
         let column = |data_type: &DataType| match data_type {
             DataType::Int32 => Column::I32(Int32Builder::new()),
             DataType::Int64 => Column::I64(Int64Builder::new()),
+            DataType::Date32 => Column::Days(Date32Builder::new()),
+            DataType::Decimal128(..) => {
+                Column::Cents(Decimal128Builder::new().with_data_type(MONEY))
+            }
+            DataType::Boolean => Column::Is(BooleanBuilder::new()),
             _ => Column::Text(StringBuilder::new()),
         };
         let fields = schema.fields().iter();
@@ -87,14 +104,19 @@ impl RowsBuilder {
 
 impl Column {
     fn push(&mut self, cell: Cell<'_>) {
+        let small = |number: i64| i32::try_from(number).ok();
         match (self, cell) {
-            (Self::I32(column), Cell::Whole(number)) => {
-                column.append_option(i32::try_from(number).ok());
-            }
+            (Self::I32(column), Cell::Whole(number)) => column.append_option(small(number)),
             (Self::I64(column), Cell::Whole(number)) => column.append_value(number),
+            (Self::Days(column), Cell::Whole(days)) => column.append_option(small(days)),
+            (Self::Cents(column), Cell::Whole(cents)) => column.append_value(cents.into()),
+            (Self::Is(column), Cell::Is(value)) => column.append_value(value),
             (Self::Text(column), Cell::Text(text)) => column.append_value(text),
             (Self::I32(column), _) => column.append_null(),
             (Self::I64(column), _) => column.append_null(),
+            (Self::Days(column), _) => column.append_null(),
+            (Self::Cents(column), _) => column.append_null(),
+            (Self::Is(column), _) => column.append_null(),
             (Self::Text(column), _) => column.append_null(),
         }
     }
@@ -103,7 +125,28 @@ impl Column {
         match self {
             Self::I32(mut column) => Arc::new(column.finish()),
             Self::I64(mut column) => Arc::new(column.finish()),
+            Self::Days(mut column) => Arc::new(column.finish()),
+            Self::Cents(mut column) => Arc::new(column.finish()),
+            Self::Is(mut column) => Arc::new(column.finish()),
             Self::Text(mut column) => Arc::new(column.finish()),
         }
     }
+}
+
+/// Columns by name and type, all of which may hold nulls here: a null that must not be there differs.
+pub(super) fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
+    let field = |(name, data_type): &(&str, DataType)| Field::new(*name, data_type.clone(), true);
+    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+}
+
+/// A column of text, by its row.
+pub(super) fn texts<'r>(rows: &'r RecordBatch, column: usize) -> impl Fn(usize) -> Option<&'r str> {
+    let texts = rows.column(column).as_string::<i32>();
+    move |row| texts.is_valid(row).then(|| texts.value(row))
+}
+
+/// A column of whole numbers, by its row.
+pub(super) fn numbers(rows: &RecordBatch, column: usize) -> impl Fn(usize) -> Option<i64> {
+    let numbers = rows.column(column).as_primitive::<Int64Type>();
+    move |row| numbers.is_valid(row).then(|| numbers.value(row))
 }

@@ -11,6 +11,7 @@ mod equal;
 mod memory;
 mod models;
 mod oracle;
+mod oracle_retail;
 mod random;
 mod resume;
 mod sorted;

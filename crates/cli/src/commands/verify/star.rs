@@ -76,10 +76,10 @@ fn known(manifest: &Manifest, store: &dyn Store) -> Result<Result<(String, Setti
         return why("its manifest does not say what it is made from");
     };
     let model = &recipe.star;
-    let Some(dataset) = Oracle::dataset(model) else {
+    let (Ok(built_in), Some(dataset)) = (Model::builtin(model), Oracle::dataset(model)) else {
         return Ok(Err(format!("the model {model} is none that is built in")));
     };
-    if statements(&Model::builtin(model)?) != recipe.statements {
+    if statements(&built_in) != recipe.statements {
         return Ok(Err(format!(
             "its statements are not those of the model {model} that is built in"
         )));

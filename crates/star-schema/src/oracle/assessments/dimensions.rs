@@ -6,9 +6,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, SchemaRef};
 use lakeseed_gen_core::assessments::{Dirt, Item, Subject, Test, YEAR};
 
-use super::{Data, NONE, pupils, schema, texts};
-use crate::oracle::Table;
-use crate::oracle::rows::{Cell, Made, RowsBuilder};
+use super::{Data, NONE, pupils};
+use crate::oracle::keyed::Table;
+use crate::oracle::rows::{Cell, Made, RowsBuilder, schema, texts};
 
 /// Pupils of a piece.
 const PIECE: u64 = 16_384;
@@ -87,9 +87,9 @@ impl Table for Pupils {
         &self.schema
     }
 
-    fn like(&self, rows: &RecordBatch) -> Made {
+    fn like(&self, rows: &RecordBatch) -> Result<Made, String> {
         let number = pupils(rows, 0);
-        made(&self.schema, rows.num_rows(), |row, made| {
+        let made = made(&self.schema, rows.num_rows(), |row, made| {
             let number = number(row)?;
             let Person { cpf } = self.person(number)?;
             let name = self.data.of.name(&self.data.of.pupil(number)?);
@@ -99,7 +99,8 @@ impl Table for Pupils {
                 &[id, Cell::Text(&name), cpf.as_deref().into()],
             );
             Some(())
-        })
+        });
+        Ok(made)
     }
 
     fn pieces(&self) -> usize {
@@ -132,9 +133,9 @@ impl Table for Schools {
         &self.schema
     }
 
-    fn like(&self, rows: &RecordBatch) -> Made {
+    fn like(&self, rows: &RecordBatch) -> Result<Made, String> {
         let code = texts(rows, 0);
-        made(&self.schema, rows.num_rows(), |row, made| {
+        let made = made(&self.schema, rows.num_rows(), |row, made| {
             let number = self.data.of.school_of(code(row)?)?;
             let school = self.data.of.school(number)?;
             let names = [&school.name, &school.second_name].into_iter();
@@ -151,7 +152,8 @@ impl Table for Schools {
             ];
             made.push(number.into(), &cells);
             Some(())
-        })
+        });
+        Ok(made)
     }
 
     fn pieces(&self) -> usize {
@@ -190,15 +192,16 @@ impl Table for Municipalities {
         &self.schema
     }
 
-    fn like(&self, rows: &RecordBatch) -> Made {
+    fn like(&self, rows: &RecordBatch) -> Result<Made, String> {
         let (state, name) = (texts(rows, 0), texts(rows, 1));
-        made(&self.schema, rows.num_rows(), |row, made| {
+        let made = made(&self.schema, rows.num_rows(), |row, made| {
             let (state, name) = (state(row)?, name(row)?);
             let number = *self.data.places.get(&(state.to_owned(), name.to_owned()))?;
             self.data.seen.municipalities[number].then_some(())?;
             made.push(number as u128, &[Cell::Text(state), Cell::Text(name)]);
             Some(())
-        })
+        });
+        Ok(made)
     }
 
     fn pieces(&self) -> usize {
@@ -232,9 +235,9 @@ impl Table for Tests {
         &self.schema
     }
 
-    fn like(&self, rows: &RecordBatch) -> Made {
+    fn like(&self, rows: &RecordBatch) -> Result<Made, String> {
         let name = texts(rows, 0);
-        made(&self.schema, rows.num_rows(), |row, made| {
+        let made = made(&self.schema, rows.num_rows(), |row, made| {
             let number = *self.data.tests.get(name(row)?)?;
             let test = &self.data.of.tests()[number];
             (test.sheets() > 0).then_some(())?;
@@ -248,7 +251,8 @@ impl Table for Tests {
             ];
             made.push(number as u128, &cells);
             Some(())
-        })
+        });
+        Ok(made)
     }
 
     fn pieces(&self) -> usize {
@@ -312,16 +316,17 @@ impl Table for Descriptors {
         &self.schema
     }
 
-    fn like(&self, rows: &RecordBatch) -> Made {
+    fn like(&self, rows: &RecordBatch) -> Result<Made, String> {
         let code = texts(rows, 0);
-        made(&self.schema, rows.num_rows(), |row, made| {
+        let made = made(&self.schema, rows.num_rows(), |row, made| {
             let code = code(row)?;
             let number = *self.data.codes.get(code)?;
             let (text, count) = self.answers(number)?;
             let cells = [Cell::Text(code), text.into(), Cell::Whole(count as i64)];
             made.push(number as u128, &cells);
             Some(())
-        })
+        });
+        Ok(made)
     }
 
     fn pieces(&self) -> usize {

@@ -6,9 +6,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, SchemaRef};
 use lakeseed_gen_core::assessments::{READING_LEVELS, Sheet, Subject, YEAR};
 
-use super::{Data, pupils, schema, texts};
-use crate::oracle::Table;
-use crate::oracle::rows::{Cell, Made, RowsBuilder};
+use super::{Data, pupils};
+use crate::oracle::keyed::Table;
+use crate::oracle::rows::{Cell, Made, RowsBuilder, schema, texts};
 
 const ALU_ID: usize = 7;
 const TES_NOME: usize = 11;
@@ -143,7 +143,7 @@ impl Table for Answers {
         &self.schema
     }
 
-    fn like(&self, rows: &RecordBatch) -> Made {
+    fn like(&self, rows: &RecordBatch) -> Result<Made, String> {
         let (pupil, test) = (pupils(rows, ALU_ID), texts(rows, TES_NOME));
         let code = texts(rows, MTI_CODIGO);
         let mut made = RowsBuilder::new(&self.schema);
@@ -164,7 +164,7 @@ impl Table for Answers {
                 None => made.push_none(),
             }
         }
-        made.finish()
+        Ok(made.finish())
     }
 
     fn pieces(&self) -> usize {

@@ -7,14 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
-use arrow_array::{Array, RecordBatch};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_array::RecordBatch;
 use lakeseed_gen_core::Settings;
 use lakeseed_gen_core::assessments::{Assessments, Dirt, Municipality};
 
-use super::{Table, oracle_error, side_by_side};
+use super::keyed::Keyed;
+use super::rows::numbers;
+use super::{Judged, oracle_error, side_by_side};
 use crate::Result;
 
 /// The member of `dim_descritor` that answers without a code are of.
@@ -25,17 +24,25 @@ pub(super) fn tables(
     settings: &Settings,
     threads: usize,
     stop: &AtomicBool,
-) -> Result<Vec<Box<dyn Table>>> {
+) -> Result<Vec<Box<dyn Judged>>> {
     let data = Assessments::new(settings)
         .map_err(|error| oracle_error("assessments", error.to_string()))?;
     let data = Arc::new(Data::new(data, threads, stop)?);
     Ok(vec![
-        Box::new(dimensions::Pupils::new(&data)),
-        Box::new(dimensions::Descriptors::new(&data)),
-        Box::new(dimensions::Schools::new(&data)),
-        Box::new(dimensions::Municipalities::new(&data)),
-        Box::new(dimensions::Tests::new(&data)),
-        Box::new(fact::Answers::new(&data)),
+        Box::new(Keyed::new(dimensions::Pupils::new(&data), threads, stop)?),
+        Box::new(Keyed::new(
+            dimensions::Descriptors::new(&data),
+            threads,
+            stop,
+        )?),
+        Box::new(Keyed::new(dimensions::Schools::new(&data), threads, stop)?),
+        Box::new(Keyed::new(
+            dimensions::Municipalities::new(&data),
+            threads,
+            stop,
+        )?),
+        Box::new(Keyed::new(dimensions::Tests::new(&data), threads, stop)?),
+        Box::new(Keyed::new(fact::Answers::new(&data), threads, stop)?),
     ])
 }
 
@@ -136,23 +143,8 @@ impl Seen {
     }
 }
 
-/// Columns by name and type, all of which may hold nulls here: a null that must not be there differs.
-fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
-    let field = |(name, data_type): &(&str, DataType)| Field::new(*name, data_type.clone(), true);
-    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
-}
-
-/// A column of text, by its row.
-fn texts<'r>(rows: &'r RecordBatch, column: usize) -> impl Fn(usize) -> Option<&'r str> {
-    let texts = rows.column(column).as_string::<i32>();
-    move |row| texts.is_valid(row).then(|| texts.value(row))
-}
-
 /// The numbers of pupils, from 0, of a column of `ALU_ID`.
 fn pupils(rows: &RecordBatch, column: usize) -> impl Fn(usize) -> Option<u64> {
-    let ids = rows.column(column).as_primitive::<Int64Type>();
-    move |row| {
-        let id = ids.is_valid(row).then(|| ids.value(row))?;
-        u64::try_from(id).ok()?.checked_sub(1)
-    }
+    let id = numbers(rows, column);
+    move |row| u64::try_from(id(row)?).ok()?.checked_sub(1)
 }
