@@ -32,6 +32,11 @@ impl Stop {
         &self.raised
     }
 
+    /// Whether it was said.
+    pub(crate) fn is_raised(&self) -> bool {
+        self.raised.load(Ordering::Relaxed)
+    }
+
     /// The name of the signal that came.
     pub(crate) fn name(&self) -> &'static str {
         match self.signal() {

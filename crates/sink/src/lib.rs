@@ -79,5 +79,5 @@ pub use self::store::{Found, LocalStore, Lock, Look, MemoryStore, PartWriter, Pu
 pub use self::stream::Stream;
 pub use self::totals::{BoundKind, Bounds, ExactSum, Tally, Totals};
 pub use self::units::{UnitPlan, UnitPlanBuilder, UnitRun, UnitTable, UnitWriter};
-pub use self::verify::{Finding, FindingKind, Findings, Grade, Verify};
+pub use self::verify::{Differs, Finding, FindingKind, Findings, Grade, Judge, Stray, Verify};
 pub use lakeseed_budget::{Budget, Bytes, MIB};

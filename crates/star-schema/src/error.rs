@@ -83,6 +83,14 @@ pub enum Error {
         #[source]
         cause: datafusion::error::DataFusionError,
     },
+    /// Rows cannot be held against the arithmetic of their dataset.
+    #[error("{table}: {problem}")]
+    Oracle {
+        /// The table of the star, or the dataset.
+        table: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The caller's store failed.
     #[error("{unit}: the output cannot be written")]
     Store {

@@ -85,7 +85,8 @@
 //! ```
 //!
 //! # What it does not do
-//! It writes no output of its own, prints nothing, and knows no dataset.
+//! It writes no output of its own, prints nothing, and knows no dataset but in [`oracle`], which tells
+//! what the stars of our own datasets must be.
 
 mod batches;
 mod choose;
@@ -95,6 +96,7 @@ mod error;
 mod model;
 mod observe;
 mod of_model;
+pub mod oracle;
 mod planned;
 mod rules;
 mod run;

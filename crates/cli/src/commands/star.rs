@@ -1,11 +1,11 @@
 //! `lakeseed star`: facts and dimensions from a model's statements, in bounded memory.
 
-mod commit;
+pub(super) mod commit;
 mod explain;
 mod rejects;
 mod result;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -18,6 +18,7 @@ use self::result::Outcome;
 use crate::args;
 use crate::error::{Failure, Moment, star as star_error};
 use crate::log::Log;
+use crate::lower::star::StarRecipe;
 use crate::lower::{self, Destination, Memory};
 use crate::report::{self, StarProgress, Style};
 use crate::signals::Stop;
@@ -44,7 +45,7 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     let read: Arc<dyn Store> = read.into();
     let rejects = args.reject_to.as_deref().map(RejectFile::at).transpose()?;
     let taker = rejects.as_ref().map(RejectFile::taker);
-    let sources = lower::star::sources(&model, &args.from, &read, taker.as_ref())?;
+    let read_from = lower::star::from(&model, &args.from, &read, taker.as_ref())?;
     let memory = Memory::of(args.means.memory);
     let mut settings = Settings::new(temp_folder(args, &out));
     settings.threads = lower::threads(args.means.threads);
@@ -60,7 +61,7 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
             Star::SAMPLE_BYTES + settings.read_bytes,
         )
         .map_err(lakeseed_star_schema::Error::from)?;
-    let star = Star::of_model(&model, &sources, &settings)?;
+    let star = Star::of_model(&model, &read_from.sources, &settings)?;
     drop(sample);
     if args.explain {
         return explain::show(args, &star, &settings, &budget);
@@ -73,14 +74,8 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
         Some(codec) => FileFormat::new(FormatKind::Parquet, codec)?,
         None => Parquet::zstd(1),
     };
-    let plan = plan(
-        &model,
-        &args.from,
-        &star,
-        &sources,
-        args.batch_by.as_deref(),
-        format,
-    )?;
+    let recipe = StarRecipe::new(&model, &args.from, &read_from, args.batch_by.as_deref());
+    let plan = plan(&model, &star, &recipe, format)?;
     settings.store_bytes = lakeseed_budget::Bytes::new(plan.need_per_writer(store.as_ref()));
     log.info(&format!(
         "makes the star {} of {} in {}: plan {}, {} units",
@@ -101,13 +96,16 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
         .run(|writer| {
             began = true;
             progress.goes_on(writer.found(), writer.last_run());
-            let units = Units::new(&plan, writer);
+            let units = Units::new(&plan, writer, store.as_ref(), rejects.as_ref());
             let run = star.run(&settings, &budget, &units, &progress, &star_stop);
-            made = Some(run.map_err(commit::as_sink)?);
+            made = Some(run.map_err(|error| commit::as_sink(error, &model.name))?);
             Ok(())
         });
     progress.finish();
-    let report = done.map_err(|error| failure(error, stop, &out, began))?;
+    let report = done.map_err(|error| {
+        let error = commit::what_has_changed(error, store.as_ref(), &recipe);
+        failure(error, stop, &out, began)
+    })?;
     if let Some(rejects) = &rejects {
         rejects.finish()?;
     }
@@ -158,30 +156,11 @@ fn temp_folder(args: &args::Star, out: &Destination) -> PathBuf {
 }
 
 /// What will be written: a name for everything that decides the rows.
-fn plan(
-    model: &Model,
-    from: &Path,
-    star: &Star,
-    sources: &lower::star::Sources,
-    batch_by: Option<&str>,
-    format: FileFormat,
-) -> Result<UnitPlan> {
-    let mut pinned: Vec<(&str, &str)> = sources
-        .iter()
-        .map(|(name, source)| (name.as_str(), source.identity()))
-        .collect();
-    pinned.sort_unstable();
-    let statements = model.tables.iter().map(|table| (&table.name, &table.sql));
-    let statements: Vec<_> = statements.collect();
-    let data_id = format!("star {} {statements:?} {pinned:?} {batch_by:?}", model.name);
+fn plan(model: &Model, star: &Star, recipe: &StarRecipe, format: FileFormat) -> Result<UnitPlan> {
     let units = star.units();
     let mut plan = UnitPlan::builder(format)
-        .data_id(data_id)
-        .data(serde_json::json!({
-            "star": model.name,
-            "from": from.to_string_lossy(),
-            "sources": pinned.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
-        }));
+        .data_id(recipe.data_id())
+        .data(serde_json::to_value(recipe)?);
     for table in &model.tables {
         let Some(schema) = star.schema(&table.name) else {
             continue;

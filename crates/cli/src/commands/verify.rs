@@ -1,5 +1,8 @@
 //! `lakeseed verify`: an output read back, its rows made again.
 
+#[cfg(feature = "star")]
+mod star;
+
 use std::fmt::Write;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -8,7 +11,9 @@ use std::time::Duration;
 use anyhow::Result;
 use lakeseed_budget::Bytes;
 use lakeseed_gen_core::Dataset;
-use lakeseed_sink::{Finding, Findings, Grade, Manifest, Source, Store, Verify, open_finished};
+use lakeseed_sink::{
+    Finding, Findings, Grade, Judge, Manifest, Source, Store, Verify, open_finished,
+};
 use serde::Serialize;
 
 use crate::args;
@@ -39,7 +44,6 @@ pub(super) fn run(args: &args::Verify) -> Result<()> {
 fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
     let store: Arc<dyn Store> = lower::store(&args.place, &args.remote, log)?.into();
     let manifest = open_finished(store.as_ref())?;
-    // A star's rows follow from other tables: all but their values is looked at, and a note says so.
     let is_star = manifest
         .plans
         .iter()
@@ -49,15 +53,32 @@ fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
     } else {
         Some(dataset(&manifest)?)
     };
+    let stopped = || {
+        let signal = stop.signal().unwrap_or(2);
+        let line = format!("stopped by {}; nothing was changed", stop.name());
+        anyhow::Error::new(Failure::stopped(signal, line))
+    };
+    let threads = lower::threads(args.means.threads);
+    let judges = if is_star && !args.quick {
+        let judges = Judges::of(&manifest, store.as_ref(), threads, stop);
+        judges.map_err(|error| if stop.is_raised() { stopped() } else { error })?
+    } else {
+        Judges::default()
+    };
     let sources = |table: &str| -> Option<Arc<dyn Source>> {
         let table = dataset.as_ref()?.table(table).ok()?;
         Some(lower::source(table))
     };
+    let judge = |table: &str| judges.of_table(table);
     let mut verify = Verify::new(store.clone())
         .sources(&sources)
-        .threads(lower::threads(args.means.threads))
+        .judges(&judge)
+        .threads(threads)
         .stop(stop.flag())
         .quick(args.quick);
+    if let Some(why) = &judges.unknown {
+        verify = verify.unmade(why);
+    }
     let budget = Memory::of(args.means.memory).budget();
     if let Some(budget) = &budget {
         verify = verify.budget(budget);
@@ -65,9 +86,7 @@ fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
     log.info(&format!("verifies {}", store.address()));
     let findings = quietly(log, || verify.run())?.map_err(|error| {
         if error.is_stopped() {
-            let signal = stop.signal().unwrap_or(2);
-            let line = format!("stopped by {}; nothing was changed", stop.name());
-            return anyhow::Error::new(Failure::stopped(signal, line));
+            return stopped();
         }
         error.into()
     })?;
@@ -93,6 +112,57 @@ fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
     let advice = "write it anew with --overwrite";
     let findings = if count == 1 { "finding" } else { "findings" };
     Err(Failure::found(expected, format!("{count} {findings}"), advice).into())
+}
+
+/// Who judges the rows of a star: they follow from other tables, and have no numbers to be made again by.
+#[derive(Default)]
+struct Judges {
+    #[cfg(feature = "star")]
+    rows: Option<star::Rows>,
+    /// Why nobody does.
+    unknown: Option<String>,
+}
+
+impl Judges {
+    #[cfg(feature = "star")]
+    fn of(manifest: &Manifest, store: &dyn Store, threads: usize, stop: &Stop) -> Result<Self> {
+        let anew = star::Anew::of(manifest, store, threads, stop.flag())?;
+        Ok(match anew {
+            star::Anew::Known(rows) => Self {
+                rows: Some(rows),
+                unknown: None,
+            },
+            star::Anew::Unknown(why) => Self {
+                rows: None,
+                unknown: Some(why),
+            },
+        })
+    }
+
+    #[cfg(not(feature = "star"))]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "one signature with the feature and without"
+    )]
+    fn of(_: &Manifest, _: &dyn Store, _: usize, _: &Stop) -> Result<Self> {
+        Ok(Self {
+            unknown: Some("this lakeseed was built without the feature star".to_owned()),
+        })
+    }
+
+    #[cfg(feature = "star")]
+    fn of_table(&self, table: &str) -> Option<Arc<dyn Judge>> {
+        self.rows.as_ref()?.judge(table)
+    }
+
+    #[cfg(not(feature = "star"))]
+    #[expect(
+        clippy::unused_self,
+        reason = "one signature with the feature and without"
+    )]
+    fn of_table(&self, _: &str) -> Option<Arc<dyn Judge>> {
+        None
+    }
 }
 
 /// Runs what reads damaged files. Readers of other people's formats may panic on them: that is a

@@ -57,8 +57,8 @@ impl Recipe {
         }
     }
 
-    /// The dataset of several recipes that differ in their windows only, over all of these.
-    pub(crate) fn dataset(recipes: &[Self]) -> Result<Dataset> {
+    /// The settings of several recipes that differ in their windows only, over all of these.
+    pub(crate) fn settings(recipes: &[Self]) -> Result<Settings> {
         let Some(first) = recipes.first() else {
             return Err(unknown("a manifest without plans").into());
         };
@@ -81,6 +81,15 @@ impl Recipe {
         if let Some(end) = windows().map(|window| window.end.as_str()).max() {
             settings = settings.end(day(end)?);
         }
+        Ok(settings)
+    }
+
+    /// The dataset of such recipes.
+    pub(crate) fn dataset(recipes: &[Self]) -> Result<Dataset> {
+        let settings = Self::settings(recipes)?;
+        let Some(first) = recipes.first() else {
+            return Err(unknown("a manifest without plans").into());
+        };
         let dataset = Dataset::new(&first.dataset, &settings)?;
         if dataset.info().data_version != first.data_version {
             let expected = format!(

@@ -1,6 +1,7 @@
 //! What a star is made from: a model's name or folder, and the files behind its sources.
 
 mod files;
+mod recipe;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,12 +14,20 @@ use lakeseed_star_schema::{
 };
 
 use self::files::Place;
+pub(crate) use self::recipe::{Pinned, StarRecipe, statements};
 use super::Destination;
 use crate::args::Remote;
 use crate::error::Failure;
 
-/// The sources of a model by name, as the engine takes them.
-pub(crate) type Sources = HashMap<String, Arc<dyn Source>>;
+type AnySource = Arc<dyn Source>;
+
+/// What a model reads.
+pub(crate) struct From {
+    /// The sources by name, as the engine takes them.
+    pub(crate) sources: HashMap<String, AnySource>,
+    /// Of the finished output that they are tables of, where it is one of ours.
+    manifest: Option<Manifest>,
+}
 
 /// A model by its name, or from its folder.
 ///
@@ -62,19 +71,19 @@ pub(crate) fn one_bucket_at_least(remote: &Remote, places: &[&Destination]) -> R
 ///
 /// # Errors
 /// An output of ours that is not finished, tables that are not there, files that cannot be read.
-pub(crate) fn sources(
+pub(crate) fn from(
     model: &Model,
     from: &Path,
     store: &Arc<dyn Store>,
     rejects: Option<&Arc<dyn Rejects>>,
-) -> Result<Sources> {
+) -> Result<From> {
     let place = Place::new(from, store);
     let manifest = match open_finished(store.as_ref()) {
         Ok(manifest) => Some(manifest),
         Err(Error::NoOutput { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let mut sources = Sources::new();
+    let mut sources: HashMap<String, AnySource> = HashMap::new();
     for spec in &model.sources {
         if let Some((first, last)) = spec.days {
             let days = Calendar::new(first, last)?;
@@ -95,7 +104,7 @@ pub(crate) fn sources(
         };
         sources.insert(spec.name.clone(), Arc::new(files));
     }
-    Ok(sources)
+    Ok(From { sources, manifest })
 }
 
 /// A table of a finished output.

@@ -32,6 +32,8 @@ mod size;
 mod star;
 #[cfg(feature = "star")]
 mod star_retail;
+#[cfg(feature = "star")]
+mod star_verify;
 mod story;
 mod streams;
 mod support;

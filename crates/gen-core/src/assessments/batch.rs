@@ -11,15 +11,12 @@ use super::Model;
 use super::answers::given;
 use super::avaliacao::{Column, Words};
 use super::dirt::{Dirt, Soiled};
-use super::exams::{Place, Subject, Test, place};
+use super::exams::{Place, Subject, Test, YEAR, place};
 use super::oracle::descriptor;
 use super::people::{Absent, Block, Pupil};
 use super::texts;
 use crate::column::{Categories, utf8};
 use crate::rows::Rows;
-
-/// The year of all tests.
-const YEAR: i32 = 2025;
 
 /// Neighbouring answers of one sheet.
 #[derive(Debug, Clone, Copy)]

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::items::{Item, ReadingChances, all, reading_chances};
+use super::texts;
 
 /// Pupils in a block.
 pub(super) const BLOCK: u64 = 256;
@@ -64,6 +65,8 @@ impl Subject {
     }
 }
 
+/// The year of all tests, `AVA_ANO`.
+pub const YEAR: i32 = 2025;
 /// Names of the two rounds, as the column `AVA_NOME` has them.
 pub(super) const ROUNDS: [&str; 2] = ["Avaliação Diagnóstica", "Avaliação Formativa 1"];
 const ROUNDS_SHORT: [&str; 2] = ["Diag", "Form1"];
@@ -125,6 +128,16 @@ impl Test {
         self.round
     }
 
+    /// As the column `AVA_NOME` has its round.
+    pub fn round_name(&self) -> &'static str {
+        ROUNDS[self.round]
+    }
+
+    /// As the column `SER_NOME` has its grade.
+    pub fn grade_name(&self) -> String {
+        texts::grade(self.grade)
+    }
+
     /// Its items in order; none for a reading test, whose one question has no right answer.
     pub fn items(&self) -> &'static [Item] {
         self.items
@@ -179,6 +192,11 @@ impl Test {
     pub(super) fn sheet(&self, number: u64) -> (u64, u64) {
         let full = self.present(BLOCK);
         (number / full, number % full)
+    }
+
+    /// The place of a sheet among the test's: the other way round.
+    pub(super) fn number(&self, block: u64, within: u64) -> u64 {
+        block * self.present(BLOCK) + within
     }
 }
 

@@ -21,7 +21,7 @@ mod texts;
 use std::sync::Arc;
 
 pub use dirt::Dirt;
-pub use exams::{Subject, Test};
+pub use exams::{Subject, Test, YEAR};
 pub use items::{Item, READING_LEVELS};
 pub use oracle::{Answer, Municipality, School, Sheet};
 pub use people::Pupil;

@@ -2,9 +2,9 @@
 
 use super::answers::given;
 use super::dirt::{Dirt, Soiled};
-use super::exams::{self, Subject, Test};
+use super::exams::{self, BLOCK, Subject, Test};
 use super::people::{PLACES, Pupil};
-use super::texts::DESCRIPTORS;
+use super::texts::{self, DESCRIPTORS};
 use super::{Assessments, Model};
 
 /// A school.
@@ -44,9 +44,17 @@ pub struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    /// Whether that case of dirt is on the whole sheet: its CPF, its school's or its class's name.
+    /// Whether that case of dirt is on the sheet: on all of it, or on one of its answers.
     pub fn is(&self, case: Dirt) -> bool {
         self.soiled.is(case)
+    }
+
+    /// `TUR_NOME`, as it stands on this sheet.
+    pub fn class(&self) -> String {
+        let mut name = String::new();
+        let quoted = self.is(Dirt::QuotedClass);
+        texts::push_class(self.pupil.grade, self.pupil.class, quoted, &mut name);
+        name
     }
 }
 
@@ -104,14 +112,33 @@ impl Assessments {
                 people.push_school_name(number, written_out, &mut name);
                 name
             };
-            let mut code = String::new();
-            people.push_school_code(number, municipality, &mut code);
             School {
-                code,
+                code: self.school_code(number).unwrap_or_default(),
                 name: name(false),
                 second_name: name(true),
                 municipality,
             }
+        })
+    }
+
+    /// The code of the school of that number, from 0.
+    pub fn school_code(&self, number: u64) -> Option<String> {
+        let people = &self.model.people;
+        (number < people.schools()).then(|| {
+            let mut code = String::new();
+            people.push_school_code(number, people.municipality_of(number), &mut code);
+            code
+        })
+    }
+
+    /// The number of the school with that code.
+    pub fn school_of(&self, code: &str) -> Option<u64> {
+        let people = &self.model.people;
+        let number = people.school_of_code(code.parse().ok()?);
+        // A code of another state, or with a sign, is nobody's.
+        number.filter(|number| {
+            self.school(*number)
+                .is_some_and(|school| school.code == code)
         })
     }
 
@@ -132,7 +159,7 @@ impl Assessments {
 
     /// Code and text of every descriptor: 81 of mathematics, then 81 of Portuguese.
     pub fn descriptors(&self) -> impl Iterator<Item = (String, String)> {
-        super::texts::codes().zip(super::texts::descriptors())
+        texts::codes().zip(texts::descriptors())
     }
 
     /// The sheets of the test at that place among [`tests`](Self::tests), in the order of their
@@ -140,6 +167,22 @@ impl Assessments {
     pub fn sheets(&self, test: usize) -> impl Iterator<Item = Sheet<'_>> {
         let test = self.tests().get(test).into_iter();
         test.flat_map(|test| (0..test.sheets()).map(|number| self.model.sheet(test, number)))
+    }
+
+    /// The sheet of the pupil of that number, from 0, for the test at that place among
+    /// [`tests`](Self::tests); none where the pupil was absent, or is of another grade. Costs about
+    /// as much as the next of [`sheets`](Self::sheets).
+    pub fn sheet(&self, test: usize, pupil: u64) -> Option<Sheet<'_>> {
+        let test = self.tests().get(test)?;
+        let place = test
+            .pupils
+            .contains(&pupil)
+            .then(|| pupil - test.pupils.start)?;
+        let (block, at) = (place / BLOCK, place % BLOCK);
+        let members = self.model.people.block(test.grade(), block);
+        let within = members.absent(test.absent()).number_of(at)?;
+        let pupil = self.model.people.in_block(&members, at);
+        Some(self.model.sheet_of(test, test.number(block, within), pupil))
     }
 
     /// The sheet and the answer that a row of the table is, with `--shuffle` too.
@@ -157,6 +200,11 @@ impl Assessments {
         (0..sheet.test.answers()).map(move |number| self.model.answer(&sheet, number))
     }
 
+    /// The answer to the item at that place on a sheet; to the one question of a reading test, 0.
+    pub fn answer(&self, sheet: &Sheet<'_>, item: u64) -> Option<Answer> {
+        (item < sheet.test.answers()).then(|| self.model.answer(sheet, item))
+    }
+
     /// How many rows are of each case of dirt: 0 without `--dirt`.
     pub fn dirt(&self) -> [(Dirt, u64); 6] {
         let rows = |case: Dirt| self.model.tests.iter().map(|test| case.rows(test)).sum();
@@ -170,7 +218,10 @@ impl Model {
         let (block, at) = test.sheet(number);
         let block = self.people.block(test.grade(), block);
         let pupil = block.absent(test.absent()).present(at);
-        let pupil = self.people.in_block(&block, pupil);
+        self.sheet_of(test, number, self.people.in_block(&block, pupil))
+    }
+
+    fn sheet_of<'a>(&self, test: &'a Test, number: u64, pupil: Pupil) -> Sheet<'a> {
         Sheet {
             pupil,
             test,

@@ -74,6 +74,11 @@ impl Pupil {
     pub fn ability(&self) -> f64 {
         items::ability(self.level)
     }
+
+    /// Its shift, as the column `TUR_PERIODO` has it.
+    pub fn shift_name(&self) -> &'static str {
+        SHIFTS[self.shift]
+    }
 }
 
 /// The pupils of a grade that attendance is arranged for together.
@@ -119,6 +124,15 @@ impl Absent {
             number -= count;
         }
         unreachable!("a block has no more sheets than pupils present")
+    }
+
+    /// Which of those present the pupil at a place in the block is; none who is absent.
+    pub(super) fn number_of(&self, at: u64) -> Option<u64> {
+        let (word, bit) = ((at / 64) as usize, at % 64);
+        let is_present = self.0[word] >> bit & 1 == 0;
+        let before = self.0[..word].iter().map(|word| word.count_zeros());
+        let beside = (!self.0[word] & ((1 << bit) - 1)).count_ones();
+        is_present.then(|| u64::from(before.sum::<u32>() + beside))
     }
 }
 
@@ -343,6 +357,12 @@ impl People {
             number /= 10;
         }
         out.extend(digits.map(char::from));
+    }
+
+    /// The school that a code may be of: that of its last six digits.
+    pub(super) fn school_of_code(&self, code: u64) -> Option<u64> {
+        let school = self.codes.inverse(code % SCHOOL_CODES);
+        (school < self.schools()).then_some(school)
     }
 
     /// Appends the name of a school: short, or with its kind written out.

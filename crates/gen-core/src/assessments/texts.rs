@@ -76,7 +76,12 @@ pub(super) fn descriptors() -> impl Iterator<Item = String> {
 
 /// Names of the nine grades.
 pub(super) fn grades() -> impl Iterator<Item = String> {
-    (1..=9).map(|grade| format!("{grade}º Ano EF"))
+    (1..=9).map(grade)
+}
+
+/// The name of a grade.
+pub(super) fn grade(grade: usize) -> String {
+    format!("{grade}º Ano EF")
 }
 
 /// Appends the name of a class: `6º ANO A`, or `6o ANO "A"`.

@@ -35,26 +35,46 @@ pub(super) struct Invoices {
 
 /// A category drawn by weight, whatever else the row is.
 #[derive(Debug)]
-struct Choice {
+pub(super) struct Choice {
+    choices: &'static [(&'static str, u64)],
     categories: Categories,
     weights: Weighted,
     stream: Stream,
 }
 
+/// How invoices are paid.
+pub(super) fn payments(dataset: Stream) -> Choice {
+    Choice::new(&PAYMENTS, dataset.named(NAME).named("payment_method"))
+}
+
+/// What has become of invoices.
+pub(super) fn statuses(dataset: Stream) -> Choice {
+    Choice::new(&STATUSES, dataset.named(NAME).named("status"))
+}
+
 impl Choice {
-    fn new(choices: &[(&str, u64)], stream: Stream) -> Self {
+    fn new(choices: &'static [(&'static str, u64)], stream: Stream) -> Self {
         let weights: Vec<u64> = choices.iter().map(|choice| choice.1).collect();
         let categories = Categories::new(choices.iter().map(|choice| choice.0));
         Self {
+            choices,
             categories,
             weights: Weighted::new(&weights),
             stream,
         }
     }
 
+    fn draw(&self, row: u64) -> usize {
+        self.weights.draw(self.stream.at(row))
+    }
+
+    /// The category of a row.
+    pub(super) fn at(&self, row: u64) -> &'static str {
+        self.choices[self.draw(row)].0
+    }
+
     fn array(&self, rows: &Rows<'_>) -> ArrayRef {
-        let draw = |row| self.weights.draw(self.stream.at(row)) as i32;
-        self.categories.array(rows.map(draw))
+        self.categories.array(rows.map(|row| self.draw(row) as i32))
     }
 }
 
@@ -179,13 +199,12 @@ impl Column {
 
 impl Invoices {
     pub(super) fn new(sales: Arc<Sales>, dataset: Stream) -> Self {
-        let stream = dataset.named(NAME);
         Self {
             sales,
             schema: Arc::new(Schema::new(COLUMNS.map(Column::field).to_vec())),
             states: Categories::new(STATES.map(|state| state.code)),
-            payments: Choice::new(&PAYMENTS, stream.named("payment_method")),
-            statuses: Choice::new(&STATUSES, stream.named("status")),
+            payments: payments(dataset),
+            statuses: statuses(dataset),
         }
     }
 }

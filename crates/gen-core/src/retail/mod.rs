@@ -7,6 +7,7 @@
 mod customers;
 mod invoice_items;
 mod invoices;
+mod ledger;
 mod lines;
 mod products;
 mod sales;
@@ -14,6 +15,8 @@ mod sellers;
 mod stock;
 
 use std::sync::Arc;
+
+pub use ledger::{Invoice, InvoiceLine, Ledger, LedgerWalk};
 
 use crate::builder::MAX_ROWS;
 use crate::dataset::{
@@ -151,24 +154,52 @@ impl Retail {
     }
 }
 
+/// The arithmetic behind the tables.
+struct Parts {
+    stream: Stream,
+    customers: Arc<customers::Customers>,
+    sellers: Arc<sellers::Sellers>,
+    products: Arc<products::Products>,
+    sales: Arc<sales::Sales>,
+}
+
+impl Parts {
+    fn new(settings: &Resolved) -> Result<Self> {
+        let stream = Stream::root(INFO.name, settings.data_version, settings.seed);
+        let skew = settings.number("skew").unwrap_or(1.0);
+        let rows = |table| settings.rows(table);
+        let customers = Arc::new(customers::Customers::new(
+            stream,
+            rows(customers::NAME),
+            skew,
+        ));
+        let sellers = Arc::new(sellers::Sellers::new(stream, rows(sellers::NAME)));
+        let products = Arc::new(products::Products::new(stream, rows(products::NAME), skew));
+        let sales = Arc::new(sales::Sales::new(
+            stream,
+            settings,
+            customers.clone(),
+            sellers.clone(),
+            products.clone(),
+        )?);
+        Ok(Self {
+            stream,
+            customers,
+            sellers,
+            products,
+            sales,
+        })
+    }
+}
+
 fn build(settings: &Resolved) -> Result<Vec<Table>> {
-    let stream = Stream::root(INFO.name, settings.data_version, settings.seed);
-    let skew = settings.number("skew").unwrap_or(1.0);
-    let rows = |table| settings.rows(table);
-    let customers = Arc::new(customers::Customers::new(
+    let Parts {
         stream,
-        rows(customers::NAME),
-        skew,
-    ));
-    let sellers = Arc::new(sellers::Sellers::new(stream, rows(sellers::NAME)));
-    let products = Arc::new(products::Products::new(stream, rows(products::NAME), skew));
-    let sales = Arc::new(sales::Sales::new(
-        stream,
-        settings,
-        customers.clone(),
-        sellers.clone(),
-        products.clone(),
-    )?);
+        customers,
+        sellers,
+        products,
+        sales,
+    } = Parts::new(settings)?;
     let product_table = products::table(stream, &products)?;
     Ok(vec![
         customers::table(stream, &customers)?,

@@ -25,7 +25,7 @@ const HOURS: [u32; 24] = [
 ];
 
 /// Payment methods by weight (domain rule).
-pub(super) const PAYMENTS: [(&str, u64); 5] = [
+pub(super) static PAYMENTS: [(&str, u64); 5] = [
     ("PIX", 42),
     ("credit card", 25),
     ("debit card", 13),
@@ -34,7 +34,7 @@ pub(super) const PAYMENTS: [(&str, u64); 5] = [
 ];
 
 /// Status by weight, in halves of a per cent (domain rule).
-pub(super) const STATUSES: [(&str, u64); 3] = [("issued", 193), ("cancelled", 5), ("returned", 2)];
+pub(super) static STATUSES: [(&str, u64); 3] = [("issued", 193), ("cancelled", 5), ("returned", 2)];
 
 /// Discounts by segment: how often, in thousandths, and how much, in ten-thousandths from and to.
 /// Reasoning: companies negotiate; the larger the buyer, the more.

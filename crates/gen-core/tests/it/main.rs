@@ -14,6 +14,7 @@
     clippy::float_cmp
 )]
 
+mod assessments_lookup;
 mod assessments_original;
 mod assessments_rows;
 mod builder;
@@ -23,6 +24,7 @@ mod growth;
 mod partition_law;
 mod predictions;
 mod retail_behaviour;
+mod retail_ledger;
 mod retail_rules;
 mod retail_small;
 mod settings;

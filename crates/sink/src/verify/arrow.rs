@@ -95,7 +95,7 @@ fn started(
     let anew = table.anew.as_ref();
     let pairs = compare::columns(&schema, table.manifest, anew, kind, report);
     let made = anew.map(|anew| anew.open(report.part)).transpose()?;
-    Ok(Rows::new(pairs, made))
+    Ok(Rows::new(pairs, made, table))
 }
 
 /// A message as it stands in the stream.

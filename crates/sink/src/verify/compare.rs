@@ -11,8 +11,9 @@ use arrow_schema::{DataType, Field, Schema};
 
 use super::Fail;
 use super::findings::{Finding, FindingKind};
+use super::judge::Judge;
 use super::made::{Anew, Made, type_name};
-use super::part::Report;
+use super::part::{Report, Table};
 use crate::format::{Compression, FileFormat, FormatKind, readable_type};
 use crate::manifest::ManifestTable;
 
@@ -108,15 +109,17 @@ fn expected_name(data_type: &str, kind: FormatKind) -> &str {
 pub(super) struct Rows {
     pairs: Vec<Pair>,
     made: Option<Made>,
+    judge: Option<Arc<dyn Judge>>,
     /// Rows made again that the file's have not come to yet.
     waiting: Option<RecordBatch>,
 }
 
 impl Rows {
-    pub(super) fn new(pairs: Vec<Pair>, made: Option<Made>) -> Self {
+    pub(super) fn new(pairs: Vec<Pair>, made: Option<Made>, table: &Table<'_>) -> Self {
         Self {
             pairs,
             made,
+            judge: table.judge.clone(),
             waiting: None,
         }
     }
@@ -130,6 +133,9 @@ impl Rows {
         let first = report.tally.found_rows();
         report.tally.found(found);
         report.rows_done(found.num_rows() as u64);
+        if let Some(judge) = &self.judge {
+            judged(judge.as_ref(), found, first, report)?;
+        }
         let mut at = 0;
         while at < found.num_rows() {
             let made = match self.waiting.take() {
@@ -194,6 +200,21 @@ impl Rows {
             report.differs(first + row as u64, Some(&pair.name), texts);
         }
     }
+}
+
+/// Has rows judged, the first of which is the part's row `first`.
+fn judged(
+    judge: &dyn Judge,
+    found: &RecordBatch,
+    first: u64,
+    report: &mut Report<'_>,
+) -> Result<(), Fail> {
+    let mut differs = |row: usize, column: Option<&str>, texts: &dyn Fn() -> (String, String)| {
+        report.differs(first + row as u64, column, texts);
+    };
+    judge.judge(found, &mut differs).map_err(Fail::not_made)?;
+    report.rows_compared += found.num_rows() as u64;
+    Ok(())
 }
 
 /// Whether two columns hold the same values. Bits count: a NaN is itself, and 0 is not -0.

@@ -15,6 +15,7 @@ mod compare;
 mod ends;
 mod findings;
 mod folders;
+mod judge;
 mod made;
 mod parquet;
 mod part;
@@ -24,7 +25,7 @@ mod text;
 mod thrift;
 mod whole;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +35,7 @@ use std::time::Instant;
 use lakeseed_budget::{Budget, Bytes, Lease};
 
 pub use self::findings::{Finding, FindingKind, Findings, Grade};
+pub use self::judge::{Differs, Judge, Stray};
 use self::made::Anew;
 use self::part::{Checked, Context, Table};
 use crate::commit::open_finished;
@@ -58,6 +60,9 @@ const LEAST_BUFFER_BYTES: u64 = 4 << 20;
 
 /// Gives the source of a table's rows, where it is known.
 type Sources<'v> = &'v (dyn Fn(&str) -> Option<Arc<dyn Source>> + Sync);
+
+/// Gives who judges a table's rows, where somebody does.
+type Judges<'v> = &'v (dyn Fn(&str) -> Option<Arc<dyn Judge>> + Sync);
 
 /// A finished output about to be read back.
 ///
@@ -87,6 +92,8 @@ type Sources<'v> = &'v (dyn Fn(&str) -> Option<Arc<dyn Source>> + Sync);
 pub struct Verify<'v> {
     store: Arc<dyn Store>,
     sources: Option<Sources<'v>>,
+    judges: Option<Judges<'v>>,
+    unmade: Option<&'v str>,
     threads: usize,
     budget: Option<&'v Budget>,
     observer: Option<&'v dyn Observer>,
@@ -100,6 +107,8 @@ impl<'v> Verify<'v> {
         Self {
             store,
             sources: None,
+            judges: None,
+            unmade: None,
             threads: DEFAULT_THREADS,
             budget: None,
             observer: None,
@@ -112,6 +121,19 @@ impl<'v> Verify<'v> {
     /// rows' values is looked at, and a note says so.
     pub fn sources(mut self, sources: Sources<'v>) -> Self {
         self.sources = Some(sources);
+        self
+    }
+
+    /// Sets who judges the rows of tables without a source, of formats that keep types: Parquet and
+    /// Arrow.
+    pub fn judges(mut self, judges: Judges<'v>) -> Self {
+        self.judges = Some(judges);
+        self
+    }
+
+    /// Says why no table's rows are made again: one note instead of one a table.
+    pub fn unmade(mut self, why: &'v str) -> Self {
+        self.unmade = Some(why);
         self
     }
 
@@ -163,7 +185,7 @@ impl<'v> Verify<'v> {
         let listed = self.store.list("", MOST_NAMES)?;
         let (threads, buffer_bytes, _lease) = self.workers(&manifest, kind)?;
         let mut findings = Vec::new();
-        let tables = self.tables(&manifest, &mut findings);
+        let tables = self.tables(&manifest, kind, &mut findings);
         let failed = AtomicBool::new(false);
         let context = Context {
             store: self.store.clone(),
@@ -196,7 +218,19 @@ impl<'v> Verify<'v> {
             bytes_read: context.bytes.load(Ordering::Relaxed),
             seconds: 0.0,
         };
+        let judged = work.iter().zip(&checked);
+        let broken: HashSet<usize> = judged
+            .filter(|(_, part)| !part.is_whole)
+            .map(|((table, _), _)| table.position)
+            .collect();
         findings.extend(checked.into_iter().flat_map(|part| part.findings));
+        let unbroken = |table: &&Table<'_>| !broken.contains(&table.position);
+        for table in tables.iter().filter(unbroken) {
+            findings.extend(judge::strays(table));
+            if context.is_over() {
+                return Err(Error::Stopped);
+            }
+        }
         findings.extend(whole::store(&manifest, &listed));
         whole.findings = findings;
         whole.seconds = started.elapsed().as_secs_f64();
@@ -237,16 +271,28 @@ impl<'v> Verify<'v> {
     }
 
     /// The tables with their sources, and what is wrong with the tables themselves.
-    fn tables<'m>(&self, manifest: &'m Manifest, findings: &mut Vec<Finding>) -> Vec<Table<'m>> {
+    fn tables<'m>(
+        &self,
+        manifest: &'m Manifest,
+        kind: FormatKind,
+        findings: &mut Vec<Finding>,
+    ) -> Vec<Table<'m>> {
+        let has_types = !matches!(kind, FormatKind::Csv | FormatKind::Json);
+        let expected = "rows to compare with";
+        if let Some(why) = self.unmade.filter(|_| !self.is_quick) {
+            findings.push(Finding::new(FindingKind::NoSource, "", expected, why));
+        }
         let mut tables = Vec::with_capacity(manifest.tables.len());
         for (position, table) in manifest.tables.iter().enumerate() {
             findings.extend(whole::table(table));
             let source = self.sources.and_then(|sources| sources(&table.name));
+            let judge = self.judges.filter(|_| has_types && !self.is_quick);
+            let judge = judge.and_then(|judges| judges(&table.name));
             let anew = match source {
                 _ if self.is_quick => None,
+                None if judge.is_some() || self.unmade.is_some() => None,
                 None => {
                     let found = "no source of its rows";
-                    let expected = "rows to compare with";
                     let what = FindingKind::NoSource;
                     findings.push(Finding::new(what, &table.name, expected, found));
                     None
@@ -265,6 +311,7 @@ impl<'v> Verify<'v> {
                 position,
                 manifest: table,
                 anew,
+                judge,
             });
         }
         tables

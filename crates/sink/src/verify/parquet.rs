@@ -68,7 +68,7 @@ fn compare_rows(
     let made = anew.map(|anew| anew.open(report.part)).transpose()?;
     let batch_rows = anew.map_or(BATCH_ROWS, |anew| anew.batch_rows);
     let reader = builder.with_batch_size(batch_rows).build();
-    let mut rows = Rows::new(pairs, made);
+    let mut rows = Rows::new(pairs, made, table);
     for batch in reader.map_err(Fail::unreadable)? {
         if context.is_over() {
             break;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::bytes::Bytes;
 use super::findings::{Finding, FindingKind};
+use super::judge::Judge;
 use super::made::Anew;
 use super::tally::Tally;
 use super::{Fail, arrow, ends, parquet, text};
@@ -47,6 +48,7 @@ pub(super) struct Table<'v> {
     pub(super) position: usize,
     pub(super) manifest: &'v ManifestTable,
     pub(super) anew: Option<Anew>,
+    pub(super) judge: Option<Arc<dyn Judge>>,
 }
 
 /// What is found out about a part.
@@ -59,6 +61,7 @@ pub(super) struct Report<'p> {
     differing_values: u64,
     differing_rows: u64,
     last_differing: Option<u64>,
+    is_whole: bool,
     observer: Option<(&'p dyn Observer, usize)>,
 }
 
@@ -67,6 +70,8 @@ pub(super) struct Checked {
     pub(super) findings: Vec<Finding>,
     pub(super) rows_compared: u64,
     pub(super) rows_read: u64,
+    /// Whether all rows were read, as many as the manifest says.
+    pub(super) is_whole: bool,
 }
 
 impl Report<'_> {
@@ -145,6 +150,7 @@ impl Report<'_> {
             findings: self.findings,
             rows_compared: self.rows_compared,
             rows_read: self.tally.found_rows(),
+            is_whole: self.is_whole && self.tally.found_rows() == self.part.rows,
         }
     }
 }
@@ -169,6 +175,7 @@ pub(super) fn check(
         differing_values: 0,
         differing_rows: 0,
         last_differing: None,
+        is_whole: false,
         observer: context.observer.map(|observer| (observer, table.position)),
     };
     // A manifest from elsewhere may name anything.
@@ -266,6 +273,7 @@ fn read_through(
     let is_whole = rows.is_ok();
     settle(rows, FindingKind::Unreadable, report, context)?;
     if is_whole {
+        report.is_whole = true;
         report.end_rows();
     }
     Ok(())

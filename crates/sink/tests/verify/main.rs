@@ -12,6 +12,7 @@ mod clean;
 mod damage;
 mod flips;
 mod hostile;
+mod judge;
 mod limits;
 #[cfg(feature = "s3")]
 mod s3;

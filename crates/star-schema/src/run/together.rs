@@ -79,7 +79,8 @@ impl<'a> TogetherRun<'a> {
         let none_done = vec![false; rows.together.units()];
         let mut ready = this.ready(none_done, temp)?;
         let workers = run.settings.threads.max(1) as u64;
-        let share = Bytes::new(run.budget.free().get() / workers / 2).max(LEAST_STATE);
+        // The rest is for dealing what is read: codes, rows, buffers.
+        let share = Bytes::new(run.budget.free().get() / workers / 3).max(LEAST_STATE);
         ready.memory = share.as_usize();
         rows.set(Some(Arc::new(ready)));
         Ok((share + 4 * MIB, Under(rows)))

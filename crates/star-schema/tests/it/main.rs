@@ -10,6 +10,8 @@ mod common;
 mod equal;
 mod memory;
 mod models;
+mod oracle;
+mod oracle_retail;
 mod pressure;
 mod random;
 mod resume;
