@@ -1,16 +1,18 @@
 //! A table of few groups: each span is aggregated to partial states as it is read, and one final
 //! aggregate joins the states in the order of the spans. Nothing is spilled.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, UInt64Array};
 use datafusion::common::{DataFusionError, Result as DfResult};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 
 use super::dictionary::Dictionary;
+use super::group::{sorted_by_number, with_row};
 use super::pack::Packing;
 use super::rows::{Carrier, CarryError, Layout, Rows};
 use super::scan::Scan;
@@ -18,6 +20,9 @@ use super::stream::{self, Batches};
 use crate::cut::Cut;
 use crate::session::{self, LeasePool};
 use crate::{Error, Result};
+
+/// Bits of a row's number that count within its span.
+const SPAN_BITS: u32 = 40;
 
 /// Keys are coded and packed as everywhere; arguments go into the aggregate as they come.
 pub(crate) struct Direct {
@@ -56,7 +61,13 @@ impl Direct {
         tick: &(dyn Fn(u64) -> Result<()> + Sync),
     ) -> Result<DirectGroups, DirectError> {
         let packing = Arc::new(Packing::of_types(&self.layout));
-        let single = self.cut.middle(&packing.input, packing.keys)?;
+        // Groups come in the order of their rows, or are put into it.
+        let input = if packing.keeps_order() {
+            Arc::clone(&packing.input)
+        } else {
+            with_row(&packing.input)
+        };
+        let single = self.cut.middle(&input, packing.keys)?;
         let (partial, last) = two_steps(&single).map_err(|cause| self.failed(cause))?;
         let states = self.states(workers, &packing, &partial, tick)?;
         let pool = LeasePool::new(self.memory);
@@ -64,7 +75,12 @@ impl Direct {
         let run = || {
             let mut groups = stream::run(&last, states, session::attempt(&pool)?)?;
             let first = groups.next().transpose()?;
-            DfResult::Ok(Box::new(first.into_iter().map(Ok).chain(groups)) as Batches)
+            let groups = Box::new(first.into_iter().map(Ok).chain(groups)) as Batches;
+            if packing.keeps_order() {
+                Ok(groups)
+            } else {
+                sorted_by_number(groups)
+            }
         };
         let groups = run().map_err(|cause| self.failed(cause))?;
         Ok(DirectGroups { groups, packing })
@@ -127,6 +143,7 @@ impl Direct {
         let (layout, packing) = (Arc::clone(&self.layout), Arc::clone(packing));
         let mut batches = self.scan.open(span)?;
         let mut rows = Rows::new(&layout);
+        let mut number = (span as u64) << SPAN_BITS;
         let input = std::iter::from_fn(move || {
             let batch = match batches.next()? {
                 Ok(batch) => batch,
@@ -141,21 +158,31 @@ impl Direct {
                     CarryError::Engine(error) => error,
                 }));
             }
-            Some(packing.pack_with(&rows, &batch.columns()[layout.keys..]))
+            let packed = packing.pack_with(&rows, &batch.columns()[layout.keys..]);
+            if packing.keeps_order() {
+                return Some(packed);
+            }
+            let numbers = number..number + batch.num_rows() as u64;
+            number = numbers.end;
+            Some(packed.and_then(|packed| numbered(&packed, numbers)))
         });
         let pool = LeasePool::new(self.memory);
         let run = || {
             let input = stream::projected(Box::new(input), stream::columns_read(partial));
-            stream::run(partial, input, session::attempt(&pool)?)?.collect::<DfResult<Vec<_>>>()
+            stream::run(partial, input, session::attempt(&pool)?)
         };
-        let states = run().map_err(|cause| self.failed(cause))?;
-        let bytes: usize = states.iter().map(RecordBatch::get_array_memory_size).sum();
-        let all = held.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if all > self.memory {
-            Err(DirectError::TooLarge)
-        } else {
-            Ok(states)
+        let mut states = Vec::new();
+        // A partial aggregate whose memory is full gives out what it has and goes on: its states come
+        // all through the span, and have to be counted as they come.
+        for batch in run().map_err(|cause| self.failed(cause))? {
+            let batch = batch.map_err(|cause| self.failed(cause))?;
+            let bytes = batch.get_array_memory_size();
+            if held.fetch_add(bytes, Ordering::Relaxed) + bytes > self.memory {
+                return Err(DirectError::TooLarge);
+            }
+            states.push(batch);
         }
+        Ok(states)
     }
 
     fn failed(&self, cause: DataFusionError) -> DirectError {
@@ -165,6 +192,13 @@ impl Direct {
             DirectError::Failed(self.scan.failed(cause))
         }
     }
+}
+
+/// Rows with their numbers behind.
+fn numbered(rows: &RecordBatch, numbers: Range<u64>) -> DfResult<RecordBatch> {
+    let mut columns = rows.columns().to_vec();
+    columns.push(Arc::new(UInt64Array::from_iter_values(numbers)));
+    Ok(RecordBatch::try_new(with_row(&rows.schema()), columns)?)
 }
 
 /// A plan with one aggregate in one step, as a plan to partial states and one from there to the end.

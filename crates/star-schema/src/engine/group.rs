@@ -82,10 +82,10 @@ impl Grouping {
     /// Aggregates a bucket with this much memory for the aggregate's state; splits it where that is not
     /// enough.
     pub(crate) fn groups(self: &Arc<Self>, bucket: &Bucket, memory: usize) -> Result<Groups> {
-        if self.by_number() {
+        let packing = Arc::new(Packing::new(&self.layout, &bucket.dealt.ranges));
+        if self.by_number(&packing) {
             return self.in_pieces(bucket, None, memory);
         }
-        let packing = Arc::new(Packing::new(&self.layout, &bucket.dealt.ranges));
         let rows_in = Arc::new(AtomicU64::new(0));
         let input = self.input(bucket, &self.layout, &packing, &rows_in);
         match self.at_once(input, &rows_in, &packing, memory)? {
@@ -98,8 +98,8 @@ impl Grouping {
     }
 
     /// Whether groups are put into the order of their rows by number, because the engine's is another.
-    pub(crate) fn by_number(&self) -> bool {
-        self.cut.sorts && self.layout.keys > 0
+    pub(crate) fn by_number(&self, packing: &Packing) -> bool {
+        self.layout.keys > 0 && (self.cut.sorts || !packing.keeps_order())
     }
 
     /// The groups of packed rows, in the order in which they are met first, their keys packed.
@@ -211,7 +211,7 @@ impl Grouping {
                 let rows_in = Arc::new(AtomicU64::new(0));
                 let input = self.input(&piece, &counted, &packing, &rows_in);
                 match self.at_once(input, &rows_in, &packing, memory)? {
-                    Ok(groups) => runs.push(self.write_run(groups)?),
+                    Ok(groups) => runs.push(self.write_run(groups, &packing)?),
                     Err(TooLarge { rows_in }) => {
                         todo.push((piece, Arc::clone(&counted), Some(rows_in)));
                     }
@@ -290,8 +290,8 @@ impl Grouping {
         Ok(Dealt::join(vec![dealer.finish()]))
     }
 
-    fn write_run(&self, mut groups: Batches) -> Result<File> {
-        if self.by_number() {
+    fn write_run(&self, mut groups: Batches, packing: &Packing) -> Result<File> {
+        if self.by_number(packing) {
             groups = sorted_by_number(groups).map_err(|error| self.failed(error))?;
         }
         let file = self.spill_file()?;
@@ -368,7 +368,7 @@ impl Grouping {
 /// The groups of a bucket do not fit.
 pub(crate) struct TooLarge {
     /// Rows that were taken before that was known.
-    rows_in: u64,
+    pub(crate) rows_in: u64,
 }
 
 /// Rows of the batches that are merged.
@@ -382,14 +382,14 @@ fn counted(layout: &Layout) -> Layout {
     Layout::new(with_row(&layout.schema), layout.keys, &as_text)
 }
 
-fn with_row(schema: &SchemaRef) -> SchemaRef {
+pub(crate) fn with_row(schema: &SchemaRef) -> SchemaRef {
     let fields = schema.fields().iter().cloned();
     let row = Arc::new(Field::new(ROW, DataType::UInt64, false));
     Arc::new(Schema::new(fields.chain([row]).collect::<Vec<_>>()))
 }
 
 /// Groups in the order of the row's number, which comes last.
-fn sorted_by_number(groups: Batches) -> DfResult<Batches> {
+pub(crate) fn sorted_by_number(groups: Batches) -> DfResult<Batches> {
     let batches = groups.collect::<DfResult<Vec<RecordBatch>>>()?;
     let Some(first) = batches.first() else {
         return Ok(Box::new(std::iter::empty()));

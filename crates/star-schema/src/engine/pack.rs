@@ -1,12 +1,14 @@
 //! Keys as few numbers: the lanes of all coded and word keys, each less its smallest word, side by side
-//! in 64 bits. An aggregate over one number is several times as fast and as small as one over seven
-//! columns, and gives the same groups in the same order.
+//! in 64 bits, or in 128. An aggregate over one number is several times as fast and as small as one over
+//! seven columns, and gives its groups in the order in which they come; over several columns it is not
+//! quite that order, and depends on where batches begin.
 
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::UInt64Type;
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow_array::types::{Decimal128Type, UInt64Type};
+use arrow_array::{ArrayRef, Decimal128Array, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow_buffer::ScalarBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::Result as DfResult;
 
@@ -28,7 +30,8 @@ struct Place {
 pub(crate) struct Packing {
     layout: Arc<Layout>,
     places: Vec<Place>,
-    numbers: usize,
+    /// Words that the keys take.
+    words: usize,
     /// The aggregate's input: the numbers, plain keys, then the arguments.
     pub(crate) input: SchemaRef,
     /// How many of its columns are keys.
@@ -74,10 +77,13 @@ impl Packing {
                 shift += bits;
             }
         }
-        let numbers = if places.is_empty() { 0 } else { number + 1 };
-        let mut fields: Vec<Field> = (0..numbers)
-            .map(|number| Field::new(format!("k{number}"), DataType::UInt64, false))
-            .collect();
+        let words = if places.is_empty() { 0 } else { number + 1 };
+        let mut fields: Vec<Field> = match words {
+            2 => vec![Field::new("k0", PAIR, false)],
+            _ => (0..words)
+                .map(|number| Field::new(format!("k{number}"), DataType::UInt64, false))
+                .collect(),
+        };
         for column in plain_keys(layout) {
             let field = layout.schema.field(column);
             fields.push(Field::new(
@@ -92,7 +98,7 @@ impl Packing {
         Self {
             layout: Arc::clone(layout),
             places,
-            numbers,
+            words,
             input: Arc::new(Schema::new(fields)),
             keys,
         }
@@ -127,7 +133,7 @@ impl Packing {
     /// The keys of rows, packed, beside arguments as they came.
     pub(crate) fn pack_with(&self, rows: &Rows, arguments: &[ArrayRef]) -> DfResult<RecordBatch> {
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.input.fields().len());
-        for number in 0..self.numbers {
+        for number in 0..self.words {
             let mut packed = vec![0_u64; rows.len];
             for place in self
                 .places
@@ -139,6 +145,15 @@ impl Packing {
                 }
             }
             columns.push(Arc::new(UInt64Array::from(packed)));
+        }
+        if let [low, high] = columns.as_slice() {
+            let words = |column: &ArrayRef| column.as_primitive::<UInt64Type>().values().clone();
+            let (low, high) = (words(low), words(high));
+            let pairs = low.iter().zip(&high);
+            let pairs =
+                pairs.map(|(low, high)| (u128::from(*high) << 64 | u128::from(*low)) as i128);
+            let pairs: Decimal128Array = pairs.map(Some).collect();
+            columns = vec![Arc::new(pairs.with_data_type(PAIR))];
         }
         for column in plain_keys(&self.layout) {
             if let Form::Plain { array } = self.layout.forms[column] {
@@ -154,6 +169,29 @@ impl Packing {
         )?)
     }
 
+    /// The words of the keys.
+    fn words_of(&self, groups: &RecordBatch) -> Vec<ScalarBuffer<u64>> {
+        if self.words != 2 {
+            let columns = groups.columns()[..self.words].iter();
+            return columns
+                .map(|column| column.as_primitive::<UInt64Type>().values().clone())
+                .collect();
+        }
+        let pairs = groups.column(0).as_primitive::<Decimal128Type>().values();
+        let word = |shift: u32| {
+            pairs
+                .iter()
+                .map(|&pair| (pair as u128 >> shift) as u64)
+                .collect()
+        };
+        vec![word(0), word(u64::BITS)]
+    }
+
+    /// Whether an aggregate gives groups in the order in which it meets them.
+    pub(crate) fn keeps_order(&self) -> bool {
+        self.keys < 2
+    }
+
     /// Groups with their keys as they were.
     pub(crate) fn unpack(
         &self,
@@ -163,18 +201,12 @@ impl Packing {
     ) -> DfResult<RecordBatch> {
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
         let mut places = self.places.iter();
-        let mut plain = self.numbers;
+        let words = self.words_of(groups);
+        let mut plain = self.keys - plain_keys(&self.layout).count();
         let mut next = || {
             let place = places.next()?;
-            let packed = groups
-                .column(place.number)
-                .as_primitive::<UInt64Type>()
-                .values();
-            Some(
-                packed
-                    .iter()
-                    .map(move |word| (word >> place.shift & place.mask) + place.least),
-            )
+            let packed = words[place.number].iter();
+            Some(packed.map(move |word| (word >> place.shift & place.mask) + place.least))
         };
         for (column, form) in self.layout.forms[..self.layout.keys].iter().enumerate() {
             let data_type = schema.field(column).data_type();
@@ -217,6 +249,9 @@ impl Packing {
         )?)
     }
 }
+
+/// Two words as one number. Its digits mean nothing: all 128 bits are used.
+const PAIR: DataType = DataType::Decimal128(38, 0);
 
 fn plain_keys(layout: &Layout) -> impl Iterator<Item = usize> {
     (0..layout.keys).filter(|&column| matches!(layout.forms[column], Form::Plain { .. }))

@@ -122,9 +122,6 @@ impl SortedUnit<'_> {
             spill: Some(Arc::clone(self.spill)),
             spilled: Arc::clone(self.spilled),
         });
-        if dealer.is_none() && grouping.by_number() {
-            dealer = Some(self.dealer(layout)?);
-        }
         if dealer.is_none() {
             match self.in_memory(&grouping, &rows)? {
                 Ok(batches) => return Ok(Ok((Groups { batches, pieces: 1 }, count))),
@@ -187,6 +184,9 @@ impl SortedUnit<'_> {
             })
             .collect();
         let packing = Arc::new(Packing::new(&grouping.layout, &ranges));
+        if grouping.by_number(&packing) {
+            return Ok(Err(TooLarge { rows_in: 0 }));
+        }
         let parts: Vec<DfResult<RecordBatch>> = if rows.len == 0 {
             Vec::new()
         } else {
