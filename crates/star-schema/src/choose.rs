@@ -28,6 +28,8 @@ pub(crate) const SAMPLE_BYTES: Bytes = Bytes::new(32 * MIB.get());
 const FEW_GROUPS: u64 = 200_000;
 /// Rows of a unit, about.
 const UNIT_ROWS: u64 = 250_000;
+/// Groups of a unit, at least, where there are surely no more than estimated.
+const UNIT_GROUPS: u64 = 50_000;
 /// The most units of a table.
 const MOST_UNIT_BITS: u32 = 12;
 /// Rows of one run of a sorted source, on average, with which its units end well.
@@ -109,7 +111,7 @@ pub(crate) fn choose(
 ) -> Result<Chosen> {
     let sample = Sample::take(cut, scan)?;
     let rows = sample.scale(sample.rows, total);
-    let groups = sample.groups(rows);
+    let (groups, is_upper) = sample.groups(rows);
     let as_text = sample.as_text(cut, rows);
     let layout_all = Layout::new(Arc::clone(&cut.below.carried), cut.below.keys, &[]);
     let layout = Layout::new(Arc::clone(&cut.below.carried), cut.below.keys, &as_text);
@@ -149,7 +151,11 @@ pub(crate) fn choose(
             format!("about {groups} groups, and a batch for each value was asked for"),
         ),
         Strategy::Scatter | Strategy::Together => {
-            let units = rows.div_ceil(UNIT_ROWS).max(1);
+            let mut units = rows.div_ceil(UNIT_ROWS).max(1);
+            if is_upper {
+                // A dimension of large facts: many rows, few of its own.
+                units = units.min(groups.div_ceil(UNIT_GROUPS).max(1));
+            }
             let bits = (u64::BITS - (units - 1).leading_zeros()).min(MOST_UNIT_BITS);
             (
                 Deal { used: 0, bits },
@@ -308,8 +314,8 @@ impl Sample {
         (u128::from(count) * u128::from(total) / u128::from(self.read)) as u64
     }
 
-    /// Groups of so many rows.
-    fn groups(&self, rows: u64) -> u64 {
+    /// Groups of so many rows, and whether that is surely not too low.
+    fn groups(&self, rows: u64) -> (u64, bool) {
         self.groups.of(self.rows, rows)
     }
 
@@ -403,14 +409,14 @@ impl GroupsSeen {
     /// Groups of all rows. Where pieces have hardly a group in common, equal rows stand together, or
     /// there are more groups than the sample could show: each piece brings as many new ones. Otherwise
     /// those that were met again count once, and those that were not as many times as the square root
-    /// of the sample's share.
-    fn of(&self, sampled: u64, rows: u64) -> u64 {
+    /// of the sample's share. And whether that is surely not too low.
+    fn of(&self, sampled: u64, rows: u64) -> (u64, bool) {
         let all = self.once + self.more;
         if self.pieces < 2 || self.alone * 10 < all * 9 || sampled == 0 {
-            return estimate(self.once, self.more, sampled, rows);
+            return (estimate(self.once, self.more, sampled, rows), false);
         }
         let scaled = u128::from(self.alone) * u128::from(rows) / u128::from(sampled);
-        (scaled as u64 + all - self.alone).min(rows)
+        ((scaled as u64 + all - self.alone).min(rows), true)
     }
 }
 
