@@ -1,7 +1,7 @@
 //! Keys as few numbers: the lanes of all coded and word keys, each less its smallest word, side by side
 //! in 64 bits, or in 128. An aggregate over one number is several times as fast and as small as one over
-//! seven columns, and gives its groups in the order in which they come; over several columns it is not
-//! quite that order, and depends on where batches begin.
+//! seven columns, and gives its groups in the order in which they come; over several columns a group
+//! whose hash is another's stands behind its batch.
 
 use std::sync::Arc;
 
