@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicU64;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DataFusionError, Result as DfResult};
+use datafusion::common::{Column, Result as DfResult};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 use datafusion::physical_plan::ExecutionPlan;
@@ -442,8 +442,4 @@ fn width(schema: &Schema) -> u64 {
         _ => 8,
     });
     bytes.sum()
-}
-
-fn exhausted(error: &DataFusionError) -> bool {
-    session::is_exhausted(error)
 }

@@ -18,7 +18,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::union::UnionExec;
 
-use super::{Bucketed, Held, Ready, Together, exhausted};
+use super::{Bucketed, Held, Ready, Together};
 use crate::engine::partition::{Deal, DealError, Dealer, Dealt};
 use crate::engine::rows::{self, Carrier};
 use crate::engine::scan::{engine_error, to_arrow};
@@ -112,7 +112,7 @@ impl Together {
         };
         match run() {
             Ok(rows) => Ok(Some(rows)),
-            Err(error) if exhausted(&error) => Ok(None),
+            Err(error) if session::is_exhausted(&error) => Ok(None),
             Err(error) => Err(self.failed(error)),
         }
     }

@@ -248,13 +248,21 @@ pub(crate) fn run(source: &Memory, sql: &str, way: &Way) -> Kept {
 
 /// The same statement by the engine alone, with all the memory that it wants.
 pub(crate) fn oracle(source: &Memory, sql: &str) -> Vec<String> {
+    oracle_of(&[("t", source.clone())], sql)
+}
+
+/// The same over several tables.
+pub(crate) fn oracle_of(tables: &[(&str, Memory)], sql: &str) -> Vec<String> {
     let mut config = SessionConfig::new().with_target_partitions(1);
     config.options_mut().sql_parser.enable_ident_normalization = false;
     config.options_mut().sql_parser.map_string_types_to_utf8view = false;
     let context = SessionContext::new_with_config(config);
-    let table =
-        MemTable::try_new(Arc::clone(&source.schema), vec![source.batches.clone()]).unwrap();
-    context.register_table("t", Arc::new(table)).unwrap();
+    for (name, table) in tables {
+        let table = MemTable::try_new(Arc::clone(&table.schema), vec![table.batches.clone()]);
+        context
+            .register_table(*name, Arc::new(table.unwrap()))
+            .unwrap();
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();

@@ -7,12 +7,10 @@ use std::sync::Arc;
 use arrow_array::{
     ArrayRef, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
 };
-use datafusion::datasource::MemTable;
-use datafusion::prelude::{SessionConfig, SessionContext};
 use lakeseed_budget::{Budget, Bytes, MIB};
 use lakeseed_star_schema::{Error, Result, Source, Star, Statement, Stop, Strategy};
 
-use crate::common::{Kept, Memory, ROOMY, Way, chance, lines_of, settings};
+use crate::common::{Kept, Memory, ROOMY, Way, chance, lines_of, oracle_of, settings};
 
 const ORDERS: u64 = 40_000;
 const LINES: u64 = 260_000;
@@ -86,28 +84,6 @@ fn tables(hot: u64) -> [(&'static str, Memory); 3] {
     ]
 }
 
-/// The statement by the engine alone, with all the memory that it wants.
-fn oracle(tables: &[(&str, Memory)], sql: &str) -> Vec<String> {
-    let mut config = SessionConfig::new().with_target_partitions(1);
-    config.options_mut().sql_parser.enable_ident_normalization = false;
-    config.options_mut().sql_parser.map_string_types_to_utf8view = false;
-    let context = SessionContext::new_with_config(config);
-    for (name, table) in tables {
-        let table = MemTable::try_new(Arc::clone(&table.schema), vec![table.batches.clone()]);
-        context
-            .register_table(*name, Arc::new(table.unwrap()))
-            .unwrap();
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let batches =
-        runtime.block_on(async { context.sql(sql).await.unwrap().collect().await.unwrap() });
-    let mut lines: Vec<String> = batches.iter().flat_map(lines_of).collect();
-    lines.sort_unstable();
-    lines
-}
-
 /// What a run says beside its rows: each table's strategy and reason.
 type Chosen = (Strategy, String);
 
@@ -147,7 +123,7 @@ fn run_into(tables: &[(&str, Memory)], sql: &str, way: &Way, store: &Kept) -> Re
 /// The statement gives the rows of the oracle, and the same units with much and with little memory.
 fn check(hot: u64, sql: &str, strategy: Strategy, reason: &str) {
     let tables = tables(hot);
-    let expected = oracle(&tables, sql);
+    let expected = oracle_of(&tables, sql);
     assert!(!expected.is_empty(), "{sql} gives nothing");
     let mut first = None;
     for (threads, memory) in [
@@ -306,7 +282,7 @@ fn a_table_of_the_star_is_made_again_for_another() {
     found.sort_unstable();
     let joined = "SELECT o.state, SUM(l.amount) AS amount FROM lines AS l \
                   JOIN orders AS o ON o.id = l.order_id GROUP BY o.state";
-    assert_eq!(found, oracle(&tables, joined));
+    assert_eq!(found, oracle_of(&tables, joined));
 
     let round = [
         statement("a", "SELECT * FROM b"),
