@@ -272,6 +272,10 @@ impl Star {
 
     /// Makes all units that do not stand yet.
     ///
+    /// The budget is this run's alone while it lasts: codes of texts stay leased while workers ask for
+    /// theirs, so that two runs on one budget could wait for each other. Give each its own part of a
+    /// process's memory.
+    ///
     /// # Errors
     /// The first failure; units that were committed stay, and the same call again makes the rest.
     pub fn run(
