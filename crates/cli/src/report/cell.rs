@@ -5,8 +5,9 @@ use std::fmt;
 use anyhow::{Result, anyhow};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Decimal128Type, DecimalType, Float64Type, Int32Type, Int64Type,
-    TimestampMicrosecondType,
+    ArrowPrimitiveType, Date32Type, Decimal128Type, DecimalType, Float32Type, Float64Type,
+    Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, TimeUnit};
@@ -56,11 +57,19 @@ pub(crate) fn cell(array: &ArrayRef, at: usize) -> Result<Cell> {
         return Ok(Cell::Null);
     }
     Ok(match array.data_type() {
-        DataType::Int32 => Cell::Bare(array.as_primitive::<Int32Type>().value(at).to_string()),
-        DataType::Int64 => Cell::Bare(array.as_primitive::<Int64Type>().value(at).to_string()),
-        DataType::Float64 => Cell::Bare(array.as_primitive::<Float64Type>().value(at).to_string()),
+        DataType::Int8 => number::<Int8Type>(array, at),
+        DataType::Int16 => number::<Int16Type>(array, at),
+        DataType::Int32 => number::<Int32Type>(array, at),
+        DataType::Int64 => number::<Int64Type>(array, at),
+        DataType::UInt8 => number::<UInt8Type>(array, at),
+        DataType::UInt16 => number::<UInt16Type>(array, at),
+        DataType::UInt32 => number::<UInt32Type>(array, at),
+        DataType::UInt64 => number::<UInt64Type>(array, at),
+        DataType::Float32 => number::<Float32Type>(array, at),
+        DataType::Float64 => number::<Float64Type>(array, at),
         DataType::Boolean => Cell::Bare(array.as_boolean().value(at).to_string()),
         DataType::Utf8 => Cell::Text(array.as_string::<i32>().value(at).to_owned()),
+        DataType::LargeUtf8 => Cell::Text(array.as_string::<i64>().value(at).to_owned()),
         DataType::Decimal128(precision, scale) => {
             let value = array.as_primitive::<Decimal128Type>().value(at);
             Cell::Bare(Decimal128Type::format_decimal(value, *precision, *scale))
@@ -69,17 +78,57 @@ pub(crate) fn cell(array: &ArrayRef, at: usize) -> Result<Cell> {
             let days = array.as_primitive::<Date32Type>().value(at);
             Cell::Text(Date::from_days(days).to_string())
         }
-        DataType::Timestamp(TimeUnit::Microsecond, None) => {
-            let micros = array.as_primitive::<TimestampMicrosecondType>().value(at);
-            Cell::Text(timestamp(micros))
+        DataType::Timestamp(unit, zone) => {
+            let micros = match unit {
+                TimeUnit::Second => array
+                    .as_primitive::<TimestampSecondType>()
+                    .value(at)
+                    .saturating_mul(1_000_000),
+                TimeUnit::Millisecond => array
+                    .as_primitive::<TimestampMillisecondType>()
+                    .value(at)
+                    .saturating_mul(1_000),
+                TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().value(at),
+                TimeUnit::Nanosecond => array
+                    .as_primitive::<TimestampNanosecondType>()
+                    .value(at)
+                    .div_euclid(1_000),
+            };
+            // An instant is kept as it is in UTC, whatever the zone is called.
+            let instant = if zone.is_some() { "Z" } else { "" };
+            Cell::Text(format!("{}{instant}", timestamp(micros)))
         }
         DataType::Dictionary(_, _) => {
             let keys = array.as_any_dictionary();
             let key = keys.normalized_keys().get(at).copied().unwrap_or_default();
             return cell(keys.values(), key);
         }
+        DataType::List(_) => {
+            let items = array.as_list::<i32>().value(at);
+            let items = (0..items.len()).map(|item| Ok(cell(&items, item)?.to_string()));
+            Cell::Text(format!(
+                "[{}]",
+                items.collect::<Result<Vec<_>>>()?.join(", ")
+            ))
+        }
+        DataType::Struct(fields) => {
+            let columns = fields.iter().zip(array.as_struct().columns());
+            let pairs = columns
+                .map(|(field, column)| Ok(format!("{}: {}", field.name(), cell(column, at)?)));
+            Cell::Text(format!(
+                "{{{}}}",
+                pairs.collect::<Result<Vec<_>>>()?.join(", ")
+            ))
+        }
         other => return Err(anyhow!("cannot show a value of type {other}")),
     })
+}
+
+fn number<T: ArrowPrimitiveType>(array: &ArrayRef, at: usize) -> Cell
+where
+    T::Native: fmt::Display,
+{
+    Cell::Bare(array.as_primitive::<T>().value(at).to_string())
 }
 
 /// `2023-01-01 08:15:30.000125`: wall time with six decimals, as in the files.
