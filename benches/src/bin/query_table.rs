@@ -24,7 +24,7 @@ const QUERIES: [&str; 9] = [
     "SELECT s.region, count(*) FROM retail.invoices i JOIN retail.sellers s ON i.seller_id = s.seller_id GROUP BY s.region",
     "SELECT invoice_id, net_total FROM retail.invoices WHERE item_count > 9",
     "SELECT sum(quantity) FROM retail.invoice_items",
-    "SELECT count(customer_id) FROM retail.invoices WHERE issued_at::date = '2023-03-05'",
+    "SELECT sum(customer_id) FROM retail.invoices WHERE issued_at::date = '2023-03-05'",
 ];
 
 #[expect(clippy::print_stdout, reason = "the table is what the program is for")]

@@ -369,7 +369,7 @@ fn flags_that_fit_nothing_are_refused() {
         "expected a table with --max-rows, got --max-rows 5 with another form; write LIMIT into the query",
     );
     refused(
-        "SELECT 1 AS a, 2 AS a",
+        "SELECT * FROM (SELECT 1 AS a) AS x, (SELECT 2 AS a) AS y",
         "-f json",
         2,
         "expected columns with names of their own for json, got 'a' twice; name one with AS",
