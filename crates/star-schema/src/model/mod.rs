@@ -15,6 +15,8 @@ use lakeseed_gen_core::Date;
 
 use crate::{Error, Result};
 
+pub(crate) use statement::is_one_select;
+
 /// The description's name in its folder.
 pub const MODEL_FILE: &str = "star.toml";
 /// The longest file of a model that is read.

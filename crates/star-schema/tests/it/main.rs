@@ -13,6 +13,7 @@ mod models;
 mod oracle;
 mod oracle_retail;
 mod pressure;
+mod query;
 mod random;
 mod resume;
 mod sorted;
