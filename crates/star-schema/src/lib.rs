@@ -109,7 +109,10 @@ mod views;
 
 pub use choose::{Choice, Strategy};
 pub use error::{Error, Result};
-pub use model::{Duplicates, ForeignKey, Kind, MODEL_FILE, Missing, Model, SourceSpec, TableSpec};
+pub use model::{
+    Chart, Duplicates, FOLDER_OF_INDICATORS, ForeignKey, IndicatorSpec, Kind, MODEL_FILE, Missing,
+    Model, NumberFormat, SourceSpec, TableSpec,
+};
 pub use observe::{Observer, Progress, Step, Stop, UnitDone, Warning};
 pub use run::{KeyReport, Report, Settings, Star, Statement, TableReport};
 pub use source::{
