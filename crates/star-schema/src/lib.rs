@@ -88,6 +88,7 @@
 //! It writes no output of its own, prints nothing, and knows no dataset but in [`oracle`], which tells
 //! what the stars of our own datasets must be.
 
+mod answer;
 mod batches;
 mod choose;
 mod cut;
@@ -97,6 +98,7 @@ mod model;
 mod observe;
 mod of_model;
 pub mod oracle;
+mod page;
 mod planned;
 mod rules;
 mod run;
@@ -107,6 +109,7 @@ mod temp;
 mod together;
 mod views;
 
+pub use answer::{Answer, short};
 pub use choose::{Choice, Strategy};
 pub use error::{Error, Result};
 pub use model::{
@@ -114,6 +117,7 @@ pub use model::{
     Model, NumberFormat, SourceSpec, TableSpec,
 };
 pub use observe::{Observer, Progress, Step, Stop, UnitDone, Warning};
+pub use page::{Origin, page};
 pub use run::{KeyReport, Report, Settings, Star, Statement, TableReport};
 pub use source::{
     BatchReader, Calendar, File, FileFormat, Files, FilesOptions, LocalFile, Piece, RejectedRow,

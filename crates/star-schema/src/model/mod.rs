@@ -14,6 +14,7 @@ use std::path::Path;
 use arrow_schema::DataType;
 use lakeseed_gen_core::Date;
 
+pub(crate) use self::check::near;
 pub use self::indicator::{Chart, IndicatorSpec, NumberFormat};
 use crate::{Error, Result};
 
@@ -172,7 +173,7 @@ impl Model {
             return Err(Error::Model {
                 place: name.to_owned(),
                 expected: names.join(" or "),
-                found: format!("no such model{}", check::near(name, names.iter().copied())),
+                found: format!("no such model{}", near(name, names.iter().copied())),
             });
         };
         file::assemble(&format!("models/{name}"), &files)

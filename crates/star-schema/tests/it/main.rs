@@ -13,6 +13,7 @@ mod memory;
 mod models;
 mod oracle;
 mod oracle_retail;
+mod page;
 mod pressure;
 mod random;
 mod resume;
