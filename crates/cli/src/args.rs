@@ -5,6 +5,7 @@
 
 mod parameters;
 mod remote;
+mod sql;
 mod star;
 mod values;
 
@@ -22,6 +23,9 @@ pub(crate) use parameters::{Given, Parameters};
 #[cfg(feature = "s3")]
 pub(crate) use remote::Sse;
 pub(crate) use remote::{Remote, RemoteFlags};
+pub(crate) use sql::Sql;
+#[cfg(feature = "star")]
+pub(crate) use sql::{Answer, AnswerForm};
 pub(crate) use star::Star;
 pub(crate) use values::{Expected, Rows, Target, count};
 use values::{compression, date, positive_count, scale, shard, size};
@@ -58,6 +62,8 @@ pub(crate) enum Command {
     Combine(Stored),
     /// Makes a star schema of tables: facts and dimensions from SQL, in bounded memory.
     Star(Box<Star>),
+    /// Answers a query over generated tables, without files, or over the tables of any place.
+    Sql(Box<Sql>),
     /// Shows one row at once, with the parents that it points to and where its values come from.
     Peek(Peek),
     /// Prints the completion script of a shell.

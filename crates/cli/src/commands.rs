@@ -8,6 +8,8 @@ mod peek;
 mod plan;
 mod schema;
 #[cfg(feature = "star")]
+mod sql;
+#[cfg(feature = "star")]
 mod star;
 mod status;
 mod verify;
@@ -30,6 +32,10 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Star(args) => star::run(&args),
         #[cfg(not(feature = "star"))]
         Command::Star(_) => Err(without("star")),
+        #[cfg(feature = "star")]
+        Command::Sql(args) => sql::run(&args),
+        #[cfg(not(feature = "star"))]
+        Command::Sql(_) => Err(without("star")),
         Command::Peek(args) => peek::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

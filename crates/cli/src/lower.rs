@@ -7,6 +7,8 @@ mod place;
 mod recipe;
 mod selection;
 #[cfg(feature = "star")]
+pub(crate) mod sql;
+#[cfg(feature = "star")]
 pub(crate) mod star;
 mod tables;
 

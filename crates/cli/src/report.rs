@@ -3,6 +3,7 @@
 //! A reader that closes stdout ends the program quietly: [`print()`] says so by an error that every
 //! command passes on. What goes to stderr never fails a command.
 
+mod cell;
 mod ended;
 mod grid;
 mod progress;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde::Serialize;
 
+pub(crate) use cell::{Cell, cell};
 pub(crate) use ended::{ended, going_on};
 pub(crate) use grid::{Align, Grid};
 pub(crate) use progress::{Progress, Style};

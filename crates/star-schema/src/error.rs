@@ -83,6 +83,30 @@ pub enum Error {
         #[source]
         cause: datafusion::error::DataFusionError,
     },
+    /// A query cannot be answered as it is: another statement, a name that is not there, types.
+    #[error("the query: expected {expected}, found {found}; {advice}")]
+    Query {
+        /// What would do.
+        expected: String,
+        /// What it says.
+        found: String,
+        /// What to do: the names that are near.
+        advice: String,
+    },
+    /// A query needs more memory than it has.
+    #[error(
+        "the query needs more than {memory} for its groups, joins or sorted rows{}; give it more memory",
+        if *spills { ", or more room for temporary files" } else { "" }
+    )]
+    Exhausted {
+        /// What its operators may take together.
+        memory: lakeseed_budget::Bytes,
+        /// Whether it may spill.
+        spills: bool,
+        /// What the engine said.
+        #[source]
+        cause: datafusion::error::DataFusionError,
+    },
     /// Rows cannot be held against the arithmetic of their dataset.
     #[error("{table}: {problem}")]
     Oracle {

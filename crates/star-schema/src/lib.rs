@@ -84,6 +84,8 @@
 //! # Ok::<(), Box<dyn Error>>(())
 //! ```
 //!
+//! Answers that are small or streamed need no star: [`query`] is SQL over generated tables and sources.
+//!
 //! # What it does not do
 //! It writes no output of its own, prints nothing, and knows no dataset but in [`oracle`], which tells
 //! what the stars of our own datasets must be.
@@ -100,6 +102,7 @@ mod of_model;
 pub mod oracle;
 mod page;
 mod planned;
+pub mod query;
 mod rules;
 mod run;
 mod session;

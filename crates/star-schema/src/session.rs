@@ -3,6 +3,9 @@
 //! One partition, no repartitioning of any kind, no view types, no spilling: an operator that spreads
 //! its input over channels can hang for ever under a memory limit (apache/datafusion#24883), and its
 //! spills have filled disks. Work is cut before it comes here, so that it fits.
+//!
+//! Queries for people (see [`crate::query`]) have several partitions and may spill, into a folder with a
+//! limit. Repartitioning is as much off for them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use datafusion::common::{DataFusionError, Result as DfResult, resources_err};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservation};
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Optimizer;
@@ -20,6 +23,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::prelude::SessionConfig;
+use lakeseed_budget::Bytes;
 
 /// Rows of the batches that plans work on.
 pub(crate) const BATCH_ROWS: usize = 8_192;
@@ -85,10 +89,7 @@ pub(crate) fn physical(
 pub(crate) fn check(plan: &Arc<dyn ExecutionPlan>) -> DfResult<()> {
     let any = plan.as_any();
     if any.is::<RepartitionExec>() || any.is::<CoalescePartitionsExec>() {
-        return Err(DataFusionError::Internal(format!(
-            "{} in a plan that has to have one partition",
-            plan.name()
-        )));
+        return Err(refused(plan));
     }
     plan.children().into_iter().try_for_each(check)
 }
@@ -100,15 +101,71 @@ pub(crate) fn attempt(pool: &Arc<LeasePool>) -> DfResult<Arc<TaskContext>> {
         .with_memory_pool(Arc::clone(pool) as Arc<dyn MemoryPool>)
         .with_disk_manager_builder(disk)
         .build_arc()?;
-    Ok(Arc::new(TaskContext::new(
+    Ok(task(config(), runtime))
+}
+
+fn task(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Arc<TaskContext> {
+    Arc::new(TaskContext::new(
         None,
         "lakeseed".to_owned(),
-        config(),
+        config,
         HashMap::new(),
         HashMap::new(),
         HashMap::new(),
         runtime,
-    )))
+    ))
+}
+
+/// Settings of queries for people: tables in partitions, which are ranges that follow each other, and
+/// nothing that deals rows to channels by their values. Rows are sorted in one partition: where several
+/// are, what merges them finds the memory taken by what it merges.
+fn query_config(threads: usize, memory: Bytes) -> SessionConfig {
+    let mut config = config()
+        .with_target_partitions(threads)
+        .with_default_catalog_and_schema("lakeseed", "public");
+    let options = config.options_mut();
+    let usual = datafusion::config::ExecutionOptions::default();
+    // Groups that hardly repeat are not looked up twice.
+    options
+        .execution
+        .skip_partial_aggregation_probe_ratio_threshold =
+        usual.skip_partial_aggregation_probe_ratio_threshold;
+    let share = memory.as_usize() / (8 * threads);
+    options.execution.sort_spill_reservation_bytes = usual.sort_spill_reservation_bytes.min(share);
+    config
+}
+
+/// A session to plan queries in.
+pub(crate) fn query_planner(threads: usize, memory: Bytes) -> SessionState {
+    SessionStateBuilder::new_with_default_features()
+        .with_config(query_config(threads, memory))
+        .build()
+}
+
+/// What one run of a query works in.
+pub(crate) fn query(
+    threads: usize,
+    memory: Bytes,
+    pool: &Arc<impl MemoryPool + 'static>,
+    disk: DiskManagerBuilder,
+) -> DfResult<Arc<TaskContext>> {
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::clone(pool) as Arc<dyn MemoryPool>)
+        .with_disk_manager_builder(disk)
+        .build_arc()?;
+    Ok(task(query_config(threads, memory), runtime))
+}
+
+/// Refuses a plan of a query that holds what may hang.
+pub(crate) fn check_query(plan: &Arc<dyn ExecutionPlan>) -> DfResult<()> {
+    if plan.as_any().is::<RepartitionExec>() {
+        return Err(refused(plan));
+    }
+    plan.children().into_iter().try_for_each(check_query)
+}
+
+fn refused(plan: &Arc<dyn ExecutionPlan>) -> DataFusionError {
+    DataFusionError::Internal(format!("{} in a plan, which may hang", plan.name()))
 }
 
 /// The engine's view of a part of a lease, which its owner holds as long as this is in use: it refuses

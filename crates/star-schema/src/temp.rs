@@ -50,11 +50,20 @@ impl TempFolder {
         })
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What is free on its disk.
+    pub(crate) fn free(&self) -> Result<Bytes> {
+        free_bytes(&self.folder)
+            .map_err(|cause| failure(&self.folder, "its free space cannot be asked", Some(cause)))
+    }
+
     /// Refuses when the disk has less room than is going to be needed.
     pub(crate) fn expect_room(&self, needed: Bytes) -> Result<()> {
-        let free = free_bytes(&self.folder).map_err(|cause| {
-            failure(&self.folder, "its free space cannot be asked", Some(cause))
-        })?;
+        let free = self.free()?;
         if free < needed {
             let base = self.folder.parent().unwrap_or(&self.folder);
             return Err(Error::Room {
@@ -191,7 +200,7 @@ fn sweep(base: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn lives_in_memory(folder: &Path) -> io::Result<bool> {
+pub(crate) fn lives_in_memory(folder: &Path) -> io::Result<bool> {
     #[cfg(target_os = "linux")]
     {
         let system = rustix::fs::statfs(folder)?;

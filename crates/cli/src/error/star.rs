@@ -19,6 +19,37 @@ pub(crate) fn find<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&
     None
 }
 
+/// What ends a query: nothing is kept, and nothing can be gone on with.
+pub(crate) fn of_query(error: &Error) -> Failure {
+    match error {
+        Error::Engine { cause, .. } => {
+            let expected = "a query whose values can be computed";
+            Failure::found(expected, cause.find_root().message(), "change the query")
+        }
+        Error::Source {
+            place,
+            problem,
+            cause,
+        } => {
+            let cause = cause
+                .as_ref()
+                .map_or_else(String::new, |cause| format!(": {cause}"));
+            Failure::refused_line(format!(
+                "{place}: {problem}{cause}; mend it, or read another --from"
+            ))
+        }
+        Error::SourceChanged {
+            place,
+            before,
+            after,
+        } => {
+            let expected = format!("{place} as it was when the query began ({before})");
+            Failure::refused(expected, after, "ask again")
+        }
+        other => explain(other, None),
+    }
+}
+
 /// `left` says what an interrupted run keeps; without it nothing was started.
 pub(crate) fn explain(error: &Error, left: Option<&str>) -> Failure {
     let keeps = left.map_or_else(String::new, |left| format!("; {left}"));
@@ -85,6 +116,26 @@ pub(crate) fn explain(error: &Error, left: Option<&str>) -> Failure {
             let expected = format!("room for about {needed} at {folder}");
             let advice = "make room, or choose another --temp-dir";
             Failure::refused(expected, format!("{free} free{keeps}"), advice)
+        }
+        Error::Query {
+            expected,
+            found,
+            advice,
+        } => Failure::usage(expected, found, advice),
+        Error::Exhausted {
+            memory,
+            spills,
+            cause,
+        } => {
+            let expected =
+                format!("a query that fits {memory} for its groups, joins and sorted rows");
+            let advice = if *spills {
+                "give more --memory, or a --temp-dir with more room; groups of many keys and joins of \
+                 large tables are for lakeseed star"
+            } else {
+                "give more --memory, or a --temp-dir on a disk"
+            };
+            Failure::refused(expected, cause.find_root().message(), advice)
         }
         Error::Key {
             table,

@@ -1,6 +1,6 @@
 //! What a star is made from: a model's name or folder, and the files behind its sources.
 
-mod files;
+pub(super) mod files;
 mod recipe;
 
 use std::collections::HashMap;
@@ -9,9 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use lakeseed_sink::{Error, Manifest, ManifestTable, Store, open_finished};
-use lakeseed_star_schema::{
-    Calendar, Files, FilesOptions, Model, Rejects, Source, SourceSpec, TextOptions,
-};
+use lakeseed_star_schema::{Calendar, Files, FilesOptions, Model, Rejects, Source, TextOptions};
 
 use self::files::Place;
 pub(crate) use self::recipe::{Pinned, StarRecipe, statements};
@@ -67,6 +65,18 @@ pub(crate) fn one_bucket_at_least(remote: &Remote, places: &[&Destination]) -> R
     }
 }
 
+/// The manifest of the finished output at a place; nothing where it is none of ours.
+///
+/// # Errors
+/// An output of ours that is not finished.
+pub(super) fn finished(store: &dyn Store) -> Result<Option<Manifest>> {
+    match open_finished(store) {
+        Ok(manifest) => Ok(Some(manifest)),
+        Err(Error::NoOutput { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Opens what a model reads.
 ///
 /// # Errors
@@ -78,11 +88,7 @@ pub(crate) fn from(
     rejects: Option<&Arc<dyn Rejects>>,
 ) -> Result<From> {
     let place = Place::new(from, store);
-    let manifest = match open_finished(store.as_ref()) {
-        Ok(manifest) => Some(manifest),
-        Err(Error::NoOutput { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let manifest = finished(store.as_ref())?;
     let mut sources: HashMap<String, AnySource> = HashMap::new();
     for spec in &model.sources {
         if let Some((first, last)) = spec.days {
@@ -99,8 +105,8 @@ pub(crate) fn from(
             ..FilesOptions::default()
         };
         let files = match &manifest {
-            Some(manifest) => ours(&place, manifest, spec, options)?,
-            None => strangers(&place, spec, &options)?,
+            Some(manifest) => ours(&place, manifest, &spec.name, options)?,
+            None => strangers(&place, &spec.name, &options)?,
         };
         sources.insert(spec.name.clone(), Arc::new(files));
     }
@@ -108,20 +114,20 @@ pub(crate) fn from(
 }
 
 /// A table of a finished output.
-fn ours(
+pub(super) fn ours(
     place: &Place<'_>,
     manifest: &Manifest,
-    spec: &SourceSpec,
+    name: &str,
     options: FilesOptions,
 ) -> Result<Files> {
-    let Some(table) = manifest.tables.iter().find(|table| table.name == spec.name) else {
+    let Some(table) = manifest.tables.iter().find(|table| table.name == name) else {
         let names = manifest.tables.iter().map(|table| table.name.as_str());
         let got = names.collect::<Vec<_>>().join(", ");
-        return Err(missing(place, spec, &got).into());
+        return Err(missing(place, name, &got).into());
     };
     if !table.partition_columns.is_empty() {
         let columns = table.partition_columns.join(", ");
-        let expected = format!("table {} with all its columns in its files", spec.name);
+        let expected = format!("table {name} with all its columns in its files");
         let got = format!("{columns} in the names of its folders");
         return Err(Failure::refused(expected, got, "generate it without --partition-by").into());
     }
@@ -146,17 +152,16 @@ fn identity(manifest: &Manifest, table: &ManifestTable) -> String {
 }
 
 /// A table of files that somebody else has written: `NAME.parquet`, or all files below `NAME/`.
-fn strangers(place: &Place<'_>, spec: &SourceSpec, options: &FilesOptions) -> Result<Files> {
-    let found = place.of_table(&spec.name)?;
+pub(super) fn strangers(place: &Place<'_>, name: &str, options: &FilesOptions) -> Result<Files> {
+    let found = place.of_table(name)?;
     if found.is_empty() {
-        return Err(missing(place, spec, "no such file").into());
+        return Err(missing(place, name, "no such file").into());
     }
     let names = found.iter().map(String::as_str);
     Ok(Files::open_with(place.files(names), options)?)
 }
 
-fn missing(place: &Place<'_>, spec: &SourceSpec, got: &str) -> Failure {
-    let name = &spec.name;
+fn missing(place: &Place<'_>, name: &str, got: &str) -> Failure {
     let expected = format!(
         "table {name} at {place}: {name}.parquet, .csv or .json, or a folder {name} of them"
     );

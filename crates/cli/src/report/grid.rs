@@ -26,6 +26,21 @@ impl Grid {
         }
     }
 
+    /// The same for columns that are told only now.
+    #[cfg(feature = "star")]
+    pub(crate) fn of(head: Vec<(String, Align)>) -> Self {
+        Self {
+            head,
+            rows: Vec::new(),
+        }
+    }
+
+    /// One row more of such columns.
+    #[cfg(feature = "star")]
+    pub(crate) fn push(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
     /// One row more.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.into());
@@ -37,6 +52,15 @@ impl Grid {
         let mut out = self.line(indent, &head);
         out.push_str(&self.body(indent));
         out
+    }
+
+    /// Aligned by spaces, with the head and a line under it.
+    #[cfg(feature = "star")]
+    pub(crate) fn ruled(&self) -> String {
+        let head: Vec<String> = self.head.iter().map(|(name, _)| name.clone()).collect();
+        let widths = (0..head.len()).map(|column| "-".repeat(self.width(column)));
+        let rule = widths.collect::<Vec<_>>().join("  ");
+        format!("{}{rule}\n{}", self.line("", &head), self.body(""))
     }
 
     /// Aligned by spaces, each line after `indent`, without the head.

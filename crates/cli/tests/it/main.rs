@@ -29,6 +29,8 @@ mod shards;
 mod signals;
 mod size;
 #[cfg(feature = "star")]
+mod sql;
+#[cfg(feature = "star")]
 mod star;
 #[cfg(feature = "star")]
 mod star_retail;

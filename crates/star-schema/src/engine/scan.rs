@@ -50,8 +50,9 @@ impl Scan {
         let schema = source.schema().project(&columns).map(Arc::new);
         let schema = schema.map_err(|cause| self.failed(cause.into()))?;
         let rows = Arc::clone(&self.rows);
-        let batches =
-            pieces.flat_map(move |piece| read_piece(&source, piece, &columns, &schema, &rows));
+        let batches = pieces.flat_map(move |piece| {
+            read_piece(&source, piece, &columns, &schema, BATCH_ROWS, &rows)
+        });
         // Nothing below an aggregate keeps rows, so the pool is never asked.
         let context = session::attempt(&LeasePool::new(0)).map_err(|cause| self.failed(cause))?;
         stream::run(&self.below.plan, Box::new(batches), context)
@@ -65,15 +66,16 @@ impl Scan {
 }
 
 /// All rows of a piece; an error at the end if they are not as many as it says.
-fn read_piece(
+pub(crate) fn read_piece(
     source: &Arc<dyn Source>,
     piece: usize,
     columns: &[usize],
     schema: &SchemaRef,
+    batch_rows: usize,
     rows: &Arc<AtomicU64>,
 ) -> Batches {
     let expected = source.pieces()[piece];
-    let reader = match source.read(piece, columns, BATCH_ROWS) {
+    let reader = match source.read(piece, columns, batch_rows) {
         Ok(reader) => reader,
         Err(error) => return Box::new(std::iter::once(Err(external(error)))),
     };

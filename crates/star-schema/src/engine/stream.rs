@@ -5,10 +5,11 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -33,6 +34,35 @@ pub(crate) type Batches = Box<dyn Iterator<Item = DfResult<RecordBatch>> + Send>
 
 /// Runs a future in this thread.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    loop {
+        if let Some(value) = poll(future.as_mut()) {
+            return value;
+        }
+        thread::park();
+    }
+}
+
+/// Runs a future in this thread, and asks now and then whether it is still wanted: nothing where not.
+pub(crate) fn block_on_unless<T>(
+    future: impl Future<Output = T>,
+    every: Duration,
+    is_over: impl Fn() -> bool,
+) -> Option<T> {
+    let mut future = pin!(future);
+    loop {
+        if is_over() {
+            return None;
+        }
+        if let Some(value) = poll(future.as_mut()) {
+            return Some(value);
+        }
+        thread::park_timeout(every);
+    }
+}
+
+/// Asks a future once; whoever wakes it unparks this thread.
+fn poll<T>(future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -40,13 +70,9 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
         }
     }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return value;
-        }
-        thread::park();
+    match future.poll(&mut Context::from_waker(&waker)) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) use self::check::near;
 pub use self::indicator::{Chart, IndicatorSpec, NumberFormat};
 use crate::{Error, Result};
 
+pub(crate) use statement::is_one_select;
+
 /// The description's name in its folder.
 pub const MODEL_FILE: &str = "star.toml";
 /// Where a model's folder keeps its indicators, and a star the answers to them.

@@ -2,15 +2,15 @@
 
 /// Why a file is not one `SELECT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NotOne {
+pub(crate) struct NotOne {
     /// From 1.
-    pub(super) line: usize,
-    pub(super) found: String,
+    pub(crate) line: usize,
+    pub(crate) found: String,
 }
 
 /// Looks through a statement: it begins with `SELECT` or `WITH`, and nothing but comments stands
 /// behind its semicolon, if it has one. Texts, quoted names and comments are passed over.
-pub(super) fn is_one_select(sql: &str) -> Result<(), NotOne> {
+pub(crate) fn is_one_select(sql: &str) -> Result<(), NotOne> {
     let bytes = sql.as_bytes();
     let line_of = |at: usize| 1 + memchr::memchr_iter(b'\n', &bytes[..at]).count();
     let not_one = |at: usize, found: &str| NotOne {

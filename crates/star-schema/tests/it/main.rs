@@ -15,6 +15,7 @@ mod oracle;
 mod oracle_retail;
 mod page;
 mod pressure;
+mod query;
 mod random;
 mod resume;
 mod sorted;

@@ -1,34 +1,15 @@
 //! The values of one row, for people and for JSON, exactly as files hold them.
 
-use std::fmt;
-
-use anyhow::{Result, anyhow};
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Date32Type, Decimal128Type, DecimalType, Float64Type, Int32Type, Int64Type,
-    TimestampMicrosecondType,
-};
-use arrow_array::{Array, ArrayRef};
-use arrow_schema::{DataType, TimeUnit};
-use lakeseed_gen_core::date::DAY_MICROS;
-use lakeseed_gen_core::{Date, Table};
+use anyhow::Result;
+use lakeseed_gen_core::Table;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
+
+use crate::report::{Cell, cell};
 
 /// One row: names and values in the order of the columns.
 #[derive(Debug, Clone)]
 pub(super) struct Row(Vec<(String, Cell)>);
-
-/// One value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cell {
-    Null,
-    /// A text, a date, a time: quoted in JSON.
-    Text(String),
-    /// A number or a truth value, in full: decimals keep their scale.
-    Bare(String),
-}
 
 /// The row of a table.
 pub(super) fn row(table: &Table, number: u64) -> Result<Row> {
@@ -62,82 +43,5 @@ impl Serialize for Row {
             map.serialize_entry(name, cell)?;
         }
         map.end()
-    }
-}
-
-impl Serialize for Cell {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Null => serializer.serialize_none(),
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Bare(text) => match RawValue::from_string(text.clone()) {
-                Ok(number) => number.serialize(serializer),
-                Err(error) => Err(serde::ser::Error::custom(error)),
-            },
-        }
-    }
-}
-
-impl fmt::Display for Cell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => f.write_str("null"),
-            Self::Text(text) | Self::Bare(text) => f.write_str(text),
-        }
-    }
-}
-
-fn cell(array: &ArrayRef, at: usize) -> Result<Cell> {
-    if array.is_null(at) {
-        return Ok(Cell::Null);
-    }
-    Ok(match array.data_type() {
-        DataType::Int32 => Cell::Bare(array.as_primitive::<Int32Type>().value(at).to_string()),
-        DataType::Int64 => Cell::Bare(array.as_primitive::<Int64Type>().value(at).to_string()),
-        DataType::Float64 => Cell::Bare(array.as_primitive::<Float64Type>().value(at).to_string()),
-        DataType::Boolean => Cell::Bare(array.as_boolean().value(at).to_string()),
-        DataType::Utf8 => Cell::Text(array.as_string::<i32>().value(at).to_owned()),
-        DataType::Decimal128(precision, scale) => {
-            let value = array.as_primitive::<Decimal128Type>().value(at);
-            Cell::Bare(Decimal128Type::format_decimal(value, *precision, *scale))
-        }
-        DataType::Date32 => {
-            let days = array.as_primitive::<Date32Type>().value(at);
-            Cell::Text(Date::from_days(days).to_string())
-        }
-        DataType::Timestamp(TimeUnit::Microsecond, None) => {
-            let micros = array.as_primitive::<TimestampMicrosecondType>().value(at);
-            Cell::Text(timestamp(micros))
-        }
-        DataType::Dictionary(_, _) => {
-            let keys = array.as_any_dictionary();
-            let key = keys.normalized_keys().get(at).copied().unwrap_or_default();
-            return cell(keys.values(), key);
-        }
-        other => return Err(anyhow!("cannot show a value of type {other}")),
-    })
-}
-
-/// `2023-01-01 08:15:30.000125`: wall time with six decimals, as in the files.
-fn timestamp(micros: i64) -> String {
-    let day = Date::from_days(micros.div_euclid(DAY_MICROS) as i32);
-    let of_day = micros.rem_euclid(DAY_MICROS);
-    let (seconds, fraction) = (of_day / 1_000_000, of_day % 1_000_000);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{day} {hour:02}:{minute:02}:{second:02}.{fraction:06}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_wall_time() {
-        assert_eq!(timestamp(0), "1970-01-01 00:00:00.000000");
-        assert_eq!(timestamp(-1), "1969-12-31 23:59:59.999999");
-        assert_eq!(
-            timestamp(86_400_000_000 + 3_600_000_000),
-            "1970-01-02 01:00:00.000000"
-        );
     }
 }

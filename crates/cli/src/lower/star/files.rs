@@ -13,14 +13,14 @@ use lakeseed_star_schema::{File, FileFormat, LocalFile, Stamp};
 const MOST_FILES: usize = 1_000_000;
 
 /// Where the files are.
-pub(super) struct Place<'p> {
+pub(in crate::lower) struct Place<'p> {
     store: &'p Arc<dyn Store>,
     /// The folder, where it is one: its files are read without a detour.
     folder: Option<PathBuf>,
 }
 
 impl<'p> Place<'p> {
-    pub(super) fn new(from: &Path, store: &'p Arc<dyn Store>) -> Self {
+    pub(in crate::lower) fn new(from: &Path, store: &'p Arc<dyn Store>) -> Self {
         let is_bucket = from.to_string_lossy().contains("://");
         Self {
             store,
@@ -57,6 +57,24 @@ impl<'p> Place<'p> {
             }
         }
         Ok(names)
+    }
+
+    /// The names of all tables there: of files, and of folders with files.
+    pub(in crate::lower) fn tables(&self) -> Result<Vec<String>> {
+        let mut tables = Vec::new();
+        for found in self.store.list("", MOST_FILES)? {
+            let name = found.name;
+            let is_hidden = name.split('/').any(|part| part.starts_with(['.', '_']));
+            if is_hidden || FileFormat::of_path(&name).is_none() {
+                continue;
+            }
+            let first = name.split('/').next().unwrap_or(&name);
+            let table = first.split('.').next().unwrap_or(first);
+            tables.push(table.to_owned());
+        }
+        tables.sort_unstable();
+        tables.dedup();
+        Ok(tables)
     }
 }
 

@@ -1,0 +1,200 @@
+//! What a query reads: generated tables with their settings, or files of a place.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use lakeseed_budget::Bytes;
+use lakeseed_gen_core::dataset::DEFAULT_SEED;
+use lakeseed_gen_core::{Dataset, DatasetInfo, Settings, datasets, find};
+use lakeseed_sink::Store;
+use lakeseed_star_schema::FilesOptions;
+use lakeseed_star_schema::query::{Named, Queries, QuerySettings, named, system_temp};
+
+use super::star::files::Place;
+use super::star::{finished, ours, strangers};
+use super::{Destination, Memory, threads};
+use crate::args::{Source, Sql, Target};
+use crate::error::{self, Failure};
+use crate::log::Log;
+
+/// What a thread holds beside the engine's memory: batches under way, a reader.
+const PER_THREAD: Bytes = Bytes::new(16 << 20);
+/// The least that the engine has to have.
+const LEAST: Bytes = Bytes::new(16 << 20);
+
+/// With what means a query runs.
+///
+/// # Errors
+/// When the memory does not carry one.
+pub(crate) fn settings(args: &Sql) -> Result<QuerySettings> {
+    let threads = threads(args.means.threads);
+    let memory = Memory::of(args.means.memory);
+    let memory = match memory.for_workers() {
+        // Where no limit is known there is none to keep.
+        None => Bytes::new(u64::MAX / 4),
+        Some(left) => {
+            let beside = threads as u64 * PER_THREAD;
+            // The engine counts less than it takes: what it gives at the end stands beside its state.
+            let engine = Bytes::new((left - beside).get() / 3 * 2);
+            if engine < LEAST {
+                let expected = format!(
+                    "memory for a query with {threads} threads: about {}",
+                    memory.program + beside + Bytes::new(LEAST.get() / 2 * 3)
+                );
+                let got = format!("{} by {}", memory.total.unwrap_or_default(), memory.by);
+                let advice = "give more --memory, or fewer --threads";
+                return Err(Failure::refused(expected, got, advice).into());
+            }
+            engine
+        }
+    };
+    Ok(QuerySettings {
+        threads,
+        memory,
+        temp: args.temp_dir.clone().or_else(system_temp),
+        temp_in_memory: args.temp_in_memory,
+        temp_limit: None,
+    })
+}
+
+/// The tables that a query names, registered.
+///
+/// # Errors
+/// What is no query, flags that do not fit the tables, an output that is not finished, files that cannot
+/// be read.
+pub(crate) fn tables(args: &Sql, sql: &str, queries: &mut Queries, log: &Log) -> Result<()> {
+    let named = named(sql)?;
+    if let Some(from) = &args.from {
+        refuse_parameters(args)?;
+        return files(args, from, &named, queries, log);
+    }
+    if let Some(flag) = &args.remote.given {
+        let expected = format!("--from s3://BUCKET/PREFIX with {flag}");
+        return Err(Failure::usage(expected, "no --from", "leave it out").into());
+    }
+    generated(args, &named, queries)
+}
+
+/// Parameters of datasets choose nothing in files that stand.
+fn refuse_parameters(args: &Sql) -> Result<()> {
+    let mut given = args.rows.parameters.0.iter();
+    match given.find(|given| !given.by_environment) {
+        None => Ok(()),
+        Some(given) => {
+            let expected = format!("either --from or --{}", given.name);
+            Err(Failure::usage(expected, "both", "leave one out").into())
+        }
+    }
+}
+
+fn generated(args: &Sql, named: &[Named], queries: &mut Queries) -> Result<()> {
+    let chosen: Vec<&DatasetInfo> = if let Some(name) = &args.rows.dataset {
+        vec![find(name)?]
+    } else {
+        let is_named = |info: &&DatasetInfo| named.iter().any(|name| is_of(info, name));
+        datasets().iter().copied().filter(is_named).collect()
+    };
+    let known = |name: &Named| chosen.iter().any(|info| is_of(info, name));
+    if named.iter().all(known) {
+        for info in &chosen {
+            queries.register(info.name, &dataset(args, info, &chosen)?)?;
+        }
+        return Ok(());
+    }
+    // One is not there: all are told, whatever their flags.
+    let all = if args.rows.dataset.is_some() {
+        chosen
+    } else {
+        datasets().to_vec()
+    };
+    for info in all {
+        queries.register(info.name, &info.dataset(&Settings::new())?)?;
+    }
+    Ok(())
+}
+
+/// Whether a dataset has a table that a query names.
+fn is_of(info: &DatasetInfo, named: &Named) -> bool {
+    let is_its = named
+        .schema
+        .as_deref()
+        .is_none_or(|schema| schema == info.name);
+    is_its && info.tables.iter().any(|(table, _)| *table == named.table)
+}
+
+/// A dataset with what the flags say of it. Of several, each takes those that concern it, and every flag
+/// has to concern one.
+fn dataset(args: &Sql, info: &'static DatasetInfo, chosen: &[&DatasetInfo]) -> Result<Dataset> {
+    let rows = &args.rows;
+    let is_alone = chosen.len() == 1;
+    let mut source = Source {
+        target: Target {
+            dataset: info.name.to_owned(),
+            table: None,
+        },
+        scale: rows.scale,
+        rows: rows.rows.clone(),
+        start: rows.start,
+        end: rows.end,
+        seed: rows.seed.unwrap_or(DEFAULT_SEED),
+        parameters: rows.parameters.clone(),
+    };
+    if !is_alone {
+        let others =
+            |has: &dyn Fn(&DatasetInfo) -> bool| !has(info) && chosen.iter().any(|info| has(info));
+        source.rows.retain(|rows| {
+            let has = |info: &DatasetInfo| {
+                info.roots
+                    .iter()
+                    .any(|root| Some(root.table) == rows.table.as_deref())
+            };
+            !others(&has)
+        });
+        source.parameters.0.retain(|given| {
+            let has = |info: &DatasetInfo| {
+                info.parameters
+                    .iter()
+                    .any(|parameter| parameter.name == given.name)
+            };
+            !others(&has)
+        });
+        if others(&|info| info.has_window) {
+            (source.start, source.end) = (None, None);
+        }
+    }
+    Ok(super::select(&source)?.dataset)
+}
+
+fn files(args: &Sql, from: &Path, named: &[Named], queries: &mut Queries, log: &Log) -> Result<()> {
+    let Some(store) = Destination::parse(from)?.store(&args.remote, log)? else {
+        let advice = "name the place of the tables";
+        return Err(Failure::usage("a folder or s3://BUCKET/PREFIX", "--from -", advice).into());
+    };
+    let store: Arc<dyn Store> = store.into();
+    let place = Place::new(from, &store);
+    let manifest = finished(store.as_ref())?;
+    let known = match &manifest {
+        Some(manifest) => manifest
+            .tables
+            .iter()
+            .map(|table| table.name.clone())
+            .collect(),
+        None => place.tables()?,
+    };
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    for name in named {
+        if name.schema.is_some() || !known.contains(&name.table.as_str()) {
+            let advice = error::advice(&name.table, known.iter().copied());
+            let expected = format!("a table at {place}");
+            return Err(Failure::usage(expected, format!("'{name}'"), &advice).into());
+        }
+        let options = FilesOptions::default();
+        let files = match &manifest {
+            Some(manifest) => ours(&place, manifest, &name.table, options)?,
+            None => strangers(&place, &name.table, &options)?,
+        };
+        queries.register_source(&name.table, Arc::new(files))?;
+    }
+    Ok(())
+}
