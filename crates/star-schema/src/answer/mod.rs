@@ -109,6 +109,11 @@ impl Answer {
         &self.spec
     }
 
+    /// The rows as they are.
+    pub fn batch(&self) -> &RecordBatch {
+        &self.rows
+    }
+
     /// How many rows there are.
     pub fn rows(&self) -> usize {
         self.rows.num_rows()
@@ -144,12 +149,6 @@ impl Answer {
     pub fn number(&self, row: usize, column: usize) -> Option<f64> {
         let numbers = self.columns.get(column)?.numbers.as_ref()?;
         numbers.get(row).copied().flatten()
-    }
-
-    /// A value as it is, in letters; none for a null.
-    pub fn plain(&self, row: usize, column: usize) -> Option<String> {
-        let array = self.rows.column(column);
-        array.is_valid(row).then(|| plain(array, row))
     }
 
     /// A value for people; a dash for a null, and for what is no number where one is due.

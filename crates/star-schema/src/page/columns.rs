@@ -45,14 +45,6 @@ pub(super) fn draw(out: &mut String, answer: &Answer) {
             "<line x1=\"0\" x2=\"100%\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>",
             at = y(line)
         );
-        if count > MOST_VALUES {
-            let _ = write!(
-                out,
-                "<text class=\"axis\" x=\"0\" y=\"{:.1}\">{}</text>",
-                y(line) - 4.0,
-                Text(&answer.short(line))
-            );
-        }
     }
     out.push('\n');
     let step = 1.0 / count as f64;
@@ -90,6 +82,16 @@ pub(super) fn draw(out: &mut String, answer: &Answer) {
             );
         }
         out.push('\n');
+    }
+    // Over the columns, so that none hides them.
+    let lines = [most, f64::midpoint(most, least), least].into_iter();
+    for line in lines.filter(|line| count > MOST_VALUES && *line != 0.0) {
+        let _ = write!(
+            out,
+            "<text class=\"axis\" x=\"0\" y=\"{:.1}\">{}</text>",
+            y(line) - 4.0,
+            Text(&answer.short(line))
+        );
     }
     out.push_str("</svg>\n");
     if first > 0 {

@@ -580,7 +580,7 @@ fn every_number_follows_from_the_rows_of_the_dataset() {
     let shop = check(
         &Settings::new()
             .rows("invoices", 12_000)
-            .rows("customers", 2_000)
+            .rows("customers", 100)
             .rows("sellers", 12)
             .rows("products", 60)
             .start(Date::new(2023, 11, 10))
@@ -598,7 +598,7 @@ fn every_number_follows_from_the_rows_of_the_dataset() {
     let all = shop.largest_months().into_iter();
     let above = all.filter(|(customer, most)| *most > limits[*customer as usize - 1].into());
     let above = above.count();
-    assert!((20..1_980).contains(&above), "{above}");
+    assert!((1..100).contains(&above), "{above}");
 }
 
 /// Months without a sale, products that were never sold, customers that never bought.
