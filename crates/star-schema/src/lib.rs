@@ -91,6 +91,7 @@
 //! what the stars of our own datasets must be.
 
 mod answer;
+mod ask;
 mod batches;
 mod choose;
 mod cut;
@@ -113,6 +114,7 @@ mod together;
 mod views;
 
 pub use answer::{Answer, short};
+pub use ask::Ask;
 pub use choose::{Choice, Strategy};
 pub use error::{Error, Result};
 pub use model::{
