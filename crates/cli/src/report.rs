@@ -3,6 +3,8 @@
 //! A reader that closes stdout ends the program quietly: [`print()`] says so by an error that every
 //! command passes on. What goes to stderr never fails a command.
 
+#[cfg(feature = "star")]
+mod answers;
 mod cell;
 mod ended;
 mod grid;
@@ -19,6 +21,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde::Serialize;
 
+#[cfg(feature = "star")]
+pub(crate) use answers::answers;
 pub(crate) use cell::{Cell, cell};
 pub(crate) use ended::{ended, going_on};
 pub(crate) use grid::{Align, Grid};

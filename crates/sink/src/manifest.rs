@@ -34,6 +34,10 @@ pub struct Manifest {
     pub compression: String,
     /// The tables, in the plan's order.
     pub tables: Vec<ManifestTable>,
+    /// What the caller keeps beside the tables, and the manifest answers for nothing of: files, and
+    /// folders with a slash behind their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
 }
 
 /// A plan of a finished output.

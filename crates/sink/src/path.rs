@@ -128,6 +128,22 @@ pub(crate) fn check_name(what: &'static str, name: &str) -> Result<()> {
     Err(refused(what, name, reason))
 }
 
+/// Refuses what is no file or, with a slash behind it, no folder right below the root.
+///
+/// # Errors
+/// [`Error::Name`] with the reason.
+pub(crate) fn check_beside(name: &str) -> Result<()> {
+    check_name("file beside", name.strip_suffix('/').unwrap_or(name))
+}
+
+/// Whether a file is one of those beside an output, or in a folder of theirs.
+pub(crate) fn is_beside(beside: &[String], file: &str) -> bool {
+    beside.iter().any(|name| {
+        let is_within = name.ends_with('/') && file.starts_with(name.as_str());
+        is_within || file == name
+    })
+}
+
 fn refused(what: &'static str, name: &str, reason: &'static str) -> Error {
     Error::Name {
         what,

@@ -90,6 +90,8 @@
 //! It writes no output of its own, prints nothing, and knows no dataset but in [`oracle`], which tells
 //! what the stars of our own datasets must be.
 
+mod answer;
+mod ask;
 mod batches;
 mod choose;
 mod cut;
@@ -99,6 +101,7 @@ mod model;
 mod observe;
 mod of_model;
 pub mod oracle;
+mod page;
 mod planned;
 pub mod query;
 mod rules;
@@ -110,10 +113,16 @@ mod temp;
 mod together;
 mod views;
 
+pub use answer::{Answer, short};
+pub use ask::Ask;
 pub use choose::{Choice, Strategy};
 pub use error::{Error, Result};
-pub use model::{Duplicates, ForeignKey, Kind, MODEL_FILE, Missing, Model, SourceSpec, TableSpec};
+pub use model::{
+    Chart, Duplicates, FOLDER_OF_INDICATORS, ForeignKey, IndicatorSpec, Kind, MODEL_FILE, Missing,
+    Model, NumberFormat, SourceSpec, TableSpec,
+};
 pub use observe::{Observer, Progress, Step, Stop, UnitDone, Warning};
+pub use page::{Origin, page};
 pub use run::{KeyReport, Report, Settings, Star, Statement, TableReport};
 pub use source::{
     BatchReader, Calendar, File, FileFormat, Files, FilesOptions, LocalFile, Piece, RejectedRow,

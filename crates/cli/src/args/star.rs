@@ -36,6 +36,17 @@ pub(crate) struct Star {
     /// Keeps rows of CSV and JSON that cannot be read in this file, and goes on without them.
     #[arg(long, value_name = "FILE")]
     pub(crate) reject_to: Option<PathBuf>,
+    /// Puts only these indicators of the model to the star, by their names.
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        conflicts_with = "no_indicators"
+    )]
+    pub(crate) indicators: Vec<String>,
+    /// Puts none of the model's indicators to the star; all, without these two flags.
+    #[arg(long)]
+    pub(crate) no_indicators: bool,
     /// Starts over: what lakeseed wrote there goes, once the new star is whole.
     #[arg(long)]
     pub(crate) overwrite: bool,

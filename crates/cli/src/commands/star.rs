@@ -2,6 +2,7 @@
 
 pub(super) mod commit;
 mod explain;
+mod indicators;
 mod rejects;
 mod result;
 
@@ -10,7 +11,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use lakeseed_sink::{Error, FileFormat, FormatKind, Parquet, Store, UnitPlan, UnitRun, UnitTable};
-use lakeseed_star_schema::{Model, Settings, Star, Stop as StarStop, views};
+use lakeseed_star_schema::{
+    Ask, FOLDER_OF_INDICATORS, Model, Settings, Star, Stop as StarStop, views,
+};
 
 use self::commit::Units;
 use self::rejects::RejectFile;
@@ -34,6 +37,7 @@ pub(super) fn run(args: &args::Star) -> Result<()> {
 
 fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     let model = lower::star::model(&args.model)?;
+    let chosen = indicators::chosen(args, &model)?;
     let out = destination(args, &model)?;
     let remote = |place: &Destination| lower::star::remote_of(&args.remote, place);
     let from = Destination::parse(&args.from)?;
@@ -63,6 +67,7 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
         .map_err(lakeseed_star_schema::Error::from)?;
     let star = Star::of_model(&model, &read_from.sources, &settings)?;
     drop(sample);
+    Ask::check(&star, &chosen)?;
     if args.explain {
         return explain::show(args, &star, &settings, &budget);
     }
@@ -70,6 +75,7 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
         let advice = "name a folder or s3://BUCKET/PREFIX";
         return Err(Failure::usage("a place for many files", "--out -", advice).into());
     };
+    let store: Arc<dyn Store> = store.into();
     let format = match args.compression {
         Some(codec) => FileFormat::new(FormatKind::Parquet, codec)?,
         None => Parquet::zstd(1),
@@ -120,6 +126,19 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
         log.warn(&format!("cannot leave {VIEWS}: {error}"));
     }
     let rejected = rejects.as_ref().map(RejectFile::rows);
+    let answers = if chosen.is_empty() {
+        None
+    } else {
+        let means = indicators::Means {
+            budget: &budget,
+            settings: &settings,
+            format,
+            remote: &remote(&out),
+            log,
+            stop,
+        };
+        Some(indicators::answer(&model, &chosen, &out, &store, &means)?)
+    };
     let outcome = Outcome::new(
         &out,
         &star,
@@ -127,7 +146,8 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
         made.as_ref(),
         rejected,
         progress.peak(),
-    );
+        answers.as_ref(),
+    )?;
     log.info(&outcome.line());
     if args.json {
         return report::json(&outcome);
@@ -135,7 +155,11 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     if args.voice.quiet {
         return Ok(());
     }
-    report::print(&outcome.text())
+    report::print(&outcome.text())?;
+    match &answers {
+        Some(answers) => report::print(&report::answers(&answers.all)),
+        None => Ok(()),
+    }
 }
 
 /// Where the star goes.
@@ -171,7 +195,8 @@ fn plan(model: &Model, star: &Star, recipe: &StarRecipe, format: FileFormat) -> 
             units: units.iter().filter(|unit| unit.table == table.name).count(),
         });
     }
-    Ok(plan.build()?)
+    // What is made from a star stands in it, an output of its own.
+    Ok(plan.beside(format!("{FOLDER_OF_INDICATORS}/")).build()?)
 }
 
 /// What an end that was not hoped for means.

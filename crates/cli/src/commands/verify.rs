@@ -44,11 +44,12 @@ pub(super) fn run(args: &args::Verify) -> Result<()> {
 fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
     let store: Arc<dyn Store> = lower::store(&args.place, &args.remote, log)?.into();
     let manifest = open_finished(store.as_ref())?;
-    let is_star = manifest
-        .plans
-        .iter()
-        .all(|plan| plan.data.get("star").is_some());
-    let dataset = if args.quick || is_star {
+    let is_of = |what: &str| {
+        let mut plans = manifest.plans.iter();
+        plans.all(|plan| plan.data.get(what).is_some())
+    };
+    let (is_star, are_answers) = (is_of("star"), is_of("indicators"));
+    let dataset = if args.quick || is_star || are_answers {
         None
     } else {
         Some(dataset(&manifest)?)
@@ -62,6 +63,8 @@ fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
     let judges = if is_star && !args.quick {
         let judges = Judges::of(&manifest, store.as_ref(), threads, stop);
         judges.map_err(|error| if stop.is_raised() { stopped() } else { error })?
+    } else if are_answers && !args.quick {
+        Judges::unknown("they are answers of a star, which verify does not ask again")
     } else {
         Judges::default()
     };
@@ -124,6 +127,14 @@ struct Judges {
 }
 
 impl Judges {
+    /// Nobody does.
+    fn unknown(why: &str) -> Self {
+        Self {
+            unknown: Some(why.to_owned()),
+            ..Self::default()
+        }
+    }
+
     #[cfg(feature = "star")]
     fn of(manifest: &Manifest, store: &dyn Store, threads: usize, stop: &Stop) -> Result<Self> {
         let anew = star::Anew::of(manifest, store, threads, stop.flag())?;

@@ -43,6 +43,26 @@ impl Destination {
         }
     }
 
+    /// A folder or prefix right below; standard output has none.
+    #[cfg(feature = "star")]
+    pub(crate) fn below(&self, name: &str) -> Self {
+        match self {
+            Self::Stdout => Self::Stdout,
+            Self::Folder(folder) => Self::Folder(folder.join(name)),
+            Self::Bucket(url) => Self::Bucket(format!("{}/{name}", url.trim_end_matches('/'))),
+        }
+    }
+
+    /// Its text as it is given.
+    #[cfg(feature = "star")]
+    pub(crate) fn path(&self) -> PathBuf {
+        match self {
+            Self::Stdout => PathBuf::from("-"),
+            Self::Folder(folder) => folder.clone(),
+            Self::Bucket(url) => PathBuf::from(url),
+        }
+    }
+
     /// The store behind it; `None` for standard output.
     pub(crate) fn store(&self, remote: &Remote, log: &Log) -> Result<Option<Box<dyn Store>>> {
         if let (Self::Stdout | Self::Folder(_), Some(flag)) = (self, &remote.given) {

@@ -12,12 +12,12 @@ use lakeseed_sink::{Error, Manifest, ManifestTable, Store, open_finished};
 use lakeseed_star_schema::{Calendar, Files, FilesOptions, Model, Rejects, Source, TextOptions};
 
 use self::files::Place;
-pub(crate) use self::recipe::{Pinned, StarRecipe, statements};
+pub(crate) use self::recipe::{IndicatorsRecipe, Pinned, StarRecipe, statements};
 use super::Destination;
 use crate::args::Remote;
 use crate::error::Failure;
 
-type AnySource = Arc<dyn Source>;
+pub(crate) type AnySource = Arc<dyn Source>;
 
 /// What a model reads.
 pub(crate) struct From {
@@ -131,12 +131,37 @@ pub(super) fn ours(
         let got = format!("{columns} in the names of its folders");
         return Err(Failure::refused(expected, got, "generate it without --partition-by").into());
     }
+    stored(place, manifest, table, options)
+}
+
+/// The files of a table of ours.
+fn stored(
+    place: &Place<'_>,
+    manifest: &Manifest,
+    table: &ManifestTable,
+    options: FilesOptions,
+) -> Result<Files> {
     let parts = table.parts.iter().map(|part| part.path.as_str());
     let options = FilesOptions {
         identity: Some(identity(manifest, table)),
         ..options
     };
     Ok(Files::open_with(place.files(parts), &options)?)
+}
+
+/// All tables of a finished output, by name.
+pub(crate) fn tables(
+    from: &Destination,
+    store: &Arc<dyn Store>,
+    manifest: &Manifest,
+) -> Result<Vec<(String, AnySource)>> {
+    let path = from.path();
+    let place = Place::new(&path, store);
+    let tables = manifest.tables.iter().map(|table| {
+        let files = stored(&place, manifest, table, FilesOptions::default())?;
+        Ok((table.name.clone(), Arc::new(files) as AnySource))
+    });
+    tables.collect()
 }
 
 /// What pins a table of ours: the digests of its parts.

@@ -193,10 +193,10 @@ fn a_star_that_nothing_is_known_of_says_so_in_a_line() {
 
     // A model of one's own; a copy of the one that is built in is the same.
     let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("../star-schema/models/assessments");
-    fs::create_dir(path.join("mine")).unwrap();
-    for entry in fs::read_dir(built_in).unwrap() {
-        let file = entry.unwrap().path();
-        fs::copy(&file, path.join("mine").join(file.file_name().unwrap())).unwrap();
+    for (name, bytes) in files(&built_in) {
+        let file = path.join("mine").join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, bytes).unwrap();
     }
     succeed(path, "star ./mine --from answers -o copied -q");
     assert_ne!(json(path, "verify copied")["rows_compared"], 0);

@@ -7,7 +7,7 @@ use super::names::Shard;
 use crate::error::{Error, Result};
 use crate::format::FileFormat;
 use crate::manifest::{ManifestColumn, ManifestPart};
-use crate::path::{PartPath, check_name};
+use crate::path::{PartPath, check_beside, check_name};
 use crate::plan::{Plan, TablePlan};
 
 /// The version of the records' own layout.
@@ -48,6 +48,9 @@ pub struct PlanRecord {
     pub shards: u32,
     /// The tables.
     pub tables: Vec<TableRecord>,
+    /// What the caller keeps beside them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
 }
 
 /// A table of a plan.
@@ -107,10 +110,12 @@ impl PlanRecord {
             base: 0,
             shards: shard.of(),
             tables: plan.tables().iter().map(TableRecord::new).collect(),
+            beside: Vec::new(),
         }
     }
 
-    /// What a plan of units would write down where nothing stands: tables with their parts.
+    /// What a plan of units would write down where nothing stands: tables with their parts, and nothing
+    /// beside them.
     pub(crate) fn of_units<'t>(
         plan_id: &str,
         data_id: &str,
@@ -140,6 +145,7 @@ impl PlanRecord {
             base: 0,
             shards: Shard::WHOLE.of(),
             tables: tables.collect(),
+            beside: Vec::new(),
         }
     }
 
@@ -177,6 +183,7 @@ impl PlanRecord {
         self.version == VERSION
             && Shard::new(1, self.shards).is_ok()
             && self.tables.iter().all(are_paths_ours)
+            && self.beside.iter().all(|name| check_beside(name).is_ok())
     }
 
     /// Whether two records speak of the same parts, apart from the words for their data.

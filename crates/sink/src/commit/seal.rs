@@ -80,7 +80,13 @@ pub(super) fn publish(
         fail::point("publish.part");
     }
     let mut all: Vec<ManifestPlan> = Vec::new();
+    let mut beside = first.beside.clone();
     if let (Some(base), Mode::Append) = (base, first.mode) {
+        let older = base
+            .beside
+            .iter()
+            .filter(|name| !first.beside.contains(name));
+        beside.extend(older.cloned());
         all.extend(base.plans.iter().cloned());
         tables = append::merged(base, tables);
     }
@@ -108,6 +114,7 @@ pub(super) fn publish(
         format: first.format.clone(),
         compression: first.compression.clone(),
         tables,
+        beside,
     };
     fail::point("manifest.next");
     let name = names::manifest(number);
@@ -208,7 +215,8 @@ fn way(store: &dyn Store) -> Result<Vec<String>> {
     Ok(found.map(|found| found.name).collect())
 }
 
-/// Removes a state that `now` has replaced: files that are not part of `now`, then its manifest.
+/// Removes a state that `now` has replaced: files that are not part of `now` or beside it, then its
+/// manifest.
 fn remove_state(store: &dyn Store, old: &Manifest, now: &Manifest) -> Result<()> {
     let kept: BTreeSet<&str> = now.parts().map(|part| part.path.as_str()).collect();
     for part in old.parts() {
@@ -221,6 +229,11 @@ fn remove_state(store: &dyn Store, old: &Manifest, now: &Manifest) -> Result<()>
         if !now.tables.iter().any(|kept| kept.name == table.name) {
             store.remove(&names::success(&table.name))?;
         }
+    }
+    // A folder belongs to whoever keeps it.
+    let files = old.beside.iter().filter(|name| !name.ends_with('/'));
+    for file in files.filter(|name| !now.beside.contains(name)) {
+        store.remove(file)?;
     }
     for plan in &old.plans {
         if !now.has_plan(&plan.id) {

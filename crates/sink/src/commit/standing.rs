@@ -6,7 +6,7 @@ use super::names::{self, MANIFESTS, OWN, PLANS};
 use super::records::PlanRecord;
 use crate::error::{Error, Result};
 use crate::manifest::{MANIFEST_VERSION, Manifest};
-use crate::path::{PartPath, check_name};
+use crate::path::{PartPath, check_beside, check_name, is_beside};
 use crate::store::{Store, is_unfinished};
 
 /// So many names are asked for at first, in one request: where that is all, it tells everything.
@@ -183,6 +183,10 @@ fn parsed(store: &dyn Store, number: u64) -> Result<Option<Manifest>> {
 fn is_sound(manifest: &Manifest) -> bool {
     let mut tables = manifest.tables.iter();
     manifest.version == MANIFEST_VERSION
+        && manifest
+            .beside
+            .iter()
+            .all(|name| check_beside(name).is_ok())
         && tables.all(|table| {
             let mut parts = table.parts.iter();
             let is_ours = |path: PartPath| path.table() == table.name;
@@ -210,8 +214,16 @@ fn foreign(names: &[String], finished: &[Manifest], unfinished: &[PlanRecord]) -
         ours.insert(names::success(&table.name));
         ours.extend(table.parts.iter().map(|part| part.path.clone()));
     }
+    let beside = finished.iter().map(|manifest| &manifest.beside);
+    let beside: Vec<_> = beside
+        .chain(unfinished.iter().map(|plan| &plan.beside))
+        .collect();
     let is_ours = |name: &str| {
-        name.starts_with(OWN) || is_unfinished(name) || ours.contains(name) || is_mark(name)
+        name.starts_with(OWN)
+            || is_unfinished(name)
+            || ours.contains(name)
+            || is_mark(name)
+            || beside.iter().any(|beside| is_beside(beside, name))
     };
     let strange = names.iter().find(|name| !is_ours(name));
     strange.map(|name| format!("`{name}`"))

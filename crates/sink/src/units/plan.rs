@@ -8,7 +8,7 @@ use arrow_schema::SchemaRef;
 use crate::commit::{Mode, PlanRecord};
 use crate::error::{Error, Result};
 use crate::format::{FileFormat, Format, FormatKind};
-use crate::path::{PartPath, check_name};
+use crate::path::{PartPath, check_beside, check_name};
 use crate::plan::{Layout, MAX_FILES, batch_rows, id, row_bytes};
 use crate::store::Store;
 use crate::totals::Tally;
@@ -67,6 +67,7 @@ pub struct UnitPlan {
     data: serde_json::Value,
     format: FileFormat,
     tables: Vec<BoundTable>,
+    beside: Vec<String>,
 }
 
 /// A table of a plan, bound to its format.
@@ -88,6 +89,7 @@ impl UnitPlan {
             data: serde_json::Value::Null,
             layout: Layout::default(),
             tables: Vec::new(),
+            beside: Vec::new(),
         }
     }
 
@@ -120,14 +122,18 @@ impl UnitPlan {
                 bound.paths.as_slice(),
             )
         });
-        PlanRecord::of_units(
+        let record = PlanRecord::of_units(
             &self.id,
             &self.data_id,
             &self.data,
             self.format,
             mode,
             tables,
-        )
+        );
+        PlanRecord {
+            beside: self.beside.clone(),
+            ..record
+        }
     }
 }
 
@@ -158,6 +164,7 @@ pub struct UnitPlanBuilder {
     data: serde_json::Value,
     layout: Layout,
     tables: Vec<UnitTable>,
+    beside: Vec<String>,
 }
 
 impl UnitPlanBuilder {
@@ -186,12 +193,20 @@ impl UnitPlanBuilder {
         self
     }
 
+    /// Names a file that the caller keeps beside the tables, or a folder, with a slash behind its name:
+    /// it is no stranger there. No digest proves it; a file goes with the output that names it, once
+    /// another takes its place, and a folder stays. The plan's id does not depend on it.
+    pub fn beside(mut self, name: impl Into<String>) -> Self {
+        self.beside.push(name.into());
+        self
+    }
+
     /// Binds each table to the format.
     ///
     /// # Errors
     /// [`Error::Name`] for names that are none of a file, [`Error::Unsupported`] for columns that the
     /// format cannot hold, [`Error::Invalid`] for sizes of zero, more than [`MAX_FILES`] units of a
-    /// table, and doubled tables.
+    /// table, doubled tables, and a folder beside them that is one of theirs.
     pub fn build(self) -> Result<UnitPlan> {
         self.layout.check()?;
         let mut names = Vec::with_capacity(self.tables.len());
@@ -214,6 +229,17 @@ impl UnitPlanBuilder {
                 });
             }
         }
+        for name in &self.beside {
+            check_beside(name)?;
+            let folder = name.trim_end_matches('/').to_lowercase();
+            if names.contains(&folder) {
+                return Err(Error::Invalid {
+                    what: "files beside",
+                    expected: "another name than that of a table".to_owned(),
+                    found: format!("`{name}`"),
+                });
+            }
+        }
         let id = id::unit_plan_id(&self.data_id, self.format, &self.layout, &self.tables);
         let mut tables = Vec::with_capacity(self.tables.len());
         for table in self.tables {
@@ -233,6 +259,7 @@ impl UnitPlanBuilder {
             data: self.data,
             format: self.format,
             tables,
+            beside: self.beside,
         })
     }
 }

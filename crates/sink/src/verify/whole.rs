@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::findings::{Finding, FindingKind, clip};
 use crate::commit::{OWN, SUCCESS, manifest_name};
 use crate::manifest::{Manifest, ManifestPart, ManifestTable};
+use crate::path::is_beside;
 use crate::store::{Found, is_unfinished};
 
 /// How many files that are none of the output are named.
@@ -99,7 +100,10 @@ pub(super) fn store(manifest: &Manifest, listed: &[Found]) -> Vec<Finding> {
         }
         named.insert(mark);
     }
-    let is_unnamed = |found: &&Found| !named.contains(&found.name) && !is_record(&found.name);
+    let is_unnamed = |found: &&Found| {
+        let name = &found.name;
+        !named.contains(name) && !is_record(name) && !is_beside(&manifest.beside, name)
+    };
     let unnamed = listed.iter().filter(is_unnamed);
     for found in unnamed.clone().take(MOST_STRANGERS) {
         findings.push(stranger(found, manifest));

@@ -10,8 +10,9 @@ use arrow_array::{
 };
 use arrow_schema::ArrowError;
 use lakeseed_sink::{
-    BoxedReader, Csv, Error, FileFormat, FormatKind, Layout, LocalStore, MemoryStore, Parquet,
-    Report, Result, UnitPlan, UnitRun, UnitTable, UnitWriter, Verify, open_finished,
+    BoxedReader, Csv, Error, FileFormat, FindingKind, FormatKind, Layout, LocalStore, MemoryStore,
+    Parquet, Report, Result, Store, UnitPlan, UnitRun, UnitTable, UnitWriter, Verify, inspect,
+    open_finished,
 };
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -223,6 +224,67 @@ fn a_finished_run_again_calls_nobody_and_another_one_is_refused() {
         .run(|writer| write(writer, &[0, 1, 2, 3, 4], 1_000));
     assert!(replaced.unwrap().written);
     assert_eq!(open_finished(&store).unwrap().number, 2);
+}
+
+/// What the caller keeps beside is no stranger's, whatever is done there; a file of it goes with the
+/// output that named it.
+#[test]
+fn files_beside_are_the_callers() {
+    let with = |format: FileFormat, beside: &[&str]| {
+        let pets = plan(format).tables().next().unwrap().clone();
+        let builder = UnitPlan::builder(format).data_id("pets v1").table(pets);
+        let named = beside
+            .iter()
+            .fold(builder, |builder, name| builder.beside(*name));
+        named.build()
+    };
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let run = |plan: &UnitPlan| {
+        UnitRun::new(plan, store.as_ref()).run(|writer| write(writer, &[0, 1, 2, 3, 4], 1_000))
+    };
+    let first = with(Csv::plain(), &["page.html", "old.csv", "more/"]).unwrap();
+    run(&first).unwrap();
+    for name in [
+        "page.html",
+        "old.csv",
+        "more/_lakeseed/plan-1.json",
+        "more/a.csv",
+    ] {
+        store.replace(name, b"mine").unwrap();
+    }
+    let findings = Verify::new(Arc::clone(&store)).run().unwrap();
+    assert!(
+        findings
+            .findings
+            .iter()
+            .all(|finding| finding.what != FindingKind::Stranger),
+        "{:?}",
+        findings.findings
+    );
+    assert!(!run(&first).unwrap().written);
+    assert_eq!(inspect(store.as_ref()).unwrap().foreign, None);
+    // A name that begins alike is another one.
+    store.replace("page.html.old", b"whose").unwrap();
+    let foreign = inspect(store.as_ref()).unwrap().foreign;
+    assert_eq!(foreign.as_deref(), Some("`page.html.old`"));
+    store.remove("page.html.old").unwrap();
+
+    let second = with(Csv::gzip(1), &["page.html", "more/"]).unwrap();
+    let replaced = UnitRun::new(&second, store.as_ref())
+        .overwrite(true)
+        .run(|writer| write(writer, &[0, 1, 2, 3, 4], 1_000));
+    assert!(replaced.unwrap().written);
+    let stays = |name: &str| store.get(name).unwrap().is_some();
+    assert!(stays("page.html") && stays("more/a.csv"));
+    assert!(!stays("old.csv"));
+
+    for wrong in ["../page.html", "_lakeseed/", "a/b", "", "/", "Pets/"] {
+        let refused = with(Csv::plain(), &[wrong]);
+        assert!(
+            matches!(refused, Err(Error::Name { .. } | Error::Invalid { .. })),
+            "{wrong}: {refused:?}"
+        );
+    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub(super) fn is_name(place: Place<'_>, name: &Spanned<String>) -> Result<()> {
 }
 
 /// `; NAME is near` where one of the names is.
-pub(super) fn near<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> String {
+pub(crate) fn near<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> String {
     let distance = |name: &str| strsim::damerau_levenshtein(wrong, name);
     let best = names.map(|name| (distance(name), name)).min();
     match best {

@@ -7,8 +7,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::{self, Place, near};
+use super::indicator::{self, FileIndicator};
 use super::{
-    Duplicates, ForeignKey, Kind, MODEL_FILE, Missing, Model, SourceSpec, TableSpec, statement,
+    Duplicates, FOLDER_OF_INDICATORS, ForeignKey, Kind, MODEL_FILE, Missing, Model, SourceSpec,
+    TableSpec, statement,
 };
 use crate::source::column_type;
 use crate::{Error, Result};
@@ -19,8 +21,12 @@ struct File {
     name: String,
     #[serde(default)]
     about: String,
+    #[serde(default)]
+    currency: String,
     sources: BTreeMap<Spanned<String>, FileSource>,
     tables: BTreeMap<Spanned<String>, FileTable>,
+    #[serde(default)]
+    indicators: BTreeMap<Spanned<String>, FileIndicator>,
 }
 
 #[derive(Deserialize)]
@@ -102,6 +108,7 @@ pub(super) fn assemble(folder: &str, files: &BTreeMap<String, String>) -> Result
 
     let statements: BTreeMap<&str, &String> = files
         .iter()
+        .filter(|(name, _)| !name.contains('/'))
         .filter_map(|(name, sql)| Some((name.strip_suffix(".sql")?, sql)))
         .collect();
     let names: Vec<String> = file
@@ -129,6 +136,11 @@ pub(super) fn assemble(folder: &str, files: &BTreeMap<String, String>) -> Result
             let expected = "a name that no source has";
             return Err(place.error(name.span(), expected, source.name.clone()));
         }
+        let is_folder = name.get_ref().eq_ignore_ascii_case(FOLDER_OF_INDICATORS);
+        if is_folder && !file.indicators.is_empty() {
+            let expected = "another name than that of the folder of indicators";
+            return Err(place.error(name.span(), expected, name.get_ref().clone()));
+        }
         tables.push(table_of(
             place, folder, &name, table, sql, &sources, &names,
         )?);
@@ -138,8 +150,10 @@ pub(super) fn assemble(folder: &str, files: &BTreeMap<String, String>) -> Result
     Ok(Model {
         name: file.name,
         about: file.about,
+        currency: file.currency,
         sources,
         tables,
+        indicators: indicator::assemble(place, folder, file.indicators, files)?,
     })
 }
 
@@ -186,13 +200,7 @@ fn table_of(
     tables: &[String],
 ) -> Result<TableSpec> {
     let sql_place = format!("{folder}/{}.sql", name.get_ref());
-    if let Err(not_one) = statement::is_one_select(sql) {
-        return Err(Error::Model {
-            place: format!("{sql_place}, line {}", not_one.line),
-            expected: "one statement that begins with SELECT or WITH".to_owned(),
-            found: not_one.found,
-        });
-    }
+    one_select(&sql_place, sql)?;
     let kind = match table.kind {
         Some(FileKind::Dimension) => Kind::Dimension,
         Some(FileKind::Fact) => Kind::Fact,
@@ -239,6 +247,15 @@ fn table_of(
             FileDuplicates::Keep => Duplicates::Keep,
         },
         conflicts: table.conflicts,
+    })
+}
+
+/// Refuses a file that holds anything else than one statement that reads.
+pub(super) fn one_select(place: &str, sql: &str) -> Result<()> {
+    statement::is_one_select(sql).map_err(|not_one| Error::Model {
+        place: format!("{place}, line {}", not_one.line),
+        expected: "one statement that begins with SELECT or WITH".to_owned(),
+        found: not_one.found,
     })
 }
 

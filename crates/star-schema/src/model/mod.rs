@@ -1,8 +1,9 @@
-//! A star as a folder: one `SELECT` a table, and a short description beside them.
+//! A star as a folder: one `SELECT` a table and indicator, and a short description beside them.
 
 mod builtin;
 mod check;
 mod file;
+mod indicator;
 mod statement;
 
 use std::collections::BTreeMap;
@@ -13,12 +14,16 @@ use std::path::Path;
 use arrow_schema::DataType;
 use lakeseed_gen_core::Date;
 
+pub(crate) use self::check::near;
+pub use self::indicator::{Chart, IndicatorSpec, NumberFormat};
 use crate::{Error, Result};
 
 pub(crate) use statement::is_one_select;
 
 /// The description's name in its folder.
 pub const MODEL_FILE: &str = "star.toml";
+/// Where a model's folder keeps its indicators, and a star the answers to them.
+pub const FOLDER_OF_INDICATORS: &str = "indicators";
 /// The longest file of a model that is read.
 const MOST_FILE_BYTES: u64 = 1024 * 1024;
 
@@ -46,10 +51,14 @@ pub struct Model {
     pub name: String,
     /// What it is about, for people.
     pub about: String,
+    /// What stands before an amount of money: `R$`. Empty where nothing does.
+    pub currency: String,
     /// The tables that it reads, by name.
     pub sources: Vec<SourceSpec>,
     /// The tables that it makes, by name.
     pub tables: Vec<TableSpec>,
+    /// The questions that are put to it, in the order of its description.
+    pub indicators: Vec<IndicatorSpec>,
 }
 
 /// A table that a model reads.
@@ -146,21 +155,12 @@ impl Model {
     /// table that reads nothing, a file that does not hold one `SELECT`.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
-        let listing = fs::read_dir(folder).map_err(|error| Error::Model {
-            place: folder.display().to_string(),
-            expected: format!("a folder with {MODEL_FILE} and a .sql file a table"),
-            found: error.to_string(),
-        })?;
         let mut files = BTreeMap::new();
-        for entry in listing {
-            let path = entry.map_err(|error| unreadable(folder, &error))?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-                continue;
-            };
-            let is_sql = path.extension().is_some_and(|ending| ending == "sql");
-            if is_sql || name == MODEL_FILE {
-                files.insert(name.to_owned(), read_text(&path)?);
-            }
+        read_folder(folder, "", &mut files)?;
+        let indicators = folder.join(FOLDER_OF_INDICATORS);
+        if indicators.is_dir() {
+            let prefix = format!("{FOLDER_OF_INDICATORS}/");
+            read_folder(&indicators, &prefix, &mut files)?;
         }
         file::assemble(&folder.display().to_string(), &files)
     }
@@ -175,7 +175,7 @@ impl Model {
             return Err(Error::Model {
                 place: name.to_owned(),
                 expected: names.join(" or "),
-                found: format!("no such model{}", check::near(name, names.iter().copied())),
+                found: format!("no such model{}", near(name, names.iter().copied())),
             });
         };
         file::assemble(&format!("models/{name}"), &files)
@@ -191,10 +191,37 @@ impl Model {
         self.tables.iter().find(|table| table.name == name)
     }
 
+    /// An indicator by its name.
+    pub fn indicator(&self, name: &str) -> Option<&IndicatorSpec> {
+        self.indicators
+            .iter()
+            .find(|indicator| indicator.name == name)
+    }
+
     /// A source by its name.
     pub fn source(&self, name: &str) -> Option<&SourceSpec> {
         self.sources.iter().find(|source| source.name == name)
     }
+}
+
+/// Reads the files of a model that stand in a folder, by their names after a prefix.
+fn read_folder(folder: &Path, prefix: &str, files: &mut BTreeMap<String, String>) -> Result<()> {
+    let listing = fs::read_dir(folder).map_err(|error| Error::Model {
+        place: folder.display().to_string(),
+        expected: format!("a folder with {MODEL_FILE} and a .sql file a table"),
+        found: error.to_string(),
+    })?;
+    for entry in listing {
+        let path = entry.map_err(|error| unreadable(folder, &error))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        let is_sql = path.extension().is_some_and(|ending| ending == "sql");
+        if is_sql || name == MODEL_FILE {
+            files.insert(format!("{prefix}{name}"), read_text(&path)?);
+        }
+    }
+    Ok(())
 }
 
 fn read_text(path: &Path) -> Result<String> {

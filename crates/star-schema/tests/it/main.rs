@@ -8,10 +8,12 @@
 
 mod common;
 mod equal;
+mod indicators;
 mod memory;
 mod models;
 mod oracle;
 mod oracle_retail;
+mod page;
 mod pressure;
 mod query;
 mod random;

@@ -15,14 +15,16 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use lakeseed_star_schema::{Model, TableSpec};
 
+pub(crate) use self::retail::shares;
+
 /// Runs every table of a model over these sources, in order; tables can be asked afterwards.
-struct Star {
+pub(crate) struct Star {
     context: SessionContext,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Star {
-    fn make(model: &Model, sources: Vec<(&str, RecordBatch)>) -> Self {
+    pub(crate) fn make(model: &Model, sources: Vec<(&str, RecordBatch)>) -> Self {
         let star = Self {
             context: SessionContext::new(),
             runtime: tokio::runtime::Builder::new_current_thread()
@@ -45,7 +47,7 @@ impl Star {
         self.context.register_table(name, Arc::new(table)).unwrap();
     }
 
-    fn ask(&self, sql: &str) -> RecordBatch {
+    pub(crate) fn ask(&self, sql: &str) -> RecordBatch {
         let batches = self.runtime.block_on(async {
             let frame = self.context.sql(sql).await.unwrap();
             let schema = Arc::new(frame.schema().as_arrow().clone());

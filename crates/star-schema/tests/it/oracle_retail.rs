@@ -267,6 +267,23 @@ fn dimensions_are_the_tables_and_one_more_row() {
 }
 
 #[test]
+fn stock_is_the_table_row_by_row() {
+    let rows = Plain::new().ask(include_str!("../../models/retail/fact_stock.sql"));
+    is_right("fact_stock", &rows);
+    for column in ["quantity", "unit_cost"] {
+        let (told, strays) = said("fact_stock", &[with(&rows, column, 12, 1)]);
+        assert_eq!((told.len(), told[0].0, told[0].1.as_str()), (1, 12, column));
+        assert_eq!(strays, []);
+    }
+    // The last warehouse has no next one.
+    let last = rows.num_rows() - 1;
+    let (told, strays) = said("fact_stock", &[with(&rows, "warehouse_id", last, 1)]);
+    assert_eq!((told.len(), told[0].1.as_str()), (1, "-"));
+    let missing = "product_id 60, warehouse_id 10".to_owned();
+    assert_eq!(strays, [Stray::Missing(missing)]);
+}
+
+#[test]
 fn days_are_those_of_another_calendar() {
     let first = NaiveDate::from_ymd_opt(2020, 1, 1).unwrap();
     let days: Vec<NaiveDate> = first

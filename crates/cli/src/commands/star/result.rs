@@ -3,14 +3,16 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use anyhow::Result;
 use lakeseed_budget::Bytes;
 use lakeseed_sink::Report;
 use lakeseed_star_schema as star;
 use serde::Serialize;
 
 use super::VIEWS;
+use super::indicators::Answers;
 use crate::lower::Destination;
-use crate::report::{Align, Grid, units};
+use crate::report::{Align, Cell, Grid, cell, units};
 
 #[derive(Serialize)]
 pub(super) struct Outcome {
@@ -27,6 +29,29 @@ pub(super) struct Outcome {
     spilled_bytes: u64,
     peak_bytes: u64,
     seconds: f64,
+    /// The model's indicators, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    indicators: Option<Indicators>,
+}
+
+/// What was answered.
+#[derive(Serialize)]
+struct Indicators {
+    out: String,
+    plan_id: String,
+    written: bool,
+    answers: Vec<Shown>,
+}
+
+/// An answer; its rows where it is a main one.
+#[derive(Serialize)]
+struct Shown {
+    name: String,
+    about: String,
+    rows: usize,
+    columns: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    values: Option<Vec<Vec<Cell>>>,
 }
 
 #[derive(Serialize)]
@@ -61,7 +86,8 @@ impl Outcome {
         made: Option<&star::Report>,
         rows_rejected: Option<u64>,
         peak: Bytes,
-    ) -> Self {
+        answers: Option<&Answers>,
+    ) -> Result<Self> {
         let tables: Vec<Table> = report
             .tables
             .iter()
@@ -84,7 +110,7 @@ impl Outcome {
                 }
             })
             .collect();
-        Self {
+        Ok(Self {
             out: out.to_string(),
             plan_id: report.plan_id.clone(),
             written: report.written,
@@ -96,8 +122,9 @@ impl Outcome {
             spilled_bytes: tables.iter().map(|table| table.spilled_bytes).sum(),
             peak_bytes: peak.get(),
             seconds: report.seconds,
+            indicators: answers.map(Indicators::new).transpose()?,
             tables,
-        }
+        })
     }
 
     /// For the log.
@@ -167,6 +194,39 @@ impl Outcome {
             let _ = writeln!(text, "\ncd {} && duckdb -init {VIEWS}", quoted(&self.out));
         }
         text
+    }
+}
+
+impl Indicators {
+    fn new(answers: &Answers) -> Result<Self> {
+        let shown = answers.all.iter().map(|answer| {
+            let spec = answer.spec();
+            let columns: Vec<String> = answer.columns().map(str::to_owned).collect();
+            let row = |row| {
+                let cells = answer
+                    .batch()
+                    .columns()
+                    .iter()
+                    .map(|column| cell(column, row));
+                cells.collect::<Result<_>>()
+            };
+            let values = spec
+                .is_main
+                .then(|| (0..answer.rows()).map(row).collect::<Result<_>>());
+            Ok(Shown {
+                name: spec.name.clone(),
+                about: spec.about.clone(),
+                rows: answer.rows(),
+                values: values.transpose()?,
+                columns,
+            })
+        });
+        Ok(Self {
+            out: answers.out.to_string(),
+            plan_id: answers.report.plan_id.clone(),
+            written: answers.report.written,
+            answers: shown.collect::<Result<_>>()?,
+        })
     }
 }
 

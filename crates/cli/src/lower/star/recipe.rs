@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lakeseed_sink::Manifest;
-use lakeseed_star_schema::Model;
+use lakeseed_star_schema::{IndicatorSpec, Model};
 use serde::{Deserialize, Serialize};
 
 use super::From;
@@ -97,6 +97,45 @@ impl StarRecipe {
             changed.push(format!("it is cut by {by}"));
         }
         (!changed.is_empty()).then(|| changed.join(", "))
+    }
+}
+
+/// What answers follow from: written into the manifest of indicators.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IndicatorsRecipe {
+    /// The model's name.
+    pub(crate) indicators: String,
+    /// The star's run, as its manifest names it.
+    pub(crate) run_id: String,
+    /// A digest of the files of the star.
+    pub(crate) tables: String,
+    /// A digest of each statement, by the indicator's name.
+    pub(crate) statements: BTreeMap<String, String>,
+}
+
+impl IndicatorsRecipe {
+    pub(crate) fn new<'i>(
+        model: &Model,
+        star: &Manifest,
+        indicators: impl Iterator<Item = &'i IndicatorSpec>,
+    ) -> Self {
+        Self {
+            indicators: model.name.clone(),
+            run_id: star.run_id.clone(),
+            tables: digest(star.parts().map(|part| part.blake3.as_str())),
+            statements: indicators
+                .map(|spec| (spec.name.clone(), digest([spec.sql.as_str()])))
+                .collect(),
+        }
+    }
+
+    /// Names the answers: the model, and a digest of everything else.
+    pub(crate) fn data_id(&self) -> String {
+        let mut texts = vec![self.run_id.as_str(), self.tables.as_str()];
+        for (name, statement) in &self.statements {
+            texts.extend([name.as_str(), statement.as_str()]);
+        }
+        format!("indicators {} {}", self.indicators, digest(texts))
     }
 }
 

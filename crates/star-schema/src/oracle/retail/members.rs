@@ -14,7 +14,7 @@ use crate::oracle::keyed::Table;
 use crate::oracle::rows::{MONEY, Made, numbers, schema};
 
 /// Rows of a piece.
-const PIECE: u64 = 1 << 20;
+pub(super) const PIECE: u64 = 1 << 20;
 /// What the member for the unknown is called, where members have names.
 const UNKNOWN_NAME: &str = "unknown";
 
@@ -100,7 +100,7 @@ impl Members {
 }
 
 /// The type that has the same values without codes, and decimals of any size.
-fn plain(data_type: &DataType) -> DataType {
+pub(super) fn plain(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Dictionary(_, values) => plain(values),
         DataType::Decimal128(_, 2) => MONEY,

@@ -5,6 +5,7 @@ mod dimensions;
 mod fact;
 mod members;
 mod shares;
+mod stock;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -37,6 +38,7 @@ pub(super) fn tables(
         Ok(Box::new(Keyed::new(members, threads, stop)?))
     };
     let payments = dimensions::Payments::new(&ledger);
+    let stock = stock::Stock::new(retail.stock(), retail.products());
     Ok(vec![
         members("dim_customer", retail.customers(), &members::CUSTOMER)?,
         Box::new(Keyed::new(dimensions::Dates::new(), threads, stop)?),
@@ -45,6 +47,7 @@ pub(super) fn tables(
         members("dim_seller", retail.sellers(), &members::SELLER)?,
         Box::new(Keyed::new(fact::Lines::new(&ledger), threads, stop)?),
         Box::new(daily::Daily::new(&ledger, threads, stop)?),
+        Box::new(Keyed::new(stock, threads, stop)?),
     ])
 }
 

@@ -1,7 +1,8 @@
 use std::fs;
+use std::path::Path;
 
 use arrow_schema::DataType;
-use lakeseed_star_schema::{Kind, Model, views};
+use lakeseed_star_schema::{Chart, Kind, Model, NumberFormat, views};
 
 const TOML: &str = r#"name = "pets"
 
@@ -46,9 +47,11 @@ fn open(toml: &str, files: &[(&str, &str)]) -> Result<Model, String> {
     ];
     all.extend(files);
     for (name, text) in all {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         match text {
-            "" => fs::remove_file(folder.path().join(name)).unwrap_or_default(),
-            text => fs::write(folder.path().join(name), text).unwrap(),
+            "" => fs::remove_file(path).unwrap_or_default(),
+            text => fs::write(path, text).unwrap(),
         }
     }
     let shown = folder.path().display().to_string();
@@ -204,12 +207,160 @@ fn names_that_are_paths_are_refused() {
     );
 }
 
+const INDICATORS: &str = r#"
+[indicators.pets_by_owner]
+about = "Pets by owner"
+format = "count"
+formats = { share = "percent" }
+main = true
+
+[indicators.ages]
+about = "Ages"
+label = "owner"
+value = "mean"
+chart = "shaded"
+across = "kind"
+"#;
+const BY_OWNER: (&str, &str) = ("indicators/pets_by_owner.sql", "SELECT 1");
+const AGES: (&str, &str) = ("indicators/ages.sql", "WITH a AS (SELECT 1) SELECT 1;");
+
+#[test]
+fn indicators_stand_in_a_folder_of_their_own() {
+    assert!(open(TOML, &[]).unwrap().indicators.is_empty());
+    let toml = format!("{TOML}{INDICATORS}").replacen(
+        "name = \"pets\"",
+        "name = \"pets\"\ncurrency = \"€\"",
+        1,
+    );
+    let model = open(&toml, &[BY_OWNER, AGES]).unwrap();
+    assert_eq!(model.currency, "€");
+    assert_eq!(model.tables.len(), 3);
+    // In the order of the description, which is that of a page.
+    let [pets, ages] = model.indicators.as_slice() else {
+        panic!("{:?}", model.indicators);
+    };
+    assert_eq!(
+        (pets.name.as_str(), pets.about.as_str()),
+        ("pets_by_owner", "Pets by owner")
+    );
+    assert_eq!((pets.chart, pets.is_main), (Chart::Bars, true));
+    assert_eq!(pets.format, Some(NumberFormat::Count));
+    assert_eq!(pets.formats["share"], NumberFormat::Percent);
+    assert_eq!(
+        (ages.chart, ages.across.as_deref()),
+        (Chart::Shaded, Some("kind"))
+    );
+    assert_eq!(
+        (ages.label.as_deref(), ages.value.as_deref()),
+        (Some("owner"), Some("mean"))
+    );
+    assert_eq!(model.indicator("ages"), Some(ages));
+    assert!(ages.sql.starts_with("WITH"));
+}
+
+#[test]
+fn what_is_wrong_with_an_indicator_is_told_with_its_place_and_a_near_match() {
+    let whole = format!("{TOML}{INDICATORS}");
+    let check = |toml: &str, files: &[(&str, &str)], said: &str| {
+        let error = open(toml, files).unwrap_err();
+        assert!(error.starts_with(said), "{error}\ninstead of\n{said}");
+    };
+    check(
+        &whole,
+        &[BY_OWNER],
+        "DIR/star.toml, line 28: expected a file indicators/ages.sql, found none",
+    );
+    check(
+        &whole,
+        &[BY_OWNER, AGES, ("indicators/age.sql", "SELECT 1")],
+        "DIR/indicators/age.sql: expected an entry [indicators.age] in star.toml, found none; ages \
+         is near",
+    );
+    check(
+        &whole,
+        &[
+            BY_OWNER,
+            ("indicators/ages.sql", "SELECT 1\n; DROP TABLE x"),
+        ],
+        "DIR/indicators/ages.sql, line 2: expected one statement that begins with SELECT or WITH",
+    );
+    let with = |from: &str, to: &str| {
+        assert!(whole.contains(from), "{from}");
+        whole.replacen(from, to, 1)
+    };
+    let both = [BY_OWNER, AGES];
+    check(
+        &with("main = true", "mian = true"),
+        &both,
+        "DIR/star.toml, line 26: expected one of `about`, `label`, `value`, `format`, `formats`, \
+         `chart`, `across`, `main`, found unknown field `mian`; main is near",
+    );
+    check(
+        &with("\"percent\"", "\"precent\""),
+        &both,
+        "DIR/star.toml, line 25: expected one of `money`, `percent`, `count`, `number`, `code`, \
+         found unknown variant `precent`; percent is near",
+    );
+    check(
+        &with("\"shaded\"", "\"bars\""),
+        &both,
+        "DIR/star.toml, line 33: expected chart = \"shaded\" where a column is laid across, found \
+         chart = \"bars\"",
+    );
+    check(
+        &with("about = \"Ages\"\n", ""),
+        &both,
+        "DIR/star.toml, line 28: expected ",
+    );
+    let named = |name: &str| whole.replace("indicators.ages", &format!("indicators.{name}"));
+    check(
+        &named("\"../ages\""),
+        &[BY_OWNER],
+        "DIR/star.toml, line 28: expected a file indicators/../ages.sql, found none",
+    );
+    let taken = whole.replace("tables.agg_by_owner", "tables.Indicators");
+    let kind = taken.replacen(
+        "grain = [\"owner\"]\n\n[ind",
+        "grain = [\"owner\"]\nkind = \"fact\"\n\n[ind",
+        1,
+    );
+    let files = [
+        BY_OWNER,
+        AGES,
+        ("agg_by_owner.sql", ""),
+        ("Indicators.sql", "SELECT 1"),
+    ];
+    check(
+        &kind,
+        &files,
+        "DIR/star.toml, line 18: expected another name than that of the folder of indicators",
+    );
+}
+
 #[test]
 fn built_in_models_are_whole() {
     for name in Model::builtins() {
         let model = Model::builtin(name).unwrap();
         assert_eq!(model.name, *name);
         assert!(model.tables.len() > 5);
+        assert!(model.indicators.len() > 15);
+        // No file of its folder is forgotten.
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("models")
+            .join(name);
+        let on_disk = Model::open(folder).unwrap();
+        let statements = |model: &Model| -> Vec<(String, String)> {
+            let tables = model.tables.iter().map(|table| (&table.name, &table.sql));
+            let indicators = model.indicators.iter();
+            let all = tables.chain(indicators.map(|indicator| (&indicator.name, &indicator.sql)));
+            all.map(|(name, sql)| (name.clone(), sql.clone())).collect()
+        };
+        assert_eq!(statements(&on_disk), statements(&model));
+        assert!(model.indicators.iter().any(|indicator| indicator.is_main));
+        // Every statement says first what it answers.
+        for indicator in &model.indicators {
+            assert!(indicator.sql.starts_with("-- "), "{}", indicator.name);
+        }
     }
 }
 
@@ -269,5 +420,19 @@ fn the_page_on_models_is_right() {
     let (known, _) = error.split_once(", found").unwrap();
     for entry in known.split('`').skip(1).step_by(2) {
         assert!(page.contains(&format!("\n| `{entry}` |")), "{entry}");
+    }
+
+    let page = include_str!("../../../../../docs/indicators.md");
+    let toml = format!("{TOML}{INDICATORS}").replacen("main", "mian", 1);
+    let error = open(&toml, &[BY_OWNER, AGES]).unwrap_err();
+    let (known, _) = error.split_once(", found").unwrap();
+    for entry in known.split('`').skip(1).step_by(2) {
+        assert!(page.contains(&format!("\n| `{entry}` |")), "{entry}");
+    }
+    for model in Model::builtins() {
+        for indicator in &Model::builtin(model).unwrap().indicators {
+            let name = indicator.name.trim_start_matches("hit_rate_by");
+            assert!(page.contains(&format!("{name}`")), "{}", indicator.name);
+        }
     }
 }

@@ -44,6 +44,7 @@ fn sources(change: impl Fn(&str, Memory) -> Memory) -> HashMap<String, Arc<dyn S
         retail.customers(),
         retail.sellers(),
         retail.products(),
+        retail.stock(),
         retail.invoices(),
         retail.invoice_items(),
     ];
@@ -131,7 +132,7 @@ fn numbers(store: &Kept, table: &str, columns: &[&str]) -> Vec<Vec<i64>> {
 
 /// A share of `amount` for each weight, rounded down, and the rest of it cent by cent to the largest
 /// remainders.
-fn shares(amount: i64, weights: &[i64]) -> Vec<i64> {
+pub(crate) fn shares(amount: i64, weights: &[i64]) -> Vec<i64> {
     let all: i64 = weights.iter().sum();
     if all == 0 {
         return vec![0; weights.len()];
@@ -203,6 +204,7 @@ fn lines_sum_to_their_invoice_to_the_cent() {
         let looked_up = match table.table.as_str() {
             "fact_sales" => 5,
             "fact_sales_daily" => 3,
+            "fact_stock" => 1,
             _ => 0,
         };
         assert_eq!(table.keys.len(), looked_up);

@@ -1,0 +1,22 @@
+-- Revenue of issued invoices by the product's flavour.
+WITH sold AS (
+    SELECT product_id, SUM(net_total) AS revenue, SUM(quantity) AS quantity
+    FROM fact_sales_daily
+    GROUP BY product_id
+),
+summed AS (
+    SELECT
+        COALESCE(d.flavour, 'unknown') AS flavour,
+        SUM(s.revenue) AS revenue,
+        SUM(s.quantity) AS quantity
+    FROM sold AS s
+    LEFT JOIN dim_product AS d ON d.product_id = s.product_id
+    GROUP BY COALESCE(d.flavour, 'unknown')
+)
+SELECT
+    flavour,
+    revenue,
+    100.0 * CAST(revenue AS DOUBLE) / NULLIF(CAST(SUM(revenue) OVER () AS DOUBLE), 0) AS share,
+    quantity
+FROM summed
+ORDER BY revenue DESC, flavour
