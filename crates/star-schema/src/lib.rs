@@ -93,6 +93,7 @@ mod choose;
 mod cut;
 mod engine;
 mod error;
+mod extend;
 mod model;
 mod observe;
 mod of_model;
@@ -109,12 +110,13 @@ mod views;
 
 pub use choose::{Choice, Strategy};
 pub use error::{Error, Result};
+pub use extend::{Fate, Increment, Parts, Standing};
 pub use model::{Duplicates, ForeignKey, Kind, MODEL_FILE, Missing, Model, SourceSpec, TableSpec};
 pub use observe::{Observer, Progress, Step, Stop, UnitDone, Warning};
 pub use run::{KeyReport, Report, Settings, Star, Statement, TableReport};
 pub use source::{
-    BatchReader, Calendar, File, FileFormat, Files, FilesOptions, LocalFile, Piece, RejectedRow,
-    Rejects, Source, Stamp, TextOptions, column_type,
+    BatchReader, Bounds, Calendar, File, FileFormat, Files, FilesOptions, LocalFile, Part, Piece,
+    RejectedRow, Rejects, Source, Stamp, TextOptions, column_type,
 };
 pub use store::{Store, Unit};
 pub use views::views;

@@ -2,6 +2,7 @@
 
 mod files;
 mod recipe;
+mod stands;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -14,7 +15,8 @@ use lakeseed_star_schema::{
 };
 
 use self::files::Place;
-pub(crate) use self::recipe::{Pinned, StarRecipe, statements};
+pub(crate) use self::recipe::{Made, Pinned, StarRecipe, statements};
+pub(crate) use self::stands::Stands;
 use super::Destination;
 use crate::args::Remote;
 use crate::error::Failure;
@@ -127,22 +129,18 @@ fn ours(
     }
     let parts = table.parts.iter().map(|part| part.path.as_str());
     let options = FilesOptions {
-        identity: Some(identity(manifest, table)),
+        identities: Some(identities(table)),
         ..options
     };
     Ok(Files::open_with(place.files(parts), &options)?)
 }
 
-/// What pins a table of ours: the digests of its parts.
-fn identity(manifest: &Manifest, table: &ManifestTable) -> String {
+/// What pins the files of a table of ours, wherever the output is: their names in it and digests.
+fn identities(table: &ManifestTable) -> Vec<String> {
     let parts = table.parts.iter();
-    let digests: Vec<&str> = parts.map(|part| part.blake3.as_str()).collect();
-    format!(
-        "{} {} {}",
-        manifest.data_id,
-        manifest.run_id,
-        digests.join(" ")
-    )
+    parts
+        .map(|part| format!("{} {}", part.path, part.blake3))
+        .collect()
 }
 
 /// A table of files that somebody else has written: `NAME.parquet`, or all files below `NAME/`.

@@ -31,6 +31,8 @@ mod size;
 #[cfg(feature = "star")]
 mod star;
 #[cfg(feature = "star")]
+mod star_extend;
+#[cfg(feature = "star")]
 mod star_retail;
 #[cfg(feature = "star")]
 mod star_verify;

@@ -8,6 +8,7 @@
 
 mod common;
 mod equal;
+mod extend;
 mod memory;
 mod models;
 mod oracle;
