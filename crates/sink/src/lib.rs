@@ -27,7 +27,7 @@
 //!   makes what is missing.
 //! - [`Store`]: a local folder, memory, a bucket; the manifest comes last everywhere.
 //! - [`Stream`]: one file to standard output, a socket, a buffer.
-//! - [`inspect`], [`open_finished`], [`statuses`], [`combine`]: what stands in a store.
+//! - [`inspect`], [`open_finished`], [`settle`], [`statuses`], [`combine`]: what stands in a store.
 //! - [`Verify`]: a finished output read back, and compared with its rows made again.
 //! - [`format`](mod@format): the encoders.
 //! - [`UnitRun`]: parts whose rows nobody counts in advance, such as results of queries.
@@ -57,7 +57,7 @@ mod verify;
 
 pub use self::commit::{
     Ending, LastEnd, LastRun, Mode, PartRecord, PlanRecord, PlannedRows, Shard, Standing, Status,
-    TableRecord, combine, inspect, open_finished, put_report, statuses,
+    TableRecord, combine, inspect, open_finished, put_report, settle, statuses,
 };
 pub use self::error::{Error, Result, Trouble};
 pub use self::format::{Compression, Csv, FileFormat, FormatKind, Json, Parquet};

@@ -260,6 +260,15 @@ impl Grouped {
         }
     }
 
+    /// The columns of the statement that are a key of the aggregate as it stands.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        // Who plans the statement hears of what is wrong with it.
+        let shown = shown_keys(&self.rest, &self.aggregate).unwrap_or_default();
+        let fields = self.schema.fields().iter().zip(shown);
+        let keys = fields.filter(|(_, key)| key.is_some());
+        keys.map(|(field, _)| field.name().clone()).collect()
+    }
+
     /// What is aggregated.
     pub(crate) fn input(&self) -> &LogicalPlan {
         &self.aggregate.input

@@ -48,6 +48,15 @@ pub enum Error {
         /// What to do.
         advice: String,
     },
+    /// A table cannot be extended after all: its new files were made, and are not to be used. Name it in
+    /// [`Standing::anew`](crate::Standing) and make the star of that.
+    #[error("{table} has to be made anew: {why}")]
+    Shared {
+        /// The table.
+        table: String,
+        /// What was seen.
+        why: String,
+    },
     /// The memory does not carry the work.
     #[error(transparent)]
     Memory(#[from] lakeseed_budget::Error),

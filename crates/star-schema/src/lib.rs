@@ -97,6 +97,7 @@ mod choose;
 mod cut;
 mod engine;
 mod error;
+mod extend;
 mod model;
 mod observe;
 mod of_model;
@@ -117,6 +118,7 @@ pub use answer::{Answer, short};
 pub use ask::Ask;
 pub use choose::{Choice, Strategy};
 pub use error::{Error, Result};
+pub use extend::{Fate, Increment, Parts, Standing};
 pub use model::{
     Chart, Duplicates, FOLDER_OF_INDICATORS, ForeignKey, IndicatorSpec, Kind, MODEL_FILE, Missing,
     Model, NumberFormat, SourceSpec, TableSpec,
@@ -125,8 +127,8 @@ pub use observe::{Observer, Progress, Step, Stop, UnitDone, Warning};
 pub use page::{Origin, page};
 pub use run::{KeyReport, Report, Settings, Star, Statement, TableReport};
 pub use source::{
-    BatchReader, Calendar, File, FileFormat, Files, FilesOptions, LocalFile, Piece, RejectedRow,
-    Rejects, Source, Stamp, TextOptions, column_type,
+    BatchReader, Bounds, Calendar, File, FileFormat, Files, FilesOptions, LocalFile, Part, Piece,
+    RejectedRow, Rejects, Source, Stamp, TextOptions, column_type,
 };
 pub use store::{Store, Unit};
 pub use views::views;

@@ -9,7 +9,8 @@ use crate::choose::column_name;
 use crate::cut::Cut;
 use crate::planned::Planner;
 use crate::rules::{Rules, holds};
-use crate::{Error, Model, Result, Settings, Source, Star, Statement, TableSpec};
+use crate::run::Promised;
+use crate::{Error, Model, Result, Settings, Source, Standing, Star, Statement, TableSpec};
 
 impl Star {
     /// The tables of a model over these sources, by name; looks at samples.
@@ -20,6 +21,24 @@ impl Star {
     pub fn of_model(
         model: &Model,
         sources: &HashMap<String, Arc<dyn Source>>,
+        settings: &Settings,
+    ) -> Result<Self> {
+        Self::onto(model, sources, &Standing::default(), settings)
+    }
+
+    /// The tables of a model onto what stands of them, made from sources that may have been others: tables
+    /// whose sources are as they were are kept, those where it is proven are extended, and the rest is
+    /// made anew. [`Star::fate`] tells which. [`Star::run`] then makes what is missing.
+    ///
+    /// A table may turn out to share groups with what stands when its rows are made: the run ends with
+    /// [`Error::Shared`], and the table has to be named in [`Standing::anew`].
+    ///
+    /// # Errors
+    /// Those of [`Star::of_model`].
+    pub fn onto(
+        model: &Model,
+        sources: &HashMap<String, Arc<dyn Source>>,
+        standing: &Standing,
         settings: &Settings,
     ) -> Result<Self> {
         let statements = model.tables.iter().map(|table| Statement {
@@ -36,12 +55,12 @@ impl Star {
         for (table, statement) in model.tables.iter().zip(&statements) {
             reads(table, &planner.names(statement)?)?;
         }
-        let grains: Vec<Vec<String>> = model
-            .tables
-            .iter()
-            .map(|table| table.grain.clone())
-            .collect();
-        let mut star = Self::with_grains(sources, &statements, &grains, settings)?;
+        let promises = model.tables.iter().map(|table| Promised {
+            grain: table.grain.clone(),
+            has_own_member: !table.unknown.is_empty(),
+        });
+        let promises: Vec<Promised> = promises.collect();
+        let mut star = Self::with_promises(sources, &statements, &promises, standing, settings)?;
         for table in &model.tables {
             match (star.cut(&table.name), star.schema(&table.name)) {
                 (Some(cut), _) => keys(table, cut)?,

@@ -22,11 +22,12 @@ use self::table::TableRun;
 use crate::choose::{Choice, Chosen, SAMPLE_BYTES, Strategy, column_name};
 use crate::cut::Cut;
 use crate::engine::scan::Scan;
+use crate::extend::{Decided, Deciding, Told};
 use crate::observe::{Observer, Stop};
 use crate::planned::Planner;
 use crate::rules::{Members, Rules, Seen, Watch};
 use crate::together::{Rows, Together};
-use crate::{Error, Result, Source, Store, Unit};
+use crate::{Error, Fate, Parts, Result, Source, Standing, Store, Unit};
 
 /// A table of a model: its name, and the one statement that makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +88,42 @@ struct Table {
     choice: Choice,
     way: Way,
     rules: Arc<Rules>,
+    extent: Extent,
+}
+
+/// What a model says of the rows of a statement.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Promised {
+    /// The columns that tell one from another.
+    pub(crate) grain: Vec<String>,
+    /// Whether one of them is in no source.
+    pub(crate) has_own_member: bool,
+}
+
+/// What of a table stands, and what is made.
+struct Extent {
+    fate: Fate,
+    /// What its units are made of.
+    parts: Parts,
+    /// The columns of which one has to tell new rows from those that stand.
+    told_by: Vec<String>,
+    /// The rows of the increments that stay.
+    stands: Vec<Arc<dyn Source>>,
+    /// The rows of those that go.
+    gone: Vec<Arc<dyn Source>>,
+}
+
+impl Extent {
+    /// Before it is decided.
+    fn nothing() -> Self {
+        Self {
+            fate: Fate::Anew { why: String::new() },
+            parts: Parts::new(),
+            told_by: Vec::new(),
+            stands: Vec::new(),
+            gone: Vec::new(),
+        }
+    }
 }
 
 /// What its statement is.
@@ -120,6 +157,8 @@ pub struct Report {
 pub struct TableReport {
     /// Its name.
     pub table: String,
+    /// What became of it.
+    pub fate: Fate,
     /// Units that were committed by this run.
     pub units: usize,
     /// Units that stood already.
@@ -166,28 +205,47 @@ impl Star {
         statements: &[Statement],
         settings: &Settings,
     ) -> Result<Self> {
-        let rules = vec![Vec::new(); statements.len()];
-        Self::with_grains(sources, statements, &rules, settings)
+        let promises = vec![Promised::default(); statements.len()];
+        let standing = Standing::default();
+        Self::with_promises(sources, statements, &promises, &standing, settings)
     }
 
-    /// The same with the columns that tell one row of a table from another, for each statement.
-    pub(crate) fn with_grains(
+    /// The same with what a model says of each statement's rows, onto what stands.
+    pub(crate) fn with_promises(
         sources: &HashMap<String, Arc<dyn Source>>,
         statements: &[Statement],
-        grains: &[Vec<String>],
+        promises: &[Promised],
+        standing: &Standing,
         settings: &Settings,
     ) -> Result<Self> {
         let schemas: HashMap<String, SchemaRef> = sources
             .iter()
             .map(|(name, source)| (name.clone(), source.schema()))
             .collect();
-        let planning = Planning {
-            planner: Planner::new(&schemas, statements),
+        let planner = Planner::new(&schemas, statements);
+        let deciding = Deciding {
+            planner: &planner,
             sources,
-            settings,
+            standing,
+            // A batch is a file, which would be two.
+            never: settings
+                .batch_by
+                .as_ref()
+                .map(|_| "it is cut by a column's values"),
         };
-        let tables = statements.iter().zip(grains);
-        let tables = tables.map(|(statement, grain)| planning.table(statement, grain));
+        let table = |(statement, promised): (&Statement, &Promised)| {
+            let plan = planner.plan(statement)?;
+            let decided =
+                deciding.table(statement, &plan, &promised.grain, promised.has_own_member)?;
+            let planning = Planning {
+                planner: &planner,
+                sources: &decided.sources,
+                settings,
+            };
+            let table = planning.table(statement, &plan, &promised.grain)?;
+            Ok(table.with_extent(decided))
+        };
+        let tables = statements.iter().zip(promises).map(table);
         let tables = tables.collect::<Result<Vec<_>>>()?;
         let is_cut = |table: &Table| match &table.way {
             Way::Groups(of) => of.chosen.by_value.is_some(),
@@ -208,6 +266,16 @@ impl Star {
     pub fn choices(&self) -> impl Iterator<Item = (&str, &Choice)> {
         let tables = self.tables.iter();
         tables.map(|table| (table.name.as_str(), &table.choice))
+    }
+
+    /// What becomes of a table where the star stands already: all of them are made anew where none does.
+    pub fn fate(&self, table: &str) -> Option<&Fate> {
+        self.table(table).map(|table| &table.extent.fate)
+    }
+
+    /// All that the units of a table are made of: what an [`Increment`](crate::Increment) of them has.
+    pub fn parts(&self, table: &str) -> Option<&Parts> {
+        self.table(table).map(|table| &table.extent.parts)
     }
 
     /// The schema of a table.
@@ -289,18 +357,11 @@ impl Star {
         let mut report = Report::default();
         let mut temp = None;
         let is_done = |table: &Table| table.units().iter().all(|unit| store.is_done(unit));
-        // The keys of a table are needed while somebody who points to it is made.
+        // The keys of a table are needed while somebody who points to it is made; and of one that loses
+        // rows, where somebody stays who may point to them.
         let collected = self.tables.iter().filter(|parent| {
-            let points = |table: &&Table| {
-                let mut keys = table.rules.keys.iter();
-                keys.any(|key| key.parent == parent.name)
-            };
-            parent.rules.members.is_some()
-                && self
-                    .tables
-                    .iter()
-                    .filter(points)
-                    .any(|table| !is_done(table))
+            let mut children = self.children(parent);
+            children.any(|child| !is_done(child) || parent.is_replaced_under(child))
         });
         let members = collected.map(|table| {
             // Groups are estimated from a sample, low where equal ones stand together.
@@ -316,6 +377,7 @@ impl Star {
                 rules: Arc::clone(&table.rules),
                 members: Arc::clone(&members),
                 seen: Arc::new(Mutex::new(Seen::new(&table.rules))),
+                told: table.told(),
                 budget: budget.clone(),
             };
             let run = TableRun {
@@ -335,6 +397,10 @@ impl Star {
                 pace: Pace::default(),
             };
             report.tables.push(run.run(&mut temp)?);
+            let mut children = self.children(table);
+            if let Some(child) = children.find(|child| table.is_replaced_under(child)) {
+                run.has_standing_keys(&child.name)?;
+            }
         }
         let place = |made: &TableReport| {
             let mut tables = self.tables.iter();
@@ -342,6 +408,18 @@ impl Star {
         };
         report.tables.sort_by_key(place);
         Ok(report)
+    }
+
+    /// The tables that point to one, whose keys are looked up.
+    fn children<'t>(&'t self, parent: &'t Table) -> impl Iterator<Item = &'t Table> {
+        let points = |table: &&Table| {
+            let mut keys = table.rules.keys.iter();
+            keys.any(|key| key.parent == parent.name)
+        };
+        let looks = parent.rules.members.is_some();
+        self.tables
+            .iter()
+            .filter(move |table| looks && points(table))
     }
 
     /// Those that others point to before those that point to them.
@@ -364,6 +442,41 @@ impl Table {
     fn units(&self) -> Vec<Unit> {
         let parts = 0..self.choice.units;
         parts.map(|part| self.unit(part)).collect()
+    }
+
+    /// Takes over what was decided: where nothing new is read, nothing is made.
+    fn with_extent(mut self, decided: Decided) -> Self {
+        let Decided {
+            fate,
+            parts,
+            told_by,
+            stands,
+            gone,
+            ..
+        } = decided;
+        if matches!(fate, Fate::Kept | Fate::Extended { parts: 0, .. }) {
+            self.choice.units = 0;
+        }
+        self.extent = Extent {
+            fate,
+            parts,
+            told_by,
+            stands,
+            gone,
+        };
+        self
+    }
+
+    /// Whether rows of `child` stay that may point to rows of this table which go.
+    fn is_replaced_under(&self, child: &Self) -> bool {
+        !self.extent.gone.is_empty() && !child.extent.stands.is_empty()
+    }
+
+    /// Who looks at new rows that have to be told from those that stand.
+    fn told(&self) -> Option<Arc<Told>> {
+        let Extent { fate, told_by, .. } = &self.extent;
+        let is_extended = matches!(fate, Fate::Extended { .. }) && !told_by.is_empty();
+        is_extended.then(|| Arc::new(Told::new(&self.schema, told_by)))
     }
 
     /// Rows of the source that were read.

@@ -3,6 +3,7 @@
 pub(super) mod commit;
 mod explain;
 mod indicators;
+mod planned;
 mod rejects;
 mod result;
 
@@ -10,18 +11,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
-use lakeseed_sink::{Error, FileFormat, FormatKind, Parquet, Store, UnitPlan, UnitRun, UnitTable};
-use lakeseed_star_schema::{
-    Ask, FOLDER_OF_INDICATORS, Model, Settings, Star, Stop as StarStop, views,
-};
+use lakeseed_sink::{Error, FileFormat, FormatKind, Parquet, Store, UnitRun, settle};
+use lakeseed_star_schema::{Ask, Model, Settings, Star, Stop as StarStop, views};
 
 use self::commit::Units;
+use self::planned::{Job, Planned};
 use self::rejects::RejectFile;
 use self::result::Outcome;
 use crate::args;
 use crate::error::{Failure, Moment, star as star_error};
 use crate::log::Log;
-use crate::lower::star::StarRecipe;
+use crate::lower::star::{Stands, StarRecipe};
 use crate::lower::{self, Destination, Memory};
 use crate::report::{self, StarProgress, Style};
 use crate::signals::Stop;
@@ -59,18 +59,6 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
         // Where no limit is known there is none to keep.
         lakeseed_budget::Budget::new(lakeseed_budget::Bytes::new(u64::MAX / 2))
     });
-    let sample = budget
-        .lease(
-            "a sample of the sources",
-            Star::SAMPLE_BYTES + settings.read_bytes,
-        )
-        .map_err(lakeseed_star_schema::Error::from)?;
-    let star = Star::of_model(&model, &read_from.sources, &settings)?;
-    drop(sample);
-    Ask::check(&star, &chosen)?;
-    if args.explain {
-        return explain::show(args, &star, &settings, &budget);
-    }
     let Some(store) = out.store(&remote(&out), log)? else {
         let advice = "name a folder or s3://BUCKET/PREFIX";
         return Err(Failure::usage("a place for many files", "--out -", advice).into());
@@ -81,50 +69,79 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
         None => Parquet::zstd(1),
     };
     let recipe = StarRecipe::new(&model, &args.from, &read_from, args.batch_by.as_deref());
-    let plan = plan(&model, &star, &recipe, format)?;
-    settings.store_bytes = lakeseed_budget::Bytes::new(plan.need_per_writer(store.as_ref()));
+    let mut stands = if args.overwrite {
+        None
+    } else {
+        Stands::look(&store, &out, &read_from, &recipe, format)?
+    };
+    let job = Job {
+        model: &model,
+        from: &read_from,
+        format,
+        recipe,
+        budget: &budget,
+    };
+    let mut planned = job.planned(stands.as_mut(), &settings)?;
+    Ask::check(&planned.star, &chosen)?;
+    if args.explain {
+        return explain::show(args, &planned.star, &settings, &budget);
+    }
+    settings.store_bytes =
+        lakeseed_budget::Bytes::new(planned.plan.need_per_writer(store.as_ref()));
     log.info(&format!(
         "makes the star {} of {} in {}: plan {}, {} units",
         model.name,
         from,
         out,
-        plan.id(),
-        star.units().len()
+        planned.plan.id(),
+        planned.star.units().len()
     ));
     let style = Style::choose(args.progress, args.voice, &out);
     let star_stop = StarStop::new();
     let progress = StarProgress::start(style, stop, &star_stop, log);
     let stopped_by = || stop.name().to_owned();
     let (mut began, mut made) = (false, None);
-    let done = UnitRun::new(&plan, store.as_ref())
-        .overwrite(args.overwrite)
-        .stopped_by(&stopped_by)
-        .run(|writer| {
-            began = true;
-            progress.goes_on(writer.found(), writer.last_run());
-            let units = Units::new(&plan, writer, store.as_ref(), rejects.as_ref());
-            let run = star.run(&settings, &budget, &units, &progress, &star_stop);
-            made = Some(run.map_err(|error| commit::as_sink(error, &model.name))?);
-            Ok(())
-        });
+    let up_to_date = match &stands {
+        Some(stands) if stands.is_up_to_date => settle(store.as_ref())?,
+        _ => None,
+    };
+    let mut run = |planned: &Planned| {
+        let Planned { star, plan, .. } = planned;
+        UnitRun::new(plan, store.as_ref())
+            .overwrite(args.overwrite)
+            .stopped_by(&stopped_by)
+            .run(|writer| {
+                began = true;
+                progress.goes_on(writer.found(), writer.last_run());
+                let units = Units::new(plan, writer, store.as_ref(), rejects.as_ref());
+                let run = star.run(&settings, &budget, &units, &progress, &star_stop);
+                made = Some(run.map_err(|error| commit::as_sink(error, &model.name))?);
+                Ok(())
+            })
+    };
+    let mut done = match up_to_date {
+        Some(report) => Ok(report),
+        None => run(&planned),
+    };
+    // What could not be extended after all is made anew; no table is tried twice.
+    while let Err(error) = &done
+        && let (Some((table, why)), Some(stands)) = (shared(error), &mut stands)
+    {
+        progress.note(&format!("{table} is made anew: {why}"));
+        stands.standing.anew.insert(table, why);
+        planned = job.planned(Some(stands), &settings)?;
+        done = run(&planned);
+    }
     progress.finish();
+    let Planned { star, recipe, .. } = &planned;
     let report = done.map_err(|error| {
-        let error = commit::what_has_changed(error, store.as_ref(), &recipe);
+        let error = commit::what_has_changed(error, store.as_ref(), recipe);
         failure(error, stop, &out, began)
     })?;
     if let Some(rejects) = &rejects {
         rejects.finish()?;
     }
-    let columns = |table: &str| {
-        let schema = star.schema(table);
-        let fields = schema.iter().flat_map(|schema| schema.fields());
-        fields.map(|field| field.name().clone()).collect()
-    };
-    let text = views(&model, |table| format!("{table}/*.parquet"), columns);
-    if let Err(error) = store.replace(VIEWS, text.as_bytes()) {
-        // The star is whole without it.
-        log.warn(&format!("cannot leave {VIEWS}: {error}"));
-    }
+    leave_views(&model, star, store.as_ref(), log);
     let rejected = rejects.as_ref().map(RejectFile::rows);
     let answers = if chosen.is_empty() {
         None
@@ -141,7 +158,7 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     };
     let outcome = Outcome::new(
         &out,
-        &star,
+        star,
         &report,
         made.as_ref(),
         rejected,
@@ -162,6 +179,20 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     }
 }
 
+/// Leaves the text that opens the star in `DuckDB`.
+fn leave_views(model: &Model, star: &Star, store: &dyn Store, log: &Log) {
+    let columns = |table: &str| {
+        let schema = star.schema(table);
+        let fields = schema.iter().flat_map(|schema| schema.fields());
+        fields.map(|field| field.name().clone()).collect()
+    };
+    let text = views(model, |table| format!("{table}/*.parquet"), columns);
+    if let Err(error) = store.replace(VIEWS, text.as_bytes()) {
+        // The star is whole without it.
+        log.warn(&format!("cannot leave {VIEWS}: {error}"));
+    }
+}
+
 /// Where the star goes.
 fn destination(args: &args::Star, model: &Model) -> Result<Destination> {
     match &args.out {
@@ -179,24 +210,12 @@ fn temp_folder(args: &args::Star, out: &Destination) -> PathBuf {
     }
 }
 
-/// What will be written: a name for everything that decides the rows.
-fn plan(model: &Model, star: &Star, recipe: &StarRecipe, format: FileFormat) -> Result<UnitPlan> {
-    let units = star.units();
-    let mut plan = UnitPlan::builder(format)
-        .data_id(recipe.data_id())
-        .data(serde_json::to_value(recipe)?);
-    for table in &model.tables {
-        let Some(schema) = star.schema(&table.name) else {
-            continue;
-        };
-        plan = plan.table(UnitTable {
-            name: table.name.clone(),
-            schema,
-            units: units.iter().filter(|unit| unit.table == table.name).count(),
-        });
+/// The table that cannot be extended after all, and why, where that is what ended a run.
+fn shared(error: &Error) -> Option<(String, String)> {
+    match star_error::find(error)? {
+        lakeseed_star_schema::Error::Shared { table, why } => Some((table.clone(), why.clone())),
+        _ => None,
     }
-    // What is made from a star stands in it, an output of its own.
-    Ok(plan.beside(format!("{FOLDER_OF_INDICATORS}/")).build()?)
 }
 
 /// What an end that was not hoped for means.

@@ -2,6 +2,7 @@
 
 pub(super) mod files;
 mod recipe;
+mod stands;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,7 +13,8 @@ use lakeseed_sink::{Error, Manifest, ManifestTable, Store, open_finished};
 use lakeseed_star_schema::{Calendar, Files, FilesOptions, Model, Rejects, Source, TextOptions};
 
 use self::files::Place;
-pub(crate) use self::recipe::{IndicatorsRecipe, Pinned, StarRecipe, statements};
+pub(crate) use self::recipe::{IndicatorsRecipe, Made, Pinned, StarRecipe, statements};
+pub(crate) use self::stands::Stands;
 use super::Destination;
 use crate::args::Remote;
 use crate::error::Failure;
@@ -143,7 +145,7 @@ fn stored(
 ) -> Result<Files> {
     let parts = table.parts.iter().map(|part| part.path.as_str());
     let options = FilesOptions {
-        identity: Some(identity(manifest, table)),
+        identities: Some(identities(table)),
         ..options
     };
     Ok(Files::open_with(place.files(parts), &options)?)
@@ -164,16 +166,12 @@ pub(crate) fn tables(
     tables.collect()
 }
 
-/// What pins a table of ours: the digests of its parts.
-fn identity(manifest: &Manifest, table: &ManifestTable) -> String {
+/// What pins the files of a table of ours, wherever the output is: their names in it and digests.
+fn identities(table: &ManifestTable) -> Vec<String> {
     let parts = table.parts.iter();
-    let digests: Vec<&str> = parts.map(|part| part.blake3.as_str()).collect();
-    format!(
-        "{} {} {}",
-        manifest.data_id,
-        manifest.run_id,
-        digests.join(" ")
-    )
+    parts
+        .map(|part| format!("{} {}", part.path, part.blake3))
+        .collect()
 }
 
 /// A table of files that somebody else has written: `NAME.parquet`, or all files below `NAME/`.

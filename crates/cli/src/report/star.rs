@@ -70,6 +70,11 @@ impl<'s> StarProgress<'s> {
         self.bar.finish_and_clear();
     }
 
+    /// Tells of a turn that the run has taken.
+    pub(crate) fn note(&self, line: &str) {
+        self.say(line);
+    }
+
     /// For the log, and for who watches.
     fn say(&self, line: &str) {
         self.log.info(line);

@@ -33,6 +33,8 @@ mod sql;
 #[cfg(feature = "star")]
 mod star;
 #[cfg(feature = "star")]
+mod star_extend;
+#[cfg(feature = "star")]
 mod star_indicators;
 #[cfg(feature = "star")]
 mod star_retail;

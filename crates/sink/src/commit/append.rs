@@ -71,18 +71,6 @@ pub(super) fn carried(
     Ok(carried)
 }
 
-/// The tables of an output with those that were added.
-pub(super) fn merged(base: &Manifest, added: Vec<ManifestTable>) -> Vec<ManifestTable> {
-    let mut tables = base.tables.clone();
-    for table in added {
-        match tables.iter_mut().find(|there| there.name == table.name) {
-            Some(there) => there.parts.extend(table.parts),
-            None => tables.push(table),
-        }
-    }
-    tables
-}
-
 /// The rows that a table has, joined where they follow one another.
 fn covered(table: &ManifestTable) -> Vec<Range<u64>> {
     let parts = table.parts.iter();

@@ -45,7 +45,7 @@ pub(super) fn decide(store: &dyn Store, wanted: &PlanRecord, others: Others) -> 
         if is_as_begun && mine.base == number {
             return Ok(Decision::Start(Box::new(standing), Start::GoOn));
         }
-        if mode == Mode::Overwrite {
+        if mode.takes_over() {
             return Ok(Decision::Start(Box::new(standing), Start::Fresh));
         }
         return Err(if is_as_begun {
@@ -60,7 +60,7 @@ pub(super) fn decide(store: &dyn Store, wanted: &PlanRecord, others: Others) -> 
         });
     }
     if let (Some(other), Others::Refuse, false) =
-        (standing.unfinished.first(), others, mode == Mode::Overwrite)
+        (standing.unfinished.first(), others, mode.takes_over())
     {
         return Err(refused(
             "nothing else",
@@ -68,11 +68,20 @@ pub(super) fn decide(store: &dyn Store, wanted: &PlanRecord, others: Others) -> 
         ));
     }
     match (&standing.finished, mode) {
+        (None, Mode::Extend) => {
+            let expected = format!("state {} of the output", wanted.base);
+            return Err(refused(&expected, "no finished one".to_owned()));
+        }
         (None, _) | (_, Mode::Overwrite) => {}
         (Some(manifest), _) if manifest.has_plan(&wanted.plan_id) => {
             return Ok(Decision::Finished(Box::new(manifest.clone())));
         }
         (Some(_), Mode::Append) => {}
+        (Some(manifest), Mode::Extend) if manifest.number == wanted.base => {}
+        (Some(manifest), Mode::Extend) => {
+            let expected = format!("state {} of the output", wanted.base);
+            return Err(refused(&expected, format!("state {}", manifest.number)));
+        }
         (Some(manifest), Mode::New) => {
             return Err(refused(
                 "nothing else",
@@ -136,5 +145,6 @@ fn doing(mode: Mode) -> &'static str {
         Mode::New => "write where nothing was",
         Mode::Append => "append",
         Mode::Overwrite => "overwrite",
+        Mode::Extend => "extend",
     }
 }

@@ -24,6 +24,15 @@ pub enum Mode {
     Append,
     /// Takes the place of a finished output, which stays whole until the new one is.
     Overwrite,
+    /// The same, but the parts that each table names stay.
+    Extend,
+}
+
+impl Mode {
+    /// Whether plans that others have begun and not finished go: what stands does not need them.
+    pub(super) fn takes_over(self) -> bool {
+        matches!(self, Self::Overwrite | Self::Extend)
+    }
 }
 
 /// What an output will be, recorded before the first part: `_lakeseed/plan-ID.json`.
@@ -64,6 +73,9 @@ pub struct TableRecord {
     pub partition_columns: Vec<String>,
     /// The parts, in row order.
     pub parts: Vec<PartRecord>,
+    /// Paths of parts of the output that it extends, which stay before them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
 }
 
 /// A part of a plan.
@@ -122,17 +134,18 @@ impl PlanRecord {
         data: &serde_json::Value,
         format: FileFormat,
         mode: Mode,
-        tables: impl Iterator<Item = (&'t String, &'t SchemaRef, &'t [PartPath])>,
+        tables: impl Iterator<Item = (&'t String, &'t SchemaRef, &'t [PartPath], &'t [String])>,
     ) -> Self {
         let part = |path: &PartPath| PartRecord {
             path: path.as_str().to_owned(),
             rows: None,
         };
-        let tables = tables.map(|(name, schema, paths)| TableRecord {
+        let tables = tables.map(|(name, schema, paths, kept)| TableRecord {
             name: name.clone(),
             columns: columns(schema),
             partition_columns: Vec::new(),
             parts: paths.iter().map(part).collect(),
+            kept: kept.to_vec(),
         });
         Self {
             version: VERSION,
@@ -207,6 +220,7 @@ impl TableRecord {
             columns: columns(table.schema()),
             partition_columns: table.partition_columns().to_vec(),
             parts: table.parts().iter().map(part).collect(),
+            kept: Vec::new(),
         }
     }
 }

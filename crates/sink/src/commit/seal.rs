@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::append;
 use super::beside::side_by_side;
 use super::claim;
+use super::kept;
 use super::names::{self, OWN, Shard};
 use super::records::{Mode, PlanRecord, TableRecord};
-use super::standing::{latest, numbers};
+use super::standing::{inspect, latest, numbers};
 use crate::error::{Error, Result};
 use crate::fail;
 use crate::manifest::{MANIFEST_VERSION, Manifest, ManifestPart, ManifestPlan, ManifestTable};
 use crate::path::PartPath;
+use crate::report::Report;
 use crate::store::{Lock, PutNew, Store, is_unfinished};
 
 /// Parts that are finished and recorded, by the positions of table and part in the plan.
@@ -48,6 +50,22 @@ pub(super) fn seal(
     Ok(manifest)
 }
 
+/// What stands, where it is finished and nothing is on its way: the last run may have been killed before
+/// it had removed what the output replaces, so that goes now.
+///
+/// # Errors
+/// What the store fails with.
+pub fn settle(store: &dyn Store) -> Result<Option<Report>> {
+    let standing = inspect(store)?;
+    match (standing.finished, standing.unfinished.is_empty()) {
+        (Some(manifest), true) => {
+            tidy(store, &manifest, &[])?;
+            Ok(Some(Report::already_there(manifest.plan_id(), &manifest)))
+        }
+        _ => Ok(None),
+    }
+}
+
 /// Gives the parts of some plans their names and writes the manifest of the whole.
 pub(super) fn publish(
     store: &dyn Store,
@@ -79,17 +97,15 @@ pub(super) fn publish(
         store.publish(&PartPath::parse(&path.path)?)?;
         fail::point("publish.part");
     }
-    let mut all: Vec<ManifestPlan> = Vec::new();
     let mut beside = first.beside.clone();
-    if let (Some(base), Mode::Append) = (base, first.mode) {
+    if let (Some(base), Mode::Append | Mode::Extend) = (base, first.mode) {
         let older = base
             .beside
             .iter()
             .filter(|name| !first.beside.contains(name));
         beside.extend(older.cloned());
-        all.extend(base.plans.iter().cloned());
-        tables = append::merged(base, tables);
     }
+    let (mut all, mut tables) = kept::merged(base, first, tables)?;
     all.extend(plans.iter().map(|(record, _)| ManifestPlan {
         id: record.plan_id.clone(),
         data: record.data.clone(),

@@ -99,7 +99,7 @@ impl<'s> Session<'s> {
                     });
                 }
                 going_on = Some(record);
-            } else if mode == Mode::Overwrite || is_same {
+            } else if mode.takes_over() || is_same {
                 let _dead = claim_all(store, &record, is_same.then_some(shard))?;
                 seal::remove_plan(store, &record, base.as_ref())?;
             } else {

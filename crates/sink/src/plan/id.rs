@@ -1,5 +1,7 @@
 //! The digest that names a plan.
 
+use std::collections::BTreeMap;
+
 use arrow_schema::Schema;
 
 use super::draft::Draft;
@@ -38,12 +40,14 @@ pub(super) fn plan_id(data_id: &str, format: FileFormat, tables: &[Draft<'_>]) -
     digest.finish()
 }
 
-/// Digest of all that decides names and bytes of the files of units.
+/// Digest of all that decides names and bytes of the files of units. Where they extend an output, `onto`
+/// is the name of its state and what stays of each table.
 pub(crate) fn unit_plan_id(
     data_id: &str,
     format: FileFormat,
     layout: &Layout,
     tables: &[UnitTable],
+    onto: Option<(&str, &BTreeMap<String, Vec<String>>)>,
 ) -> String {
     let mut digest = Digest::of(data_id, format);
     digest.text("units");
@@ -55,6 +59,17 @@ pub(crate) fn unit_plan_id(
         digest.text(&table.name);
         digest.columns(&table.schema);
         digest.number(table.units as u64);
+    }
+    if let Some((state, kept)) = onto {
+        digest.text("onto");
+        digest.text(state);
+        for (table, paths) in kept {
+            digest.text(table);
+            digest.number(paths.len() as u64);
+            for path in paths {
+                digest.text(path);
+            }
+        }
     }
     digest.finish()
 }

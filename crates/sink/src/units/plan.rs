@@ -1,5 +1,6 @@
 //! What will be written: tables with their columns, and how many units each has.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use arrow_schema::SchemaRef;
 use crate::commit::{Mode, PlanRecord};
 use crate::error::{Error, Result};
 use crate::format::{FileFormat, Format, FormatKind};
+use crate::manifest::{Manifest, ManifestPart};
 use crate::path::{PartPath, check_beside, check_name};
 use crate::plan::{Layout, MAX_FILES, batch_rows, id, row_bytes};
 use crate::store::Store;
@@ -68,11 +70,15 @@ pub struct UnitPlan {
     format: FileFormat,
     tables: Vec<BoundTable>,
     beside: Vec<String>,
+    /// The number of the output that it extends.
+    onto: Option<u64>,
 }
 
 /// A table of a plan, bound to its format.
 pub(super) struct BoundTable {
     pub(super) table: UnitTable,
+    /// Paths of parts that stay.
+    pub(super) kept: Vec<String>,
     pub(super) format: Arc<dyn Format>,
     /// Whether control totals can be made of all columns.
     pub(super) is_counted: bool,
@@ -90,6 +96,7 @@ impl UnitPlan {
             layout: Layout::default(),
             tables: Vec::new(),
             beside: Vec::new(),
+            onto: None,
         }
     }
 
@@ -114,25 +121,22 @@ impl UnitPlan {
         &self.tables
     }
 
+    /// What is written down of it. A plan onto an output knows itself how it meets what stands.
     pub(super) fn record(&self, mode: Mode) -> PlanRecord {
         let tables = self.tables.iter().map(|bound| {
             (
                 &bound.table.name,
                 &bound.table.schema,
                 bound.paths.as_slice(),
+                bound.kept.as_slice(),
             )
         });
-        let record = PlanRecord::of_units(
-            &self.id,
-            &self.data_id,
-            &self.data,
-            self.format,
-            mode,
-            tables,
-        );
+        let (id, data_id, data) = (&self.id, &self.data_id, &self.data);
+        let mode = self.onto.map_or(mode, |_| Mode::Extend);
         PlanRecord {
+            base: self.onto.unwrap_or(0),
             beside: self.beside.clone(),
-            ..record
+            ..PlanRecord::of_units(id, data_id, data, self.format, mode, tables)
         }
     }
 }
@@ -165,6 +169,16 @@ pub struct UnitPlanBuilder {
     layout: Layout,
     tables: Vec<UnitTable>,
     beside: Vec<String>,
+    onto: Option<Onto>,
+}
+
+/// A finished output, and what stays of it.
+#[derive(Debug)]
+struct Onto {
+    number: u64,
+    run_id: String,
+    /// Paths by table.
+    kept: BTreeMap<String, Vec<String>>,
 }
 
 impl UnitPlanBuilder {
@@ -198,6 +212,46 @@ impl UnitPlanBuilder {
     /// another takes its place, and a folder stays. The plan's id does not depend on it.
     pub fn beside(mut self, name: impl Into<String>) -> Self {
         self.beside.push(name.into());
+        self
+    }
+
+    /// Extends a finished output: the parts of it for which `stays` holds, asked with the table's name,
+    /// are part of the next one too, each table's before its units; the others go when that is whole.
+    /// What the plan says of its data is then about all of them. The plan becomes one for this state of
+    /// the output, and is refused where another stands.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchIterator};
+    /// # use lakeseed_sink::{MemoryStore, Parquet, UnitPlan, UnitRun, UnitTable, open_finished};
+    /// # let ids = Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef;
+    /// # let batch = RecordBatch::try_from_iter([("id", ids)]).unwrap();
+    /// # let pets = UnitTable { name: "pets".to_owned(), schema: batch.schema(), units: 1 };
+    /// # let store = MemoryStore::new();
+    /// # let write = |plan: &UnitPlan| UnitRun::new(plan, &store).run(|writer| {
+    /// #     let mut rows = RecordBatchIterator::new([Ok(batch.clone())], batch.schema());
+    /// #     writer.write(0, 0, &mut rows).map(|_| ())
+    /// # });
+    /// let plan = UnitPlan::builder(Parquet::zstd(1)).data_id("pets").table(pets.clone());
+    /// write(&plan.build()?)?;
+    /// let first = open_finished(&store)?;
+    /// let plan = UnitPlan::builder(Parquet::zstd(1)).data_id("more pets").table(pets);
+    /// let report = write(&plan.onto(&first, |_, _| true).build()?)?;
+    /// assert_eq!(report.rows(), 6);
+    /// # Ok::<(), lakeseed_sink::Error>(())
+    /// ```
+    pub fn onto(mut self, output: &Manifest, stays: impl Fn(&str, &ManifestPart) -> bool) -> Self {
+        let kept = output.tables.iter().map(|table| {
+            let parts = table.parts.iter();
+            let parts = parts.filter(|part| stays(&table.name, part));
+            let paths = parts.map(|part| part.path.clone()).collect();
+            (table.name.clone(), paths)
+        });
+        self.onto = Some(Onto {
+            number: output.number,
+            run_id: output.run_id.clone(),
+            kept: kept.collect(),
+        });
         self
     }
 
@@ -240,16 +294,26 @@ impl UnitPlanBuilder {
                 });
             }
         }
-        let id = id::unit_plan_id(&self.data_id, self.format, &self.layout, &self.tables);
+        let mut onto = self.onto;
+        let state = onto.as_ref().map(|onto| (onto.run_id.as_str(), &onto.kept));
+        let id = id::unit_plan_id(
+            &self.data_id,
+            self.format,
+            &self.layout,
+            &self.tables,
+            state,
+        );
         let mut tables = Vec::with_capacity(self.tables.len());
         for table in self.tables {
             let extension = self.format.extension();
+            let kept = onto.as_mut().and_then(|onto| onto.kept.remove(&table.name));
             let path = |unit| PartPath::try_new(&table.name, &[], unit, &id, extension);
             tables.push(BoundTable {
                 format: self.format.bind(&table.schema)?,
                 is_counted: Tally::try_new(&table.schema).is_ok(),
                 chunk_rows: chunk_rows(&self.layout, self.format.kind(), &table.schema),
                 paths: (0..table.units).map(path).collect::<Result<_>>()?,
+                kept: kept.unwrap_or_default(),
                 table,
             });
         }
@@ -260,6 +324,7 @@ impl UnitPlanBuilder {
             format: self.format,
             tables,
             beside: self.beside,
+            onto: onto.map(|onto| onto.number),
         })
     }
 }

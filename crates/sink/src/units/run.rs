@@ -41,7 +41,8 @@ impl<'r> UnitRun<'r> {
         }
     }
 
-    /// Starts over where something finished stands, which stays whole until this is.
+    /// Starts over where something finished stands, which stays whole until this is. A plan that extends
+    /// an output ([`UnitPlanBuilder::onto`](super::UnitPlanBuilder::onto)) keeps of it what it says.
     pub fn overwrite(mut self, is_overwrite: bool) -> Self {
         self.mode = if is_overwrite {
             Mode::Overwrite

@@ -10,6 +10,7 @@
 
 mod append;
 mod commit;
+mod extend;
 mod faults;
 mod hostile;
 mod kill;

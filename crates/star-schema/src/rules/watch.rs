@@ -13,8 +13,11 @@ use lakeseed_budget::Budget;
 use twox_hash::XxHash3_128;
 
 use super::{KeyRule, Members, Rules};
+use crate::engine::scan::engine_error;
 use crate::engine::stream::Batches;
-use crate::{Duplicates, Error, Missing};
+use crate::extend::Told;
+use crate::session::BATCH_ROWS;
+use crate::{Duplicates, Error, Missing, Result, Source};
 
 /// Keys that are shown of those that are wrong.
 const EXAMPLES: usize = 5;
@@ -49,6 +52,8 @@ pub(crate) struct Watch {
     /// The keys of all tables that others point to.
     pub(crate) members: Arc<HashMap<String, Members>>,
     pub(crate) seen: Arc<Mutex<Seen>>,
+    /// Who tells these rows from those that stand.
+    pub(crate) told: Option<Arc<Told>>,
     pub(crate) budget: Budget,
 }
 
@@ -60,7 +65,11 @@ impl Watch {
             Some(row) => Box::new(std::iter::once(Ok(row)).chain(batches)),
             None => batches,
         };
-        if rules.unique.is_none() && rules.keys.is_empty() && rules.members.is_none() {
+        let is_looked_at = rules.unique.is_some()
+            || !rules.keys.is_empty()
+            || rules.members.is_some()
+            || self.told.is_some();
+        if !is_looked_at {
             return batches;
         }
         let this = self.clone();
@@ -73,6 +82,9 @@ impl Watch {
     }
 
     fn look(&self, batch: &RecordBatch, last: &mut Option<Vec<u8>>) -> DfResult<()> {
+        if let Some(told) = &self.told {
+            told.look(batch);
+        }
         if let Some(columns) = &self.rules.members
             && let Some(members) = self.members.get(&self.table)
         {
@@ -160,10 +172,73 @@ impl Watch {
         Ok(())
     }
 
-    /// The hash of each row's key, in types that both sides of a foreign key share; `None` where there
-    /// is a null in it.
+    /// Whether somebody wants to know the keys of this table.
+    pub(crate) fn collects(&self) -> bool {
+        self.rules.members.is_some() && self.members.contains_key(&self.table)
+    }
+
+    /// Takes in the keys of rows that stand.
+    pub(crate) fn add_standing(&self, stands: &[Arc<dyn Source>]) -> Result<()> {
+        self.standing(stands, |members, keys| {
+            members.add(&self.budget, &self.table, keys.into_iter());
+            true
+        })?;
+        Ok(())
+    }
+
+    /// Whether the keys of rows that stand are all there; also where nobody knows.
+    pub(crate) fn has_standing(&self, stands: &[Arc<dyn Source>]) -> Result<bool> {
+        self.standing(stands, |members, keys| {
+            let have = members.have(&keys);
+            have.is_none_or(|have| have.into_iter().all(|has| has))
+        })
+    }
+
+    /// Does something with the keys of rows that stand, until it gives false.
+    fn standing(
+        &self,
+        stands: &[Arc<dyn Source>],
+        each: impl Fn(&Members, Vec<u128>) -> bool,
+    ) -> Result<bool> {
+        let both = self
+            .rules
+            .members
+            .as_ref()
+            .zip(self.members.get(&self.table));
+        let Some((columns, members)) = both else {
+            return Ok(true);
+        };
+        let engine = |cause: DataFusionError| engine_error(&self.table, cause);
+        for rows in stands {
+            let schema = rows.schema();
+            let at = columns
+                .iter()
+                .map(|&at| schema.index_of(self.schema.field(at).name()));
+            let at: Vec<usize> = at
+                .collect::<Result<_, _>>()
+                .map_err(|cause| engine(cause.into()))?;
+            for piece in 0..rows.pieces().len() {
+                for batch in rows.read(piece, &at, BATCH_ROWS)? {
+                    let batch = batch.map_err(|cause| engine(cause.into()))?;
+                    let keys = self.hashes(batch.columns(), columns).map_err(engine)?;
+                    if !each(members, keys.into_iter().flatten().collect()) {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// The hash of each row's key; `None` where there is a null in it.
     fn keys(&self, batch: &RecordBatch, columns: &[usize]) -> DfResult<Vec<Option<u128>>> {
-        let arrays = columns.iter().map(|&at| {
+        let arrays = columns.iter().map(|&at| Arc::clone(batch.column(at)));
+        self.hashes(&arrays.collect::<Vec<_>>(), columns)
+    }
+
+    /// The hash of each row's key, from its arrays, in types that both sides of a foreign key share.
+    fn hashes(&self, arrays: &[ArrayRef], columns: &[usize]) -> DfResult<Vec<Option<u128>>> {
+        let arrays = columns.iter().zip(arrays).map(|(&at, array)| {
             let data_type = self.schema.field(at).data_type();
             let shared = if data_type.is_integer() {
                 DataType::Int64
@@ -172,7 +247,7 @@ impl Watch {
             } else {
                 data_type.clone()
             };
-            Ok(cast(batch.column(at), &shared)?)
+            Ok(cast(array, &shared)?)
         });
         let arrays: Vec<ArrayRef> = arrays.collect::<DfResult<_>>()?;
         let rows = converter(&arrays)?.convert_columns(&arrays)?;

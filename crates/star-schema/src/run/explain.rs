@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use lakeseed_budget::{Budget, Bytes};
 
 use super::{OfGroups, Settings, Star, Table, Way};
+use crate::Fate;
 use crate::choose::{LEAST_STATE, column_name, group_bytes};
 use crate::together::Together;
 
@@ -30,8 +31,30 @@ impl Star {
                 Way::Groups(of) => groups(table, of, &workers),
                 Way::Together(together) => buckets(table, together, &workers),
             };
+            let strategy = table.choice.strategy;
+            let (what, lines) = match &table.extent.fate {
+                Fate::Kept => (
+                    "kept".to_owned(),
+                    vec!["its sources are what they were".to_owned()],
+                ),
+                Fate::Extended { kept, parts } => {
+                    let of = format!(
+                        "{} of its increments stay, {parts} new files of its sources are read",
+                        kept.len()
+                    );
+                    let lines = std::iter::once(of).chain(lines).collect();
+                    (format!("extended, {strategy}"), lines)
+                }
+                Fate::Anew { why } if !table.extent.gone.is_empty() => {
+                    let lines = std::iter::once(format!("because {why}"))
+                        .chain(lines)
+                        .collect();
+                    (format!("made anew, {strategy}"), lines)
+                }
+                Fate::Anew { .. } => (strategy.to_string(), lines),
+            };
             // Writing to a text cannot fail.
-            let _ = writeln!(text, "{}: {}", table.name, table.choice.strategy);
+            let _ = writeln!(text, "{}: {what}", table.name);
             for line in lines {
                 let _ = writeln!(text, "  {line}");
             }

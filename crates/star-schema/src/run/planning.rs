@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use lakeseed_budget::Bytes;
 
-use super::{OfGroups, Settings, Statement, Table, Way};
+use super::{Extent, OfGroups, Settings, Statement, Table, Way};
 use crate::batches::batches;
 use crate::choose::{Choice, Strategy, choose};
 use crate::cut::{Cut, Grouped};
@@ -20,24 +20,28 @@ const JOINED: &str = "joined";
 
 /// What all statements are planned with.
 pub(super) struct Planning<'a> {
-    pub(super) planner: Planner<'a>,
+    pub(super) planner: &'a Planner<'a>,
     pub(super) sources: &'a HashMap<String, Arc<dyn Source>>,
     pub(super) settings: &'a Settings,
 }
 
 impl Planning<'_> {
-    /// Reads a statement, and chooses.
-    pub(super) fn table(&self, statement: &Statement, grain: &[String]) -> Result<Table> {
-        let plan = self.planner.plan(statement)?;
-        let Ok(grouped) = Grouped::find(&plan) else {
-            return Ok(together(self.together(statement, &plan, grain)?));
+    /// Reads a statement's plan, and chooses.
+    pub(super) fn table(
+        &self,
+        statement: &Statement,
+        plan: &LogicalPlan,
+        grain: &[String],
+    ) -> Result<Table> {
+        let Ok(grouped) = Grouped::find(plan) else {
+            return Ok(together(self.together(statement, plan, grain)?));
         };
         if let Ok(source) = grouped.source().map(str::to_owned) {
             return self.groups(statement, &source, grouped);
         }
         // An aggregate stays in the buckets of the join where its keys have theirs. Otherwise it needs its
         // own, unless that spares nothing.
-        let whole = self.together(statement, &plan, grain);
+        let whole = self.together(statement, plan, grain);
         if whole
             .as_ref()
             .is_ok_and(|whole| whole.whole_rows() <= FEW_ROWS)
@@ -57,7 +61,7 @@ impl Planning<'_> {
         plan: &LogicalPlan,
         grain: &[String],
     ) -> Result<Together> {
-        Together::try_new(statement, plan, grain, self.sources, &self.planner)
+        Together::try_new(statement, plan, grain, self.sources, self.planner)
     }
 
     /// An aggregate over one of the sources.
@@ -70,7 +74,7 @@ impl Planning<'_> {
         let scan = Scan::new(&cut.below, source);
         let threads = self.settings.threads;
         let by_value = match &self.settings.batch_by {
-            Some(column) => batches(&cut, &scan, statement, column, &self.planner, threads)?,
+            Some(column) => batches(&cut, &scan, statement, column, self.planner, threads)?,
             None => None,
         };
         let total = source_rows(source.pieces());
@@ -79,6 +83,7 @@ impl Planning<'_> {
             name: statement.table.clone(),
             schema: Arc::clone(&cut.schema),
             rules: Arc::default(),
+            extent: Extent::nothing(),
             choice: chosen.choice.clone(),
             way: Way::Groups(Box::new(OfGroups {
                 cut,
@@ -134,6 +139,7 @@ impl Planning<'_> {
             name: statement.table.clone(),
             schema: Arc::clone(&cut.schema),
             rules: Arc::default(),
+            extent: Extent::nothing(),
             choice: chosen.choice.clone(),
             way: Way::Groups(Box::new(OfGroups {
                 scan: Scan::new(&cut.below, &source),
@@ -161,6 +167,7 @@ fn together(together: Together) -> Table {
         schema: Arc::clone(&together.schema),
         choice,
         rules: Arc::default(),
+        extent: Extent::nothing(),
         way: Way::Together(Arc::new(together)),
     }
 }

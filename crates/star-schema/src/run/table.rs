@@ -64,14 +64,16 @@ impl<'a> TableRun<'a> {
         let before = done.iter().filter(|&&done| done).count();
         self.units_done.store(before, Ordering::Relaxed);
         self.table.rows_read().store(0, Ordering::Relaxed);
-        // Units that stand are made again where their keys are to be known, and not committed.
-        let again = self.watch.members.contains_key(&self.table.name);
+        self.watch_standing()?;
+        // Units that stand are made again where their keys are to be known, or their rows told from
+        // others, and not committed.
+        let again = self.watch.members.contains_key(&self.table.name) || self.watch.told.is_some();
         let done = if again {
             vec![false; units.len()]
         } else {
             done
         };
-        if before < units.len() || again {
+        if before < units.len() || (again && !units.is_empty()) {
             match &self.table.way {
                 Way::Groups(of) => {
                     // Held until the last unit is there: its source is in temporary files.
@@ -98,8 +100,10 @@ impl<'a> TableRun<'a> {
                 }
             }
         }
+        self.is_told_apart()?;
         Ok(TableReport {
             table: self.table.name.clone(),
+            fate: self.table.extent.fate.clone(),
             units: self.units_done.load(Ordering::Relaxed) - before,
             units_before: before,
             rows_read: self.table.rows_read().load(Ordering::Relaxed),
@@ -109,6 +113,45 @@ impl<'a> TableRun<'a> {
             keys: self.keys(),
             time: start.elapsed(),
         })
+    }
+
+    /// Takes in the keys of rows that stay.
+    fn watch_standing(&self) -> Result<()> {
+        let stands = &self.table.extent.stands;
+        if stands.is_empty() || !self.watch.collects() {
+            return Ok(());
+        }
+        let _lease = self.lease_reader()?;
+        self.watch.add_standing(stands)
+    }
+
+    /// Whether the new rows have groups of their own.
+    fn is_told_apart(&self) -> Result<()> {
+        let Some(told) = &self.watch.told else {
+            return Ok(());
+        };
+        told.are_apart(&self.table.extent.stands)
+            .map_err(|columns| Error::Shared {
+                table: self.table.name.clone(),
+                why: format!("new rows and old ones share values of {columns}"),
+            })
+    }
+
+    /// Whether all keys of the rows that go are there again: rows of `child`, which stay, may point to each.
+    pub(super) fn has_standing_keys(&self, child: &str) -> Result<()> {
+        let _lease = self.lease_reader()?;
+        if self.watch.has_standing(&self.table.extent.gone)? {
+            return Ok(());
+        }
+        Err(Error::Shared {
+            table: child.to_owned(),
+            why: format!("{} has lost rows that it may point to", self.table.name),
+        })
+    }
+
+    fn lease_reader(&self) -> Result<Lease> {
+        let name = format!("keys of the {} that stands", self.table.name);
+        Ok(self.budget.lease(name, self.settings.read_bytes)?)
     }
 
     /// Rows that share their grain; tells of them.

@@ -6,7 +6,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 
 use super::parquet::ParquetFiles;
 use super::text::{CsvFiles, JsonFiles};
-use super::{BatchReader, File, Piece, Source, Stamp, TextOptions};
+use super::{BatchReader, Bounds, File, Part, Piece, Source, Stamp, TextOptions};
 use crate::{Error, Result};
 
 /// How a file's bytes become rows.
@@ -48,9 +48,9 @@ pub struct FilesOptions {
     pub format: Option<FileFormat>,
     /// The columns by which all rows are sorted, where the caller knows better than the files tell.
     pub sorted_by: Option<Vec<String>>,
-    /// What pins the content, where the caller has something better than sizes and versions: a
-    /// manifest's digest.
-    pub identity: Option<String>,
+    /// What pins the content of each file, in their order, where the caller has something better than
+    /// sizes and versions: a manifest's digests.
+    pub identities: Option<Vec<String>>,
     /// How CSV and JSON are read.
     pub text: TextOptions,
 }
@@ -96,17 +96,24 @@ pub struct Files {
     pieces: Vec<Piece>,
     sorted_by: Vec<String>,
     identity: String,
+    parts: Vec<Part>,
 }
 
 /// Files of one format, opened.
 pub(super) trait Opened: Send + Sync {
-    /// The pieces of all files, in order.
-    fn pieces(&self) -> Vec<Piece>;
+    /// The pieces of each file, in order.
+    fn pieces(&self) -> Vec<Vec<Piece>>;
 
     /// The columns by which all rows are sorted, as the files say it and their statistics prove.
     fn sorted_by(&self) -> Vec<String>;
 
     fn held_bytes(&self, piece: usize, columns: &[usize]) -> u64;
+
+    /// Between which values a column lies in each piece, where the files tell.
+    fn bounds(&self, column: usize) -> Option<Bounds> {
+        let _ = column;
+        None
+    }
 
     /// Reads a piece; the batches have `schema`, which is the table's, projected.
     fn read(
@@ -136,9 +143,13 @@ impl Files {
         let format = one_format(&files, options)?;
         let pinned = files.into_iter().map(Pinned::now);
         let pinned = pinned.collect::<Result<Vec<_>>>()?;
-        let identity = match &options.identity {
-            Some(given) => given.clone(),
-            None => identity_of(&pinned),
+        let identities = match &options.identities {
+            Some(given) if given.len() == pinned.len() => given.clone(),
+            Some(given) => {
+                let problem = format!("{} identities for {} files", given.len(), pinned.len());
+                return Err(wrong("table", problem));
+            }
+            None => pinned.iter().map(identity_of).collect(),
         };
         let (schema, opened): (SchemaRef, Box<dyn Opened>) = match format {
             FileFormat::Parquet => {
@@ -158,12 +169,21 @@ impl Files {
             Some(given) => known_columns(given, &schema)?,
             None => opened.sorted_by(),
         };
+        let (mut pieces, mut parts) = (Vec::new(), Vec::new());
+        let identity = digest(identities.iter().map(String::as_bytes));
+        for (own, identity) in opened.pieces().into_iter().zip(identities) {
+            let start = pieces.len();
+            pieces.extend(own);
+            let pieces = start..pieces.len();
+            parts.push(Part { identity, pieces });
+        }
         Ok(Self {
-            pieces: opened.pieces(),
             schema,
             opened,
+            pieces,
             sorted_by,
             identity,
+            parts,
         })
     }
 }
@@ -207,6 +227,14 @@ impl Source for Files {
 
     fn identity(&self) -> &str {
         &self.identity
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        self.parts.clone()
+    }
+
+    fn bounds(&self, column: usize) -> Option<Bounds> {
+        self.opened.bounds(column)
     }
 }
 
@@ -295,15 +323,19 @@ fn one_format(files: &[Arc<dyn File>], options: &FilesOptions) -> Result<FileFor
 const UNKNOWN_ENDING: &str = "expected a name that ends in .parquet, .csv, .json, .jsonl or .ndjson, text \
      perhaps with .gz or .zst behind it";
 
-/// A digest of all paths and stamps: the list itself would be as long as there are files.
-fn identity_of(files: &[Pinned]) -> String {
+/// A digest of a file's path and stamp.
+fn identity_of(pinned: &Pinned) -> String {
+    let Stamp { bytes, version } = &pinned.stamp;
+    let texts = [pinned.path().as_bytes(), version.as_bytes()];
+    digest(texts.into_iter().chain([&bytes.to_le_bytes()[..]]))
+}
+
+/// Texts go in with their length, so that no two lists of texts look alike.
+fn digest<'t>(texts: impl Iterator<Item = &'t [u8]>) -> String {
     let mut digest = blake3::Hasher::new();
-    for pinned in files {
-        for text in [pinned.path(), &pinned.stamp.version] {
-            digest.update(&(text.len() as u64).to_le_bytes());
-            digest.update(text.as_bytes());
-        }
-        digest.update(&pinned.stamp.bytes.to_le_bytes());
+    for text in texts {
+        digest.update(&(text.len() as u64).to_le_bytes());
+        digest.update(text);
     }
     format!("files:{}", digest.finalize().to_hex())
 }

@@ -1,23 +1,29 @@
 //! Where the rows of a model come from: a trait, and files of any folder or bucket behind it.
 
+mod bounds;
 mod calendar;
 mod file;
 mod files;
 mod parquet;
 mod rejects;
 mod sorted;
+mod subset;
 mod text;
 mod windows;
+
+use std::ops::Range;
 
 use arrow_array::RecordBatchReader;
 use arrow_schema::{DataType, SchemaRef};
 
 use crate::Result;
 
+pub use bounds::Bounds;
 pub use calendar::Calendar;
 pub use file::{File, LocalFile, Stamp};
 pub use files::{FileFormat, Files, FilesOptions};
 pub use rejects::{RejectedRow, Rejects};
+pub(crate) use subset::Subset;
 pub use text::{TextOptions, column_type};
 
 /// Batches in order, each with its error.
@@ -57,6 +63,31 @@ pub trait Source: Send + Sync {
     /// What pins the content: a manifest's digest, or paths, sizes and times. Two sources of the same
     /// identity have the same rows in the same order.
     fn identity(&self) -> &str;
+
+    /// What comes and goes as a whole, as files do, in the order of their pieces: every piece is of one
+    /// of them. All of it where nobody knows more.
+    fn parts(&self) -> Vec<Part> {
+        vec![Part {
+            identity: self.identity().to_owned(),
+            pieces: 0..self.pieces().len(),
+        }]
+    }
+
+    /// Between which values a column (a position in [`Source::schema`]) lies in each piece, known
+    /// without reading rows. `None` where it is not known of every piece.
+    fn bounds(&self, column: usize) -> Option<Bounds> {
+        let _ = column;
+        None
+    }
+}
+
+/// A part of a source that comes and goes as a whole, as a file does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What pins its content; no two parts of a source share it.
+    pub identity: String,
+    /// Its pieces.
+    pub pieces: Range<usize>,
 }
 
 /// What is known of a piece before it is read.

@@ -8,10 +8,11 @@ use ::parquet::arrow::arrow_reader::{
     ParquetRecordBatchReaderBuilder,
 };
 use ::parquet::basic::{Encoding, PageType};
-use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use arrow_array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
+use super::bounds::{Bounds, of_groups};
 use super::files::{Opened, Pinned, agree, unreadable, wrong};
 use super::sorted::sorted_by;
 use super::windows::{Windows, window_bytes};
@@ -72,16 +73,25 @@ impl ParquetFiles {
 }
 
 impl Opened for ParquetFiles {
-    fn pieces(&self) -> Vec<Piece> {
-        let pieces = self.places.iter().map(|(file, group)| {
-            let group = self.files[*file].metadata.metadata().row_group(*group);
-            Piece {
-                rows: group.num_rows().max(0) as u64,
-                exact: true,
-                bytes: group.columns().iter().map(stored_bytes).sum(),
-            }
+    fn pieces(&self) -> Vec<Vec<Piece>> {
+        let piece = |group: &RowGroupMetaData| Piece {
+            rows: group.num_rows().max(0) as u64,
+            exact: true,
+            bytes: group.columns().iter().map(stored_bytes).sum(),
+        };
+        let footers = self.files.iter().map(|file| file.metadata.metadata());
+        footers
+            .map(|footer| footer.row_groups().iter().map(piece).collect())
+            .collect()
+    }
+
+    fn bounds(&self, column: usize) -> Option<Bounds> {
+        let files = self.files.iter();
+        let bounds = files.map(|file| {
+            let footer = file.metadata.metadata();
+            of_groups(footer, file.metadata.schema(), column)
         });
-        pieces.collect()
+        Bounds::joined(&bounds.collect::<Option<Vec<_>>>()?)
     }
 
     fn sorted_by(&self) -> Vec<String> {

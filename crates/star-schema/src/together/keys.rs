@@ -19,11 +19,11 @@ use crate::planned::name_of;
 type Origin = (String, String);
 
 /// The column by which each source is cut; those that are not here are given whole.
-pub(super) type Keys = BTreeMap<String, String>;
+pub(crate) type Keys = BTreeMap<String, String>;
 
 /// The keys that a statement itself suggests: columns that it compares, groups or partitions by, and
 /// those that tell its rows apart. Not each of them fits.
-pub(super) fn suggested(plan: &LogicalPlan, grain: &[String]) -> Vec<Keys> {
+pub(crate) fn suggested(plan: &LogicalPlan, grain: &[String]) -> Vec<Keys> {
     let mut alike = Alike::default();
     let top = alike.origins(plan);
     let fields = plan.schema().fields().iter().zip(top);
@@ -47,6 +47,14 @@ pub(super) fn fits(plan: &LogicalPlan, keys: &Keys) -> Result<(), String> {
     match lies(plan, keys)? {
         Lies::Cut(_) => Ok(()),
         Lies::Whole => Err("no source that is cut".to_owned()),
+    }
+}
+
+/// The columns of a statement that are the key of its buckets, where it fits.
+pub(crate) fn of_rows(plan: &LogicalPlan, keys: &Keys) -> Option<Vec<usize>> {
+    match lies(plan, keys) {
+        Ok(Lies::Cut(columns)) => Some(columns),
+        Ok(Lies::Whole) | Err(_) => None,
     }
 }
 
@@ -243,7 +251,7 @@ fn kind_of(data_type: &DataType) -> Option<Kind> {
 
 /// The type in which keys of these types are dealt alike; `None` where equal keys could be dealt to
 /// different buckets.
-pub(super) fn common_type<'t>(types: impl IntoIterator<Item = &'t DataType>) -> Option<DataType> {
+pub(crate) fn common_type<'t>(types: impl IntoIterator<Item = &'t DataType>) -> Option<DataType> {
     let types: Vec<&DataType> = types.into_iter().collect();
     let first = *types.first()?;
     match kind_of(first) {

@@ -9,7 +9,7 @@
 //! The sources are cut alike by a key that the statement itself compares, and the whole statement runs
 //! on each bucket alone. [`keys`] tells which key fits.
 
-mod keys;
+pub(crate) mod keys;
 mod ready;
 mod sample;
 mod unit;

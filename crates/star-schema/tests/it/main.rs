@@ -8,6 +8,7 @@
 
 mod common;
 mod equal;
+mod extend;
 mod indicators;
 mod memory;
 mod models;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 use lakeseed_budget::Budget;
-use lakeseed_star_schema::{Settings, Star};
+use lakeseed_star_schema::{Fate, Settings, Star};
 use serde::Serialize;
 
 use crate::args;
@@ -14,6 +14,11 @@ use crate::report;
 #[derive(Serialize)]
 struct Explained {
     table: String,
+    /// kept, extended, or made anew.
+    fate: String,
+    /// Why it is made anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
     keys: Vec<String>,
     strategy: String,
     reason: String,
@@ -35,6 +40,13 @@ pub(super) fn show(
         .choices()
         .map(|(table, choice)| Explained {
             table: table.to_owned(),
+            fate: star
+                .fate(table)
+                .map_or_else(String::new, ToString::to_string),
+            why: match star.fate(table) {
+                Some(Fate::Anew { why }) => Some(why.clone()),
+                _ => None,
+            },
             keys: star.keys(table),
             strategy: choice.strategy.to_string(),
             reason: choice.reason.clone(),

@@ -57,6 +57,16 @@ struct Shown {
 #[derive(Serialize)]
 struct Table {
     name: String,
+    /// kept, extended, or made anew.
+    fate: String,
+    /// Why it was made anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    /// New files of its sources that were read for it, where it was extended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files_added: Option<usize>,
+    /// Rows that this run has made.
+    rows_made: u64,
     strategy: String,
     rows: u64,
     files: usize,
@@ -94,9 +104,20 @@ impl Outcome {
             .map(|table| {
                 let own =
                     made.and_then(|made| made.tables.iter().find(|own| own.table == table.name));
+                let fate = star.fate(&table.name);
                 let choice = star.choices().find(|(name, _)| *name == table.name);
                 Table {
                     name: table.name.clone(),
+                    fate: fate.map_or_else(String::new, ToString::to_string),
+                    why: match fate {
+                        Some(star::Fate::Anew { why }) => Some(why.clone()),
+                        _ => None,
+                    },
+                    files_added: match fate {
+                        Some(star::Fate::Extended { parts, .. }) => Some(*parts),
+                        _ => None,
+                    },
+                    rows_made: table.made_rows,
                     strategy: choice
                         .map_or_else(String::new, |(_, choice)| choice.strategy.to_string()),
                     rows: table.rows,
@@ -166,6 +187,12 @@ impl Outcome {
             ]);
         }
         let mut text = grid.text("");
+        if self.written && self.tables.iter().any(|table| !table.is_anew()) {
+            text.push('\n');
+            for table in &self.tables {
+                let _ = writeln!(text, "{}: {}", table.name, table.what_became());
+            }
+        }
         if self.written {
             let time = Duration::from_secs_f64(self.seconds);
             let _ = write!(
@@ -227,6 +254,24 @@ impl Indicators {
             written: answers.report.written,
             answers: shown.collect::<Result<_>>()?,
         })
+    }
+}
+
+impl Table {
+    fn is_anew(&self) -> bool {
+        self.why.is_some()
+    }
+
+    /// What became of it, where the star stood.
+    fn what_became(&self) -> String {
+        match (&self.why, self.files_added) {
+            (Some(why), _) => format!("made anew, because {why}"),
+            (None, Some(files)) => {
+                let (rows, files) = (units::grouped(self.rows_made), units::grouped(files as u64));
+                format!("extended by {rows} rows of {files} new files")
+            }
+            (None, None) => "kept".to_owned(),
+        }
     }
 }
 

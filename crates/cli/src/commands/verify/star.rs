@@ -69,8 +69,9 @@ impl Rows {
 /// Model and dataset of a star whose rows can be told; else the reason why they cannot.
 fn known(manifest: &Manifest, store: &dyn Store) -> Result<Result<(String, Settings), String>> {
     let why = |why: &str| Ok(Err(why.to_owned()));
-    let [plan] = manifest.plans.as_slice() else {
-        return why("it is made by several plans");
+    // The last plan speaks of all: where others are part of the star, it has extended what they made.
+    let Some(plan) = manifest.plans.last() else {
+        return why("its manifest does not say what it is made from");
     };
     let Ok(recipe) = serde_json::from_value::<StarRecipe>(plan.data.clone()) else {
         return why("its manifest does not say what it is made from");
@@ -106,8 +107,10 @@ fn known(manifest: &Manifest, store: &dyn Store) -> Result<Result<(String, Setti
     if !recipe.sources.iter().all(is_whole) {
         return why("its sources are not all rows of their dataset");
     }
-    if store.get(&rejected_mark(&plan.id))?.is_some() {
-        return why("rows of its sources could not be read and were left out");
+    for plan in &manifest.plans {
+        if store.get(&rejected_mark(&plan.id))?.is_some() {
+            return why("rows of its sources could not be read and were left out");
+        }
     }
     Ok(Ok((recipe.star, Recipe::settings(generated)?)))
 }

@@ -1,15 +1,21 @@
 //! What a star is made from: written into its manifest, compared with what stands there, read back by
-//! `verify`.
+//! `verify` and by who extends the star.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use arrow_schema::{DataType, Schema};
 use lakeseed_sink::Manifest;
-use lakeseed_star_schema::{IndicatorSpec, Model};
+use lakeseed_star_schema::{Fate, IndicatorSpec, Model, Source, Star};
 use serde::{Deserialize, Serialize};
 
 use super::From;
 use crate::lower::Recipe;
+
+/// The state that parts belong to where no other stood before.
+const FIRST_STATE: u64 = 1;
+/// Hexadecimal digits that name a part: 64 bits.
+const PART_DIGITS: usize = 16;
 
 /// All that decides the rows of a star, in digests, and what can be made again of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +33,12 @@ pub(crate) struct StarRecipe {
     /// What the sources were generated from; nothing where somebody else has written them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) generated: Vec<Recipe>,
+    /// The increments that each table consists of, the oldest first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) tables: BTreeMap<String, Vec<Made>>,
+    /// Tables that could not be extended, as was seen when that was tried, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) anew: BTreeMap<String, String>,
 }
 
 /// A source as it was.
@@ -37,6 +49,19 @@ pub(crate) struct Pinned {
     /// Its rows, as the manifest of an output of ours has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rows: Option<u64>,
+    /// Its parts, in digests, by the number of the state of the star that read them first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) parts: BTreeMap<u64, Vec<String>>,
+}
+
+/// An increment of a table: the files that one plan has made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Made {
+    /// The plan; the one that says this, where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) plan: Option<String>,
+    /// What was read for it: the numbers under which [`Pinned::parts`] has it.
+    pub(crate) of: BTreeMap<String, Vec<u64>>,
 }
 
 impl StarRecipe {
@@ -50,9 +75,11 @@ impl StarRecipe {
                 .map(|table| table.rows)
         };
         let pinned = |(name, source): (&String, &super::AnySource)| {
+            let parts = parts(source.as_ref());
             let pinned = Pinned {
-                digest: digest([source.identity()]),
+                digest: digest([source.identity(), &columns(&source.schema())]),
                 rows: rows(name),
+                parts: [(FIRST_STATE, parts.into_keys().collect())].into(),
             };
             (name.clone(), pinned)
         };
@@ -63,7 +90,69 @@ impl StarRecipe {
             sources: from.sources.iter().map(pinned).collect(),
             batch_by: batch_by.map(str::to_owned),
             generated: manifest.and_then(recipes).unwrap_or_default(),
+            tables: BTreeMap::new(),
+            anew: BTreeMap::new(),
         }
+    }
+
+    /// Parts that another recipe knows are under its numbers, those that are new under this one.
+    pub(crate) fn number_after(&mut self, then: &Self, number: u64) {
+        for (name, pinned) in &mut self.sources {
+            let known = then.sources.get(name).into_iter();
+            let known = known.flat_map(|then| &then.parts);
+            let known =
+                known.flat_map(|(state, parts)| parts.iter().map(move |part| (part, *state)));
+            let known: BTreeMap<&String, u64> = known.collect();
+            let mut parts: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+            for part in std::mem::take(&mut pinned.parts).into_values().flatten() {
+                let state = known.get(&part).copied().unwrap_or(number);
+                parts.entry(state).or_default().push(part);
+            }
+            pinned.parts = parts;
+        }
+    }
+
+    /// Says what the tables of a star consist of. `base` is what stands, and what its tables consist of,
+    /// by their plans.
+    pub(crate) fn consists_of(
+        &mut self,
+        star: &Star,
+        from: &From,
+        base: &BTreeMap<String, Vec<Made>>,
+    ) {
+        let tables: Vec<&str> = star.choices().map(|(table, _)| table).collect();
+        for table in tables {
+            let none = Vec::new();
+            let stood = base.get(table).unwrap_or(&none);
+            let mut made = match star.fate(table) {
+                Some(Fate::Kept) => stood.clone(),
+                Some(Fate::Extended { kept, .. }) => {
+                    kept.iter().map(|&at| stood[at].clone()).collect()
+                }
+                Some(Fate::Anew { .. }) | None => Vec::new(),
+            };
+            if star.units().iter().any(|unit| unit.table == table) {
+                let of = star.parts(table).into_iter().flatten();
+                let of = of.map(|(name, read)| (name.clone(), self.states_of(from, name, read)));
+                made.push(Made {
+                    plan: None,
+                    of: of.collect(),
+                });
+            }
+            self.tables.insert(table.to_owned(), made);
+        }
+    }
+
+    /// The states whose parts these are.
+    fn states_of(&self, from: &From, name: &str, read: &BTreeSet<String>) -> Vec<u64> {
+        let (Some(source), Some(pinned)) = (from.sources.get(name), self.sources.get(name)) else {
+            return Vec::new();
+        };
+        let identities = parts(source.as_ref());
+        let is_read = |part: &String| identities.get(part).is_some_and(|one| read.contains(one));
+        let states = pinned.parts.iter();
+        let states = states.filter(|(_, parts)| parts.iter().any(is_read));
+        states.map(|(state, _)| *state).collect()
     }
 
     /// Names the rows of the star: its model, and a digest of everything else.
@@ -74,6 +163,29 @@ impl StarRecipe {
         }
         texts.extend(self.batch_by.as_deref());
         format!("star {} {}", self.star, digest(texts))
+    }
+
+    /// Whether it is of the same model and the same options: only sources may differ.
+    pub(crate) fn is_of_the_same(&self, other: &Self) -> bool {
+        let of = |one: &Self| {
+            (
+                one.star.clone(),
+                one.statements.clone(),
+                one.batch_by.clone(),
+            )
+        };
+        of(self) == of(other)
+    }
+
+    /// Whether all sources are what they were.
+    pub(crate) fn has_sources_of(&self, other: &Self) -> bool {
+        let digests = |one: &Self| -> Vec<(String, String)> {
+            let sources = one.sources.iter();
+            sources
+                .map(|(name, pinned)| (name.clone(), pinned.digest.clone()))
+                .collect()
+        };
+        digests(self) == digests(other)
     }
 
     /// In what it differs from the star that is asked for now, in words; nothing where it does not.
@@ -157,6 +269,31 @@ pub(crate) fn statements(model: &Model) -> String {
     digest(texts.iter().map(String::as_str))
 }
 
+/// The parts of a source: digests for manifests, and what the source calls them. A part is another one
+/// where its source has other columns: texts may be read as other types by then.
+pub(super) fn parts(source: &dyn Source) -> BTreeMap<String, String> {
+    let columns = columns(&source.schema());
+    let parts = source.parts().into_iter().map(|part| {
+        let mut name = digest([part.identity.as_str(), &columns]);
+        name.truncate(PART_DIGITS);
+        (name, part.identity)
+    });
+    parts.collect()
+}
+
+/// Names and types of columns; how texts are stored is no part of them.
+fn columns(schema: &Schema) -> String {
+    let column = |field: &arrow_schema::FieldRef| {
+        let data_type = match field.data_type() {
+            DataType::Dictionary(_, values) => values.as_ref(),
+            other => other,
+        };
+        digest([field.name().as_str(), &data_type.to_string()])
+    };
+    let columns = schema.fields().iter().map(column);
+    columns.collect::<Vec<_>>().join(" ")
+}
+
 /// The recipes of an output that `generate` has written.
 fn recipes(manifest: &Manifest) -> Option<Vec<Recipe>> {
     let plans = manifest.plans.iter();
@@ -182,6 +319,7 @@ mod tests {
         let pinned = |digest: &str| Pinned {
             digest: digest.to_owned(),
             rows: None,
+            parts: [(1, vec![format!("{digest}1"), format!("{digest}2")])].into(),
         };
         StarRecipe {
             star: "shops".to_owned(),
@@ -192,7 +330,29 @@ mod tests {
                 .into(),
             batch_by: None,
             generated: Vec::new(),
+            tables: BTreeMap::new(),
+            anew: BTreeMap::new(),
         }
+    }
+
+    #[test]
+    fn parts_keep_the_number_of_the_state_that_read_them_first() {
+        let then = recipe();
+        let mut now = recipe();
+        let sales = now.sources.get_mut("sales").unwrap();
+        sales.parts = [(1, ["b0", "b2", "b3"].map(str::to_owned).into())].into();
+        now.number_after(&then, 7);
+        let texts = |parts: &[&str]| {
+            parts
+                .iter()
+                .map(|&part| part.to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            now.sources["sales"].parts,
+            [(1, texts(&["b2"])), (7, texts(&["b0", "b3"]))].into()
+        );
+        assert_eq!(now.sources["stock"].parts, then.sources["stock"].parts);
     }
 
     #[test]

@@ -69,8 +69,9 @@ impl JsonFiles {
 }
 
 impl Opened for JsonFiles {
-    fn pieces(&self) -> Vec<Piece> {
-        self.files.iter().flat_map(|file| file.pieces()).collect()
+    fn pieces(&self) -> Vec<Vec<Piece>> {
+        let files = self.files.iter();
+        files.map(|file| file.pieces().collect()).collect()
     }
 
     fn sorted_by(&self) -> Vec<String> {
