@@ -37,6 +37,8 @@ const COLUMN_BYTES: Bytes = Bytes::new(3 << 20);
 const COLUMNS: u64 = 6;
 /// Less is no use to the engine.
 const LEAST_MEMORY: Bytes = Bytes::new(16 << 20);
+/// What a statement should have before another runs beside it: spilling costs more than a thread gains.
+const GOOD_MEMORY: Bytes = Bytes::new(192 << 20);
 /// How often the wish to stop is handed on.
 const STOP_CHECK: Duration = Duration::from_millis(50);
 
@@ -93,11 +95,12 @@ pub(super) fn answer(
     };
     let store: Arc<dyn Store> = store.into();
     let manifest = open_finished(stored.as_ref())?;
+    let (settings, workers) = settings(chosen, means);
     let asking = Asking {
         chosen,
         tables: tables(star, stored, &manifest)?,
-        settings: settings(chosen, means),
-        workers: means.settings.threads.clamp(1, chosen.len().max(1)),
+        settings,
+        workers,
     };
     let queries = asking.queries()?;
     let asks = chosen.iter().map(|spec| Ask::prepare(&queries, spec));
@@ -123,18 +126,21 @@ pub(super) fn answer(
 
 /// One statement runs in one thread, some statements side by side: what each gives depends on nothing
 /// else. They share half of the memory: the other half is for what the engine does not count, readers
-/// and batches under way.
-fn settings(chosen: &[&IndicatorSpec], means: &Means<'_>) -> QuerySettings {
-    let workers = means.settings.threads.clamp(1, chosen.len().max(1)) as u64;
-    let readers = (COLUMNS * workers) * COLUMN_BYTES;
-    let memory = (means.budget.total() - readers).get() / 2 / workers;
-    QuerySettings {
+/// and batches under way. Gives also how many run at once.
+fn settings(chosen: &[&IndicatorSpec], means: &Means<'_>) -> (QuerySettings, usize) {
+    let most = means.settings.threads.clamp(1, chosen.len().max(1)) as u64;
+    let readers = (COLUMNS * most) * COLUMN_BYTES;
+    let all = (means.budget.total() - readers).get() / 2;
+    let workers = (all / GOOD_MEMORY.get()).clamp(1, most);
+    let memory = all / workers;
+    let settings = QuerySettings {
         threads: 1,
         memory: Bytes::new(memory).max(LEAST_MEMORY),
         temp: Some(means.settings.temp.clone()),
         temp_in_memory: means.settings.temp_in_memory,
         temp_limit: None,
-    }
+    };
+    (settings, workers as usize)
 }
 
 /// What is asked, of what, and how.

@@ -1,5 +1,6 @@
 -- The hundred pupils of the highest hit rate, of those with at least 5 answers that are right or wrong;
--- of equal ones first who has more answers. Equal rates share a place.
+-- of equal ones first who has more answers. Equal rates share a place. By a place and not by LIMIT: the
+-- engine counts the whole of a sum's rows for each of the hundred that it would keep.
 WITH by_pupil AS (
     SELECT
         "ALU_ID",
@@ -10,11 +11,18 @@ WITH by_pupil AS (
     GROUP BY "ALU_ID"
     HAVING SUM("ACERTO" + "ERRO") >= 5
 ),
+placed AS (
+    SELECT
+        "ALU_ID",
+        hit_rate,
+        answers,
+        ROW_NUMBER() OVER (ORDER BY hit_rate DESC, answers DESC, "ALU_ID") AS number
+    FROM by_pupil
+),
 first AS (
     SELECT "ALU_ID", hit_rate, answers
-    FROM by_pupil
-    ORDER BY hit_rate DESC, answers DESC, "ALU_ID"
-    LIMIT 100
+    FROM placed
+    WHERE number <= 100
 )
 SELECT
     COALESCE(a."ALU_NOME", 'unknown') AS "ALU_NOME",
