@@ -301,12 +301,12 @@ fn footers_tell_between_which_values_columns_lie() {
             } else {
                 texts(&found, 0)
             };
-            let known = |array: &ArrayRef| match array.as_any().downcast_ref::<Int64Array>() {
-                Some(ids) => format!("{:09}", ids.value(piece)),
-                None => {
-                    let texts = array.as_any().downcast_ref::<StringArray>();
-                    texts.unwrap().value(piece).to_owned()
+            let known = |array: &ArrayRef| {
+                if let Some(ids) = array.as_any().downcast_ref::<Int64Array>() {
+                    return format!("{:09}", ids.value(piece));
                 }
+                let texts = array.as_any().downcast_ref::<StringArray>();
+                texts.unwrap().value(piece).to_owned()
             };
             let least = values.iter().flatten().min().unwrap();
             let greatest = values.iter().flatten().max().unwrap();
