@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
+use lakeseed_budget::{Budget, Bytes};
 use lakeseed_sink::{Error, FileFormat, FormatKind, Parquet, Store, UnitRun, settle};
 use lakeseed_star_schema::{Ask, Model, Settings, Star, Stop as StarStop, views};
 
@@ -50,30 +51,17 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     let rejects = args.reject_to.as_deref().map(RejectFile::at).transpose()?;
     let taker = rejects.as_ref().map(RejectFile::taker);
     let read_from = lower::star::from(&model, &args.from, &read, taker.as_ref())?;
-    let memory = Memory::of(args.means.memory);
-    let mut settings = Settings::new(temp_folder(args, &out));
-    settings.threads = lower::threads(args.means.threads);
-    settings.temp_in_memory = args.temp_in_memory;
-    settings.batch_by.clone_from(&args.batch_by);
-    let budget = memory.budget().unwrap_or_else(|| {
-        // Where no limit is known there is none to keep.
-        lakeseed_budget::Budget::new(lakeseed_budget::Bytes::new(u64::MAX / 2))
-    });
+    let mut settings = settings(args, &out);
+    let budget = budget(args);
     let Some(store) = out.store(&remote(&out), log)? else {
         let advice = "name a folder or s3://BUCKET/PREFIX";
         return Err(Failure::usage("a place for many files", "--out -", advice).into());
     };
     let store: Arc<dyn Store> = store.into();
-    let format = match args.compression {
-        Some(codec) => FileFormat::new(FormatKind::Parquet, codec)?,
-        None => Parquet::zstd(1),
-    };
+    let format = format(args)?;
     let recipe = StarRecipe::new(&model, &args.from, &read_from, args.batch_by.as_deref());
-    let mut stands = if args.overwrite {
-        None
-    } else {
-        Stands::look(&store, &out, &read_from, &recipe, format)?
-    };
+    let looked = || Stands::look(&store, &out, &read_from, &recipe, format);
+    let mut stands = (!args.overwrite).then(looked).transpose()?.flatten();
     let job = Job {
         model: &model,
         from: &read_from,
@@ -86,15 +74,11 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     if args.explain {
         return explain::show(args, &planned.star, &settings, &budget);
     }
-    settings.store_bytes =
-        lakeseed_budget::Bytes::new(planned.plan.need_per_writer(store.as_ref()));
+    settings.store_bytes = Bytes::new(planned.plan.need_per_writer(store.as_ref()));
+    let (plan, units) = (planned.plan.id(), planned.star.units().len());
+    let name = &model.name;
     log.info(&format!(
-        "makes the star {} of {} in {}: plan {}, {} units",
-        model.name,
-        from,
-        out,
-        planned.plan.id(),
-        planned.star.units().len()
+        "makes the star {name} of {from} in {out}: plan {plan}, {units} units"
     ));
     let style = Style::choose(args.progress, args.voice, &out);
     let star_stop = StarStop::new();
@@ -166,8 +150,12 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
         answers.as_ref(),
     )?;
     log.info(&outcome.line());
+    show(args, &outcome)
+}
+
+fn show(args: &args::Star, outcome: &Outcome) -> Result<()> {
     if args.json {
-        return report::json(&outcome);
+        return report::json(outcome);
     }
     if args.voice.quiet {
         return Ok(());
@@ -177,6 +165,30 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
         Some(answers) => report::print(&report::answers(&answers.all)),
         None => Ok(()),
     }
+}
+
+/// What the process may hold.
+fn budget(args: &args::Star) -> Budget {
+    let given = Memory::of(args.means.memory).budget();
+    // Where no limit is known there is none to keep.
+    given.unwrap_or_else(|| Budget::new(Bytes::new(u64::MAX / 2)))
+}
+
+/// How the engine works.
+fn settings(args: &args::Star, out: &Destination) -> Settings {
+    let mut settings = Settings::new(temp_folder(args, out));
+    settings.threads = lower::threads(args.means.threads);
+    settings.temp_in_memory = args.temp_in_memory;
+    settings.batch_by.clone_from(&args.batch_by);
+    settings
+}
+
+/// What the files of the star are.
+fn format(args: &args::Star) -> Result<FileFormat> {
+    Ok(match args.compression {
+        Some(codec) => FileFormat::new(FormatKind::Parquet, codec)?,
+        None => Parquet::zstd(1),
+    })
 }
 
 /// Leaves the text that opens the star in `DuckDB`.

@@ -123,6 +123,7 @@ fn three() -> Shop {
     Shop {
         blocks: vec![Block::new(0, 1), Block::new(20, 2), Block::new(40, 3)],
         towns: 1,
+        shops: 4,
     }
 }
 
@@ -198,17 +199,24 @@ fn lines_of_old_orders_make_the_joins_anew() {
     assert_eq!(fates["agg_day"], why);
 }
 
-/// Two orders without a number are one group of a window, and of an aggregate.
+/// Lines without an order's number are one group of a window, whichever files they are in.
 #[test]
 fn orders_without_a_number_meet() {
-    let fates = changed(|shop| {
-        shop.blocks[0].nulls = true;
-        shop.blocks.push(Block {
-            nulls: true,
-            ..Block::new(60, 4)
-        });
+    let mut shop = three();
+    shop.blocks[0].nulls = true;
+    let mut star = Stood::default();
+    star.update(&shop.sources());
+    shop.blocks.push(Block::new(60, 4));
+    assert_eq!(star.update(&shop.sources())["fact_line"], "extended");
+    shop.blocks.push(Block {
+        nulls: true,
+        ..Block::new(80, 5)
     });
-    assert_ne!(fates["fact_line"], "extended");
+    let sources = shop.sources();
+    let fates = star.update(&sources);
+    star.is_like_a_rebuild(&sources, "another order without a number");
+    let why = "new files and old ones share values of lines.order_id and orders.order_id";
+    assert_eq!(fates["fact_line"], why);
 }
 
 #[test]
@@ -228,6 +236,17 @@ fn a_change_of_what_is_read_whole_makes_anew() {
             ("fact_order", "kept"),
         ],
     );
+}
+
+/// Nobody has looked whether the orders that stand point to a shop that is there still.
+#[test]
+fn a_dimension_that_loses_rows_makes_anew_what_points_to_it() {
+    let fates = changed(|shop| shop.shops = 3);
+    let why = "dim_shop has lost rows that it may point to";
+    assert_eq!(fates["fact_order"], why);
+    assert_eq!(fates["agg_shop"], "kept");
+    let fates = changed(|shop| shop.shops = 5);
+    assert_eq!(fates["fact_order"], "kept");
 }
 
 /// What came last is made anew alone when it changes, and goes alone when it is removed.
@@ -268,6 +287,7 @@ enum Step {
     Remove(usize),
     Nulls(usize),
     Towns,
+    Shops(i64),
     Repeat,
 }
 
@@ -279,6 +299,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0_usize..8).prop_map(Step::Remove),
         1 => (0_usize..8).prop_map(Step::Nulls),
         1 => Just(Step::Towns),
+        1 => (2_i64..6).prop_map(Step::Shops),
         1 => Just(Step::Repeat),
     ]
 }
@@ -310,6 +331,7 @@ proptest! {
                     }
                 }
                 Step::Towns => shop.towns += 1,
+                Step::Shops(shops) => shop.shops = *shops,
                 Step::Remove(_) | Step::Repeat => {}
             }
             let sources = shop.sources();

@@ -32,6 +32,8 @@ pub(super) struct Shop {
     pub(super) blocks: Vec<Block>,
     /// Another number, other towns.
     pub(super) towns: u64,
+    /// How many shops there are; orders know four.
+    pub(super) shops: i64,
 }
 
 impl Block {
@@ -105,12 +107,15 @@ impl Shop {
             let schema = rows(&Block::new(0, 0)).schema();
             Arc::new(InParts::new(schema, blocks.map(named).collect()))
         };
-        let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..SHOPS));
+        let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..self.shops));
         let town = |shop: i64| format!("town {}", (shop as u64 * self.towns) % 3);
-        let towns: ArrayRef = Arc::new(StringArray::from_iter_values((0..SHOPS).map(town)));
+        let towns: ArrayRef = Arc::new(StringArray::from_iter_values((0..self.shops).map(town)));
         let columns = [("shop", ids, true), ("town", towns, true)];
         let shops = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
-        let shops = InParts::new(shops.schema(), vec![(format!("{}", self.towns), shops)]);
+        let shops = InParts::new(
+            shops.schema(),
+            vec![(format!("{} {}", self.towns, self.shops), shops)],
+        );
         let shops: Arc<dyn Source> = Arc::new(shops);
         [
             ("orders".to_owned(), of_blocks(&Block::orders)),

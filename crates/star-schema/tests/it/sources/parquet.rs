@@ -267,3 +267,85 @@ fn tried(source: &Files) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[test]
+fn footers_tell_between_which_values_columns_lie() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (
+        folder.path().join("a.parquet"),
+        folder.path().join("b.parquet"),
+    );
+    write(&one, &rows(0, 1_500), true);
+    write(&other, &rows(5_000, 5_100), true);
+    let source = Files::open(files(&[&one, &other])).unwrap();
+    let parts = source.parts();
+    let pieces: Vec<_> = parts.iter().map(|part| part.pieces.clone()).collect();
+    assert_eq!(pieces, [0..2, 2..3]);
+    assert_ne!(parts[0].identity, parts[1].identity);
+
+    // Held against what a read of each piece finds.
+    for column in 0..4 {
+        let bounds = source.bounds(column).unwrap();
+        for piece in 0..3 {
+            let found = source
+                .read(piece, &[column], 2_000)
+                .unwrap()
+                .next()
+                .unwrap();
+            let found = found.unwrap();
+            let values: Vec<Option<String>> = if column == 0 {
+                let ids = found.column(0).as_any().downcast_ref::<Int64Array>();
+                // As wide as each other, so that texts compare as numbers do.
+                let ids = ids.unwrap().iter();
+                ids.map(|id| id.map(|id| format!("{id:09}"))).collect()
+            } else {
+                texts(&found, 0)
+            };
+            let known = |array: &ArrayRef| {
+                if let Some(ids) = array.as_any().downcast_ref::<Int64Array>() {
+                    return format!("{:09}", ids.value(piece));
+                }
+                let texts = array.as_any().downcast_ref::<StringArray>();
+                texts.unwrap().value(piece).to_owned()
+            };
+            let least = values.iter().flatten().min().unwrap();
+            let greatest = values.iter().flatten().max().unwrap();
+            assert!(
+                known(&bounds.least) <= *least,
+                "column {column}, piece {piece}"
+            );
+            assert!(
+                known(&bounds.greatest) >= *greatest,
+                "column {column}, piece {piece}"
+            );
+            assert_eq!(bounds.has_nulls[piece], values.iter().any(Option::is_none));
+        }
+    }
+
+    // What one file does not tell is not known.
+    let silent = folder.path().join("c.parquet");
+    let properties = WriterProperties::builder()
+        .set_statistics_enabled(::parquet::file::properties::EnabledStatistics::None)
+        .build();
+    let batch = rows(9_000, 9_100);
+    let file = fs::File::create(&silent).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let source = Files::open(files(&[&one, &silent])).unwrap();
+    assert!(source.bounds(0).is_none());
+}
+
+/// Numbers with a point have two zeros, and some writers count NaN.
+#[test]
+fn floats_have_no_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let share: ArrayRef = Arc::new(arrow_array::Float64Array::from(vec![0.5, -0.0]));
+    write(
+        &path,
+        &RecordBatch::try_from_iter([("share", share)]).unwrap(),
+        false,
+    );
+    assert!(Files::open(files(&[&path])).unwrap().bounds(0).is_none());
+}
