@@ -7,7 +7,7 @@ on its console, asks nobody for anything, and gives each table and each figure t
 Parquet files have; no page is wider than the screen of a phone. With PICTURE the page of `retail`
 is also taken as a picture.
 
-Needs Debian's chromium or chromium-headless-shell, or another Chromium that LAKESEED_BROWSER names.
+Needs the Chromium that LAKESEED_BROWSER names: LAKESEED_BROWSER=$(dev/browser).
 Prints one line for each check that fails, and how many passed.
 """
 
@@ -23,7 +23,6 @@ from pathlib import Path
 
 import pyarrow.parquet
 
-NAMES = ("chromium", "chromium-headless-shell", "google-chrome", "chromium-browser")
 # The least screen that a page has to fit on, and the one of the picture.
 PHONE, DESK = (360, 740), (1100, 1200)
 # Says how wide the page has become; only copies of it have a script.
@@ -45,12 +44,10 @@ def check(name, holds, detail=""):
 
 
 def find_browser():
-    named = os.environ.get("LAKESEED_BROWSER")
-    found = [shutil.which(name) for name in ((named,) if named else NAMES)]
-    found = [path for path in found if path]
+    found = shutil.which(os.environ.get("LAKESEED_BROWSER", ""))
     if not found:
-        sys.exit("error: expected a Chromium, got none; install Debian's chromium-headless-shell")
-    return found[0]
+        sys.exit("error: expected a Chromium in LAKESEED_BROWSER, got none; dev/browser prints one")
+    return found
 
 
 def browse(browser, page, size, *flags):

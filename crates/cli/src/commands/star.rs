@@ -16,6 +16,7 @@ use lakeseed_sink::{Error, FileFormat, FormatKind, Parquet, Store, UnitRun, sett
 use lakeseed_star_schema::{Ask, Model, Settings, Star, Stop as StarStop, views};
 
 use self::commit::Units;
+use self::indicators::Answers;
 use self::planned::{Job, Planned};
 use self::rejects::RejectFile;
 use self::result::Outcome;
@@ -43,21 +44,13 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     let remote = |place: &Destination| lower::star::remote_of(&args.remote, place);
     let from = Destination::parse(&args.from)?;
     lower::star::one_bucket_at_least(&args.remote, &[&from, &out])?;
-    let Some(read) = from.store(&remote(&from), log)? else {
-        let advice = "name the place of the tables";
-        return Err(Failure::usage("a folder or s3://BUCKET/PREFIX", "--from -", advice).into());
-    };
-    let read: Arc<dyn Store> = read.into();
+    let read = opened(&from, &remote(&from), log, "--from")?;
     let rejects = args.reject_to.as_deref().map(RejectFile::at).transpose()?;
     let taker = rejects.as_ref().map(RejectFile::taker);
     let read_from = lower::star::from(&model, &args.from, &read, taker.as_ref())?;
     let mut settings = settings(args, &out);
     let budget = budget(args);
-    let Some(store) = out.store(&remote(&out), log)? else {
-        let advice = "name a folder or s3://BUCKET/PREFIX";
-        return Err(Failure::usage("a place for many files", "--out -", advice).into());
-    };
-    let store: Arc<dyn Store> = store.into();
+    let store = opened(&out, &remote(&out), log, "--out")?;
     let format = format(args)?;
     let recipe = StarRecipe::new(&model, &args.from, &read_from, args.batch_by.as_deref());
     let looked = || Stands::look(&store, &out, &read_from, &recipe, format);
@@ -80,8 +73,8 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     log.info(&format!(
         "makes the star {name} of {from} in {out}: plan {plan}, {units} units"
     ));
-    let style = Style::choose(args.progress, args.voice, &out);
     let star_stop = StarStop::new();
+    let style = Style::choose(args.progress, args.voice, &out);
     let progress = StarProgress::start(style, stop, &star_stop, log);
     let stopped_by = || stop.name().to_owned();
     let (mut began, mut made) = (false, None);
@@ -126,34 +119,30 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
         rejects.finish()?;
     }
     leave_views(&model, star, store.as_ref(), log);
-    let rejected = rejects.as_ref().map(RejectFile::rows);
-    let answers = if chosen.is_empty() {
-        None
-    } else {
-        let means = indicators::Means {
-            budget: &budget,
-            settings: &settings,
-            format,
-            remote: &remote(&out),
-            log,
-            stop,
-        };
-        Some(indicators::answer(&model, &chosen, &out, &store, &means)?)
+    let means = indicators::Means {
+        budget: &budget,
+        settings: &settings,
+        format,
+        remote: &remote(&out),
+        log,
+        stop,
     };
+    let answers = indicators::answer(&model, &chosen, &out, &store, &means)?;
     let outcome = Outcome::new(
         &out,
         star,
         &report,
         made.as_ref(),
-        rejected,
+        rejects.as_ref().map(RejectFile::rows),
         progress.peak(),
         answers.as_ref(),
     )?;
     log.info(&outcome.line());
-    show(args, &outcome)
+    show(args, &outcome, answers.as_ref())
 }
 
-fn show(args: &args::Star, outcome: &Outcome) -> Result<()> {
+/// Tells what was done, and what the main indicators say.
+fn show(args: &args::Star, outcome: &Outcome, answers: Option<&Answers>) -> Result<()> {
     if args.json {
         return report::json(outcome);
     }
@@ -161,7 +150,7 @@ fn show(args: &args::Star, outcome: &Outcome) -> Result<()> {
         return Ok(());
     }
     report::print(&outcome.text())?;
-    match &answers {
+    match answers {
         Some(answers) => report::print(&report::answers(&answers.all)),
         None => Ok(()),
     }
@@ -203,6 +192,20 @@ fn leave_views(model: &Model, star: &Star, store: &dyn Store, log: &Log) {
         // The star is whole without it.
         log.warn(&format!("cannot leave {VIEWS}: {error}"));
     }
+}
+
+/// The store of a place for many files.
+fn opened(
+    place: &Destination,
+    remote: &args::Remote,
+    log: &Log,
+    flag: &str,
+) -> Result<Arc<dyn Store>> {
+    let Some(store) = place.store(remote, log)? else {
+        let advice = "name a folder or s3://BUCKET/PREFIX";
+        return Err(Failure::usage("a place for many files", format!("{flag} -"), advice).into());
+    };
+    Ok(store.into())
 }
 
 /// Where the star goes.

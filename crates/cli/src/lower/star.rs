@@ -133,16 +133,11 @@ pub(super) fn ours(
         let got = format!("{columns} in the names of its folders");
         return Err(Failure::refused(expected, got, "generate it without --partition-by").into());
     }
-    stored(place, manifest, table, options)
+    stored(place, table, options)
 }
 
 /// The files of a table of ours.
-fn stored(
-    place: &Place<'_>,
-    manifest: &Manifest,
-    table: &ManifestTable,
-    options: FilesOptions,
-) -> Result<Files> {
+fn stored(place: &Place<'_>, table: &ManifestTable, options: FilesOptions) -> Result<Files> {
     let parts = table.parts.iter().map(|part| part.path.as_str());
     let options = FilesOptions {
         identities: Some(identities(table)),
@@ -160,7 +155,7 @@ pub(crate) fn tables(
     let path = from.path();
     let place = Place::new(&path, store);
     let tables = manifest.tables.iter().map(|table| {
-        let files = stored(&place, manifest, table, FilesOptions::default())?;
+        let files = stored(&place, table, FilesOptions::default())?;
         Ok((table.name.clone(), Arc::new(files) as AnySource))
     });
     tables.collect()

@@ -80,14 +80,18 @@ pub(super) fn chosen<'m>(args: &args::Star, model: &'m Model) -> Result<Vec<&'m 
     Ok(model.indicators.iter().filter(is_asked).collect())
 }
 
-/// Answers the indicators from the finished star, or finds that they are answered already.
+/// Answers the indicators from the finished star, or finds that they are answered already; nothing where
+/// none is asked for.
 pub(super) fn answer(
     model: &Model,
     chosen: &[&IndicatorSpec],
     star: &Destination,
     stored: &Arc<dyn Store>,
     means: &Means<'_>,
-) -> Result<Answers> {
+) -> Result<Option<Answers>> {
+    if chosen.is_empty() {
+        return Ok(None);
+    }
     let out = star.below(FOLDER_OF_INDICATORS);
     let Some(store) = out.store(means.remote, means.log)? else {
         let advice = "name a folder or s3://BUCKET/PREFIX";
@@ -121,7 +125,7 @@ pub(super) fn answer(
     let written = open_finished(store.as_ref())?;
     let all = read_back(model, chosen, &tables(&out, &store, &written)?)?;
     publish(store.as_ref(), model, &manifest, &all)?;
-    Ok(Answers { out, report, all })
+    Ok(Some(Answers { out, report, all }))
 }
 
 /// One statement runs in one thread, some statements side by side: what each gives depends on nothing
