@@ -129,8 +129,9 @@ impl Judges {
     /// Nobody does.
     fn unknown(why: &str) -> Self {
         Self {
+            #[cfg(feature = "star")]
+            rows: None,
             unknown: Some(why.to_owned()),
-            ..Self::default()
         }
     }
 

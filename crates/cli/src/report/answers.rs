@@ -196,10 +196,10 @@ mod tests {
             vec!["SP", "a\u{1b}[31m–", "RJ"],
             vec![Some(800), Some(450), None],
         );
-        // Two for the indent, six and nine letters, four between, one free: eighteen are left.
+        // Two for the indent, seven and nine letters, four between, one free: seventeen are left.
         assert_eq!(
             text(std::slice::from_ref(&states), WIDE),
-            "\nRevenue by state\n  SP       R$ 800.00  ████████████████\n  a?[31m–  R$ 450.00  █████████\n  \
+            "\nRevenue by state\n  SP       R$ 800.00  █████████████████\n  a?[31m–  R$ 450.00  █████████▋\n  \
              RJ               –\n"
         );
         let ascii = Screen {

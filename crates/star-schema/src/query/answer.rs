@@ -1,6 +1,8 @@
 //! The types of an answer: those that files hold.
 
-use arrow_schema::{DataType, TimeUnit};
+use std::sync::Arc;
+
+use arrow_schema::{DataType, FieldRef, TimeUnit};
 use datafusion::common::{Column, Result as DfResult};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 
@@ -52,11 +54,16 @@ fn plain(data_type: &DataType) -> DataType {
         | T::Date32
         | T::Timestamp(..)
         | T::Utf8
-        | T::LargeUtf8
-        | T::List(_)
-        | T::Struct(_) => data_type.clone(),
+        | T::LargeUtf8 => data_type.clone(),
+        T::List(item) => T::List(plain_field(item)),
+        T::Struct(fields) => T::Struct(fields.iter().map(plain_field).collect()),
         T::Dictionary(_, values) if **values == T::Utf8 => data_type.clone(),
         T::Dictionary(_, values) => plain(values),
         _ => T::Utf8,
     }
+}
+
+fn plain_field(field: &FieldRef) -> FieldRef {
+    let wanted = plain(field.data_type());
+    Arc::new(field.as_ref().clone().with_data_type(wanted))
 }

@@ -19,7 +19,7 @@ use datafusion::physical_plan::execution_plan::{
     CardinalityEffect, EvaluationType, SchedulingType,
 };
 use datafusion::physical_plan::filter::FilterExec;
-use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
+use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, PartitionMode};
 use datafusion::physical_plan::limit::LocalLimitExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
@@ -51,6 +51,16 @@ pub(super) fn in_order(
 ) -> DfResult<Arc<dyn ExecutionPlan>> {
     let gathered = plan.transform_up(|node| {
         let any = node.as_any();
+        if gives_left_rows_last(&node) {
+            // They come with the partition that ends last, and which one that is nobody knows: there is
+            // to be one.
+            let children = node.children().into_iter().cloned().collect::<Vec<_>>();
+            let [left, right] = children.as_slice() else {
+                return internal_err!("{} of {} tables", node.name(), children.len());
+            };
+            let children = vec![Arc::clone(left), Gather::over(right, None, at_once)?];
+            return Ok(Transformed::yes(node.with_new_children(children)?));
+        }
         let (input, fetch) = if let Some(any) = any.downcast_ref::<CoalescePartitionsExec>() {
             (any.input(), any.fetch())
         } else if let Some(merge) = any.downcast_ref::<SortPreservingMergeExec>() {
@@ -68,6 +78,19 @@ pub(super) fn in_order(
         return Ok(gathered.data);
     }
     Gather::over(&gathered.data, None, at_once)
+}
+
+/// Whether a node joins so that rows of its left side which meet none come at the end, and could come at
+/// the end of any partition.
+fn gives_left_rows_last(node: &Arc<dyn ExecutionPlan>) -> bool {
+    let any = node.as_any();
+    let hash = any.downcast_ref::<HashJoinExec>();
+    let nested = any.downcast_ref::<NestedLoopJoinExec>();
+    let join = hash
+        .map(HashJoinExec::join_type)
+        .or_else(|| nested.map(NestedLoopJoinExec::join_type));
+    matches!(join, Some(JoinType::Left | JoinType::Full))
+        && node.output_partitioning().partition_count() > 1
 }
 
 /// Whether a plan gives the rows of a table one after the other, some of them, changed or not: then any

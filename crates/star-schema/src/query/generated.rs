@@ -20,6 +20,7 @@ use super::order::Order;
 use super::scan::{Rows, Scan, partitions};
 use crate::engine::stream::Batches;
 use crate::planned::plain;
+use crate::session::BATCH_ROWS;
 
 /// Fewer rows than this are not worth a thread of their own.
 const LEAST_ROWS: u64 = 1 << 15;
@@ -182,7 +183,19 @@ impl Rows for Made {
 
     fn cut(&self, units: Range<u64>, count: usize) -> Vec<Range<u64>> {
         let (rows, count) = (units.end - units.start, count.max(1) as u128);
-        let edge = |at: u128| units.start + (u128::from(rows) * at / count) as u64;
+        // Batches begin at the same rows however many runs there are: a join gives the rows of a batch that
+        // meet none behind the others.
+        let batch = BATCH_ROWS as u64;
+        let edge = |at: u128| {
+            let rows_before = (u128::from(rows) * at / count) as u64;
+            let is_end = rows_before == rows;
+            units.start
+                + if is_end {
+                    rows
+                } else {
+                    rows_before / batch * batch
+                }
+        };
         let runs = (0..count).map(|at| edge(at)..edge(at + 1));
         runs.filter(|run| !run.is_empty()).collect()
     }

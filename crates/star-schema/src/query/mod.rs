@@ -260,6 +260,11 @@ impl Queries {
         let (parsed, named) = parsed(&state, sql)?;
         named.iter().try_for_each(|table| self.find(table))?;
         let logical = block_on(state.statement_to_plan(parsed));
+        // Types are what they become once both sides of a UNION have the same.
+        let options = state.config_options();
+        let analyzed =
+            |plan| (state.analyzer()).execute_and_check(plan, options.as_ref(), |_, _| {});
+        let logical = logical.and_then(analyzed);
         let logical = logical.and_then(answer::in_plain_types);
         let logical = logical.map_err(|cause| text::refused(&cause))?;
         let logical = state.optimize(&logical);

@@ -40,11 +40,12 @@ pub(super) fn ambiguous(found: &str, owners: &[String]) -> Error {
 
 /// What the engine's planner refuses, in one line.
 pub(super) fn refused(error: &DataFusionError) -> Error {
-    let DataFusionError::SchemaError(schema, _) = error.find_root() else {
-        let text = error.strip_backtrace();
+    // What it was doing then is of no use to somebody who wrote SQL.
+    let root = error.find_root();
+    let DataFusionError::SchemaError(schema, _) = root else {
+        let text = root.strip_backtrace();
         let line = text.lines().next().unwrap_or_default();
-        // Parts of its sentences that say nothing to somebody who wrote SQL.
-        let line = ["Error during planning: ", "SQL error: "]
+        let line = ["Error during planning: ", "SQL error: ", "Arrow error: "]
             .iter()
             .fold(line.to_owned(), |line, noise| line.replace(noise, ""));
         return query(

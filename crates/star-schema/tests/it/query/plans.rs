@@ -102,6 +102,31 @@ fn rows_come_in_the_order_of_their_table() {
     }
 }
 
+/// Rows of the left side that meet none come at the end, whichever partition ends last.
+#[test]
+fn outer_joins_come_in_one_order() {
+    let retail = retail();
+    for sql in [
+        "SELECT s.seller_id, i.invoice_id FROM sellers s LEFT JOIN invoices i ON i.seller_id = s.seller_id + 3 AND i.item_count > 6",
+        "SELECT s.seller_id, i.invoice_id FROM sellers s FULL JOIN invoices i ON i.seller_id = s.seller_id + 3 AND i.item_count > 6",
+        "SELECT s.seller_id, i.invoice_id FROM sellers s LEFT JOIN invoices i ON i.seller_id > s.seller_id + 28 AND i.item_count > 8",
+    ] {
+        let mut first: Option<Vec<String>> = None;
+        for threads in [1, 2, 2, 2, 5, 5, 5] {
+            let settings = QuerySettings {
+                threads,
+                ..settings()
+            };
+            let mut queries = Queries::new(&settings).unwrap();
+            queries.register("retail", &retail).unwrap();
+            let (found, _) = answer(&queries, sql);
+            assert!(found.iter().any(|row| row.ends_with("|null")), "{sql}");
+            let first = first.get_or_insert_with(|| found.clone());
+            assert!(found == *first, "{sql} with {threads} threads");
+        }
+    }
+}
+
 #[test]
 fn a_query_runs_again_and_beside_itself() {
     let queries = over(&retail());

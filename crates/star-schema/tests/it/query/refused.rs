@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+use arrow_schema::{DataType, TimeUnit};
 use lakeseed_gen_core::Table;
 use lakeseed_gen_core::column::sequence;
 use lakeseed_star_schema::Error;
@@ -131,4 +132,42 @@ fn upper_case_names_need_no_quotes() {
     let (rows, report) = answer(&queries, &sql);
     assert_eq!(rows.len(), 1);
     assert_eq!(report.rows_read.values().sum::<u64>(), table.row_count());
+}
+
+/// What the engine was doing when it met a value that is none is of no use.
+#[test]
+fn values_that_are_none_are_named() {
+    let queries = over(&retail());
+    for (sql, value) in [
+        (
+            "SELECT count(*) FROM invoices WHERE issued_at >= '2024-13-01'",
+            "2024-13-01",
+        ),
+        (
+            "SELECT count(*) FROM invoices WHERE issued_at >= 'yesterday'",
+            "yesterday",
+        ),
+        ("SELECT CAST('abc' AS INT)", "abc"),
+    ] {
+        let said = said(&queries, sql);
+        assert!(said.contains(value), "{sql}: {said}");
+        assert!(!said.contains("simplify"), "{sql}: {said}");
+    }
+}
+
+/// Also where two sides of a UNION agree on a type, and inside of lists.
+#[test]
+fn answers_have_types_that_files_hold() {
+    let queries = over(&retail());
+    let sql = "SELECT DATE '2024-01-01' AS t UNION ALL SELECT TIMESTAMP '2024-01-01 00:00:00'";
+    let schema = queries.prepare(sql).unwrap().schema();
+    let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+    assert_eq!(*schema.field(0).data_type(), micros);
+    let sql = "SELECT array_agg(INTERVAL '1 day') AS days FROM sellers WHERE seller_id = 1";
+    let schema = queries.prepare(sql).unwrap().schema();
+    let DataType::List(item) = schema.field(0).data_type() else {
+        panic!("{schema}");
+    };
+    assert_eq!(*item.data_type(), DataType::Utf8);
+    assert_eq!(answer(&queries, sql).0.len(), 1);
 }
