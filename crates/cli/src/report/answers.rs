@@ -208,7 +208,7 @@ mod tests {
         };
         assert_eq!(
             text(&[states], ascii),
-            "\nRevenue by state\n  SP       R$ 800.00  ########\n  a?[31m?  R$ 450.00  #####\n  RJ       \
+            "\nRevenue by state\n  SP       R$ 800.00  ########\n  a?[31m-  R$ 450.00  #####\n  RJ       \
              \u{20}       -\n"
         );
     }

@@ -88,6 +88,7 @@ fn another_month_extends_the_star_by_the_same_line() {
         ("dim_seller", "kept"),
         ("fact_sales", "extended"),
         ("fact_sales_daily", "extended"),
+        ("fact_stock", "kept"),
     ];
     let expected = expected.map(|(table, fate)| (table.to_owned(), fate.to_owned()));
     assert_eq!(fates(&result), expected.into());
