@@ -7,6 +7,7 @@ mod parameters;
 mod remote;
 mod sql;
 mod star;
+mod typed;
 mod values;
 
 use std::path::PathBuf;
@@ -27,8 +28,9 @@ pub(crate) use sql::Sql;
 #[cfg(feature = "star")]
 pub(crate) use sql::{Answer, AnswerForm};
 pub(crate) use star::Star;
+pub(crate) use typed::Typed;
 pub(crate) use values::{Expected, Rows, Target, count};
-use values::{compression, date, positive_count, scale, shard, size};
+use values::{compression, date, positive_count, scale, shard, shown_rows, size};
 
 /// Large, believable, perfectly repeatable data: from one command to files.
 #[derive(Debug, Parser)]

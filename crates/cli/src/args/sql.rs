@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lakeseed_gen_core::Date;
 
-use super::{Logging, Means, Parameters, Remote, Rows, count, date, positive_count, scale};
+use super::{Logging, Means, Parameters, Remote, Rows, Typed, count, date, scale, shown_rows};
 
 #[derive(Debug, Args)]
 pub(crate) struct Sql {
+    // The first: a field takes its values out of what was parsed.
+    #[command(flatten)]
+    pub(crate) typed: Typed,
     /// One SELECT; - reads it from stdin.
     #[arg(value_name = "QUERY")]
     pub(crate) query: String,
@@ -45,10 +48,10 @@ pub(crate) struct Sql {
 #[command(next_help_heading = "Which rows")]
 pub(crate) struct SqlRows {
     /// Only this dataset: all its flags are then taken as `generate` takes them.
-    #[arg(long, value_name = "DATASET", conflicts_with = "from")]
+    #[arg(long, value_name = "DATASET")]
     pub(crate) dataset: Option<String>,
     /// All row counts relative to scale 1, which is about 1 GB of CSV.
-    #[arg(short, long, value_name = "F", value_parser = scale, conflicts_with = "from", allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "F", value_parser = scale, allow_negative_numbers = true)]
     pub(crate) scale: Option<f64>,
     /// Row counts of root tables, as invoices=60M; a bare number where there is one root.
     #[arg(
@@ -56,18 +59,17 @@ pub(crate) struct SqlRows {
         value_name = "[TABLE=]N",
         value_parser = Rows::parse,
         value_delimiter = ',',
-        conflicts_with = "from",
         allow_negative_numbers = true
     )]
     pub(crate) rows: Vec<Rows>,
     /// First day of event tables; 2023-01-01 unless told otherwise.
-    #[arg(long, value_name = "DATE", value_parser = date, conflicts_with = "from")]
+    #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) start: Option<Date>,
     /// Last day of event tables, itself included; the last of the start's year by default.
-    #[arg(long, value_name = "DATE", value_parser = date, conflicts_with = "from")]
+    #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) end: Option<Date>,
     /// Another seed makes other values; the default is fixed.
-    #[arg(long, value_name = "N", value_parser = count, conflicts_with = "from", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
     pub(crate) parameters: Parameters,
@@ -86,8 +88,8 @@ pub(crate) struct Answer {
     /// Replaces the file of --out.
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Rows that a table shows; the last line says how many there are. 40 by default.
-    #[arg(long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
+    /// Rows that a table shows, 10,000 at most; the last line says how many there are. 40 by default.
+    #[arg(long, value_name = "N", value_parser = shown_rows, allow_negative_numbers = true)]
     pub(crate) max_rows: Option<u64>,
 }
 

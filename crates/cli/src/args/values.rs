@@ -10,6 +10,9 @@ use lakeseed_sink::{Compression, Shard};
 /// The most rows that a table can have.
 const MOST_ROWS: u64 = 1 << 62;
 
+/// The longest table for people.
+const MOST_SHOWN: u64 = 10_000;
+
 /// Why a text is no value: what was expected, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Expected {
@@ -108,6 +111,17 @@ pub(super) fn positive_count(text: &str) -> Result<u64, Expected> {
         Expected::new(
             "a whole number above 0, as 8, 60_000 or 1M",
             "change the number",
+        )
+    })
+}
+
+/// Rows of a table for people, which waits in memory for its widest cells.
+pub(super) fn shown_rows(text: &str) -> Result<u64, Expected> {
+    let rows = number_of(text).filter(|rows| (1..=MOST_SHOWN).contains(rows));
+    rows.ok_or_else(|| {
+        Expected::new(
+            "a whole number from 1 to 10,000",
+            "change the number, or write all rows with -f csv",
         )
     })
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -46,13 +46,7 @@ trait Taker {
 
 fn work(args: &args::Sql, stop: &Stop, log: &Log) -> Result<()> {
     let form = Form::of(&args.answer)?;
-    let is_file = args.answer.out.as_os_str() != "-";
-    if args.json && !is_file {
-        let advice = "name a file, or leave out --json";
-        return Err(
-            Failure::usage("--out FILE with --json", "the answer on stdout", advice).into(),
-        );
-    }
+    let has_report = has_report(args, form)?;
     let sql = text(&args.query)?;
     let started = Instant::now();
     let mut queries =
@@ -84,10 +78,54 @@ fn work(args: &args::Sql, stop: &Stop, log: &Log) -> Result<()> {
     taker.finish()?;
     let done = Done::new(&report, started.elapsed());
     log.info(&done.line());
-    if args.json {
+    if has_report {
         return report::json(&done);
     }
     Ok(())
+}
+
+/// Refuses flags that say nothing together, and tells whether the report of `--json` is to be printed. A
+/// variable is set for a whole shell, and concerns the answers that it fits.
+fn has_report(args: &args::Sql, form: Form) -> Result<bool> {
+    let is_file = args.answer.out.as_os_str() != "-";
+    if args.explain {
+        return match args.typed.first_of(&["out", "json", "overwrite"]) {
+            None => Ok(false),
+            Some(flag) => {
+                let expected = format!("either --explain or --{flag}");
+                Err(Failure::usage(expected, "both", "leave one out").into())
+            }
+        };
+    }
+    let (expected, got, advice) = if !is_file && args.json && args.typed.has("json") {
+        let advice = "name a file, or leave out --json";
+        (
+            "--out FILE with --json",
+            "the answer on stdout".to_owned(),
+            advice,
+        )
+    } else if !is_file && args.answer.overwrite && args.typed.has("overwrite") {
+        (
+            "--out FILE with --overwrite",
+            "stdout".to_owned(),
+            "leave it out",
+        )
+    } else if form == Form::Table && args.json && args.typed.has("json") {
+        // It may show less than all rows, and ends its query where it does.
+        let advice = "give -f csv, json or parquet, or leave out --json";
+        (
+            "a file of all rows with --json",
+            "a table".to_owned(),
+            advice,
+        )
+    } else if form != Form::Table && args.typed.has("max_rows") {
+        let rows = args.answer.max_rows.unwrap_or_default();
+        let got = format!("--max-rows {rows} with another form");
+        ("a table with --max-rows", got, "write LIMIT into the query")
+    } else {
+        return Ok(args.json && is_file && form != Form::Table);
+    };
+    Err(Failure::usage(expected, got, advice).into())
 }
 
 /// The query: the argument, or what stdin holds.
@@ -112,6 +150,19 @@ fn taker(args: &args::Sql, form: Form, schema: &SchemaRef) -> Result<Box<dyn Tak
     })
 }
 
+/// Ends the watch over signals, also where the query ends by a panic: its thread is waited for.
+struct Watched<'a> {
+    is_over: &'a AtomicBool,
+    watch: Thread,
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.watch.unpark();
+    }
+}
+
 /// Runs the query, with an eye on signals.
 fn answer(query: &Query, stop: &Stop, taker: &mut dyn Taker) -> Result<QueryReport> {
     let (query_stop, is_over) = (QueryStop::new(), AtomicBool::new(false));
@@ -124,6 +175,10 @@ fn answer(query: &Query, stop: &Stop, taker: &mut dyn Taker) -> Result<QueryRepo
                 thread::park_timeout(SIGNAL_CHECK);
             }
         });
+        let _watched = Watched {
+            is_over: &is_over,
+            watch: watch.thread().clone(),
+        };
         let mut failed = None;
         let ended = query.run(&query_stop, |batch| match taker.take(batch) {
             Ok(goes_on) => goes_on,
@@ -132,8 +187,6 @@ fn answer(query: &Query, stop: &Stop, taker: &mut dyn Taker) -> Result<QueryRepo
                 ControlFlow::Break(())
             }
         });
-        is_over.store(true, Ordering::Relaxed);
-        watch.thread().unpark();
         match failed {
             Some(error) => Err(error),
             None => ended.map_err(|error| match error {
@@ -179,5 +232,36 @@ impl Done {
             self.seconds,
             self.spilled_bytes
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use lakeseed_star_schema::query::QuerySettings;
+
+    use super::*;
+
+    struct Panics;
+
+    impl Taker for Panics {
+        fn take(&mut self, _: RecordBatch) -> Result<ControlFlow<()>> {
+            panic!("a panic of the query's thread")
+        }
+
+        fn finish(self: Box<Self>) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Without an end of the watch this test has none.
+    #[test]
+    fn a_panic_ends_the_watch_over_signals() {
+        let queries = Queries::new(&QuerySettings::default()).unwrap();
+        let query = queries.prepare("SELECT 1 AS one").unwrap();
+        let stop = Stop::listen().unwrap();
+        let ended = catch_unwind(AssertUnwindSafe(|| answer(&query, &stop, &mut Panics)));
+        assert!(ended.is_err());
     }
 }

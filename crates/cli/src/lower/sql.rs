@@ -1,6 +1,7 @@
 //! What a query reads: generated tables with their settings, or files of a place.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -52,10 +53,29 @@ pub(crate) fn settings(args: &Sql) -> Result<QuerySettings> {
     Ok(QuerySettings {
         threads,
         memory,
-        temp: args.temp_dir.clone().or_else(system_temp),
+        temp: args.temp_dir.clone().or_else(|| default_temp(args)),
         temp_in_memory: args.temp_in_memory,
         temp_limit: None,
     })
+}
+
+/// Where rows are spilled unless told otherwise. Nobody named it, so where nothing can be made in it
+/// there is no spilling, rather than an error of a query that may need none.
+fn default_temp(args: &Sql) -> Option<PathBuf> {
+    let folder = if args.temp_in_memory {
+        Some(std::env::temp_dir())
+    } else {
+        system_temp()
+    };
+    folder.filter(|folder| takes_folders(folder))
+}
+
+/// Whether a folder can be made in it, by making one.
+fn takes_folders(folder: &Path) -> bool {
+    let trial = folder.join(format!(".lakeseed-{}", std::process::id()));
+    fs::create_dir(&trial)
+        .and_then(|()| fs::remove_dir(&trial))
+        .is_ok()
 }
 
 /// The tables that a query names, registered.
@@ -76,13 +96,17 @@ pub(crate) fn tables(args: &Sql, sql: &str, queries: &mut Queries, log: &Log) ->
     generated(args, &named, queries)
 }
 
-/// Parameters of datasets choose nothing in files that stand.
+/// What chooses generated rows chooses nothing in files that stand. Variables for it are meant for other
+/// commands.
 fn refuse_parameters(args: &Sql) -> Result<()> {
+    let flags = ["dataset", "scale", "rows", "start", "end", "seed"];
     let mut given = args.rows.parameters.0.iter();
-    match given.find(|given| !given.by_environment) {
+    let parameter = given.find(|given| !given.by_environment);
+    let typed = args.typed.first_of(&flags);
+    match typed.or_else(|| parameter.map(|given| given.name)) {
         None => Ok(()),
-        Some(given) => {
-            let expected = format!("either --from or --{}", given.name);
+        Some(flag) => {
+            let expected = format!("either --from or --{flag}");
             Err(Failure::usage(expected, "both", "leave one out").into())
         }
     }

@@ -99,8 +99,10 @@ pub(crate) fn cell(array: &ArrayRef, at: usize) -> Result<Cell> {
             Cell::Text(format!("{}{instant}", timestamp(micros)))
         }
         DataType::Dictionary(_, _) => {
-            let keys = array.as_any_dictionary();
-            let key = keys.normalized_keys().get(at).copied().unwrap_or_default();
+            // The one key: all of them for each cell would be their square.
+            let one = array.slice(at, 1);
+            let keys = one.as_any_dictionary();
+            let key = keys.normalized_keys().first().copied().unwrap_or_default();
             return cell(keys.values(), key);
         }
         DataType::List(_) => {

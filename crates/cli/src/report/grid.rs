@@ -49,8 +49,9 @@ impl Grid {
     /// Aligned by spaces, each line after `indent`, with the head.
     pub(crate) fn text(&self, indent: &str) -> String {
         let head: Vec<String> = self.head.iter().map(|(name, _)| name.clone()).collect();
-        let mut out = self.line(indent, &head);
-        out.push_str(&self.body(indent));
+        let widths = self.widths();
+        let mut out = self.line(indent, &head, &widths);
+        out.push_str(&self.lines(indent, &widths));
         out
     }
 
@@ -58,20 +59,27 @@ impl Grid {
     #[cfg(feature = "star")]
     pub(crate) fn ruled(&self) -> String {
         let head: Vec<String> = self.head.iter().map(|(name, _)| name.clone()).collect();
-        let widths = (0..head.len()).map(|column| "-".repeat(self.width(column)));
-        let rule = widths.collect::<Vec<_>>().join("  ");
-        format!("{}{rule}\n{}", self.line("", &head), self.body(""))
+        let widths = self.widths();
+        let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+        let rule = rule.join("  ");
+        let (head, body) = (self.line("", &head, &widths), self.lines("", &widths));
+        format!("{head}{rule}\n{body}")
     }
 
     /// Aligned by spaces, each line after `indent`, without the head.
     pub(crate) fn body(&self, indent: &str) -> String {
-        self.rows.iter().map(|row| self.line(indent, row)).collect()
+        self.lines(indent, &self.widths())
     }
 
-    fn line(&self, indent: &str, cells: &[String]) -> String {
+    fn lines(&self, indent: &str, widths: &[usize]) -> String {
+        let lines = self.rows.iter().map(|row| self.line(indent, row, widths));
+        lines.collect()
+    }
+
+    fn line(&self, indent: &str, cells: &[String], widths: &[usize]) -> String {
         let mut line = indent.to_owned();
-        for (column, cell) in cells.iter().enumerate() {
-            let space = " ".repeat(self.width(column).saturating_sub(cell.chars().count()));
+        for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
+            let space = " ".repeat(width.saturating_sub(cell.chars().count()));
             match self.head.get(column) {
                 Some((_, Align::Right)) => line.extend([&space, cell.as_str(), "  "]),
                 _ => line.extend([cell.as_str(), &space, "  "]),
@@ -82,14 +90,16 @@ impl Grid {
         line
     }
 
-    fn width(&self, column: usize) -> usize {
-        let cells = self.rows.iter().filter_map(|row| row.get(column));
-        let names = self.head.get(column).map(|(name, _)| name);
-        cells
-            .chain(names)
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or(0)
+    /// The widest cell of each column, in characters. All rows are read for it: once for all lines.
+    fn widths(&self) -> Vec<usize> {
+        let names = self.head.iter().map(|(name, _)| name.chars().count());
+        let mut widths: Vec<usize> = names.collect();
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        widths
     }
 
     /// As a Markdown table.

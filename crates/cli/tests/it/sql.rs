@@ -493,3 +493,122 @@ fn a_signal_ends_it_and_leaves_nothing() {
     assert_eq!(code, Some(130));
     assert_eq!(files(folder.path()).keys().collect::<Vec<_>>(), ["log"]);
 }
+
+#[test]
+fn files_are_named_by_what_they_hold() {
+    refused(
+        "SELECT 1 AS one",
+        "-o x.csv.gz",
+        2,
+        "expected a file that is not packed for --out, got 'x.csv.gz'; leave out its last ending, or pipe the \
+         answer into a packer",
+    );
+    refused(
+        "SELECT 1 AS one",
+        "-o x.txt",
+        2,
+        "expected .csv, .json or .parquet at the end of --out, got 'x.txt'; choose another name, or give \
+         --format",
+    );
+    refused(
+        "SELECT 1 AS one",
+        "-o x.txt -f table --json",
+        2,
+        "expected a file of all rows with --json, got a table; give -f csv, json or parquet, or leave out --json",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    sql(folder.path(), "SELECT 1 AS one", "-o x.txt -f table");
+    let text = fs::read_to_string(folder.path().join("x.txt")).unwrap();
+    assert_eq!(text, "one\n---\n  1\n(1 row)\n");
+}
+
+#[test]
+fn tables_for_people_have_an_end() {
+    refused(
+        "SELECT 1",
+        "--max-rows 10001",
+        2,
+        "expected a whole number from 1 to 10,000 for --max-rows, got '10001'; change the number, or write all \
+         rows with -f csv",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let all = sql(
+        folder.path(),
+        "SELECT invoice_id, status FROM invoices",
+        "-s 0.01 --max-rows 10000",
+    );
+    assert_eq!(all.lines().count(), 10_003);
+}
+
+#[cfg(unix)]
+#[test]
+fn only_a_regular_file_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("kept.csv"), "kept").unwrap();
+    std::os::unix::fs::symlink("kept.csv", folder.path().join("link.csv")).unwrap();
+    fs::create_dir(folder.path().join("folder.csv")).unwrap();
+    for (name, kind) in [("link.csv", "a link"), ("folder.csv", "a folder")] {
+        let flags = format!("-o {name} --overwrite");
+        let ran = ran(&mut query(folder.path(), "SELECT 1 AS one", &flags));
+        let line =
+            format!("error: expected a regular file at {name}, got {kind}; choose another --out\n");
+        assert_eq!((ran.code, ran.err), (Some(3), line));
+    }
+    let kept = fs::read_to_string(folder.path().join("link.csv")).unwrap();
+    assert_eq!(kept, "kept");
+}
+
+#[test]
+fn a_plan_goes_nowhere_else() {
+    for flag in ["out x.csv", "json", "overwrite"] {
+        let name = flag.split(' ').next().unwrap();
+        let line = format!("expected either --explain or --{name}, got both; leave one out");
+        refused("SELECT 1", &format!("--explain --{flag}"), 2, &line);
+    }
+}
+
+/// Variables are set for a whole shell: those that fit nothing here are left alone.
+#[test]
+fn variables_do_not_stand_in_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("lake")).unwrap();
+    fs::write(folder.path().join("lake/t.csv"), "n\n5\n").unwrap();
+    let asked = |text: &str, flags: &str| {
+        let mut command = query(folder.path(), text, flags);
+        for (name, value) in [
+            ("SEED", "7"),
+            ("SCALE", "2"),
+            ("START", "2024-01-01"),
+            ("OVERWRITE", "1"),
+            ("JSON", "1"),
+            ("MAX_ROWS", "7"),
+        ] {
+            command.env(format!("LAKESEED_{name}"), value);
+        }
+        let ran = ran(&mut command);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{flags}");
+        ran.out
+    };
+    assert_eq!(asked("SELECT n FROM t", "--from lake -f csv"), "n\n5\n");
+    assert_eq!(asked("SELECT 1 AS n", ""), "n\n-\n1\n(1 row)\n");
+    assert!(asked("SELECT n FROM t", "--from lake --explain").contains("Exec"));
+}
+
+/// The default folder is nobody's wish: where nothing can be made in it there is no spilling. A folder that
+/// was named is an error, before the first byte of the answer.
+#[test]
+fn a_default_temporary_folder_may_be_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    // Not even root makes a folder in a file.
+    let temp = folder.path().join("temp");
+    fs::write(&temp, "").unwrap();
+    for flags in ["-f csv", "-f csv --temp-in-memory"] {
+        let mut command = query(folder.path(), "SELECT 1 AS one", flags);
+        let ran = ran(command.env("TMPDIR", &temp));
+        assert_eq!(
+            (ran.code, ran.out.as_str(), ran.err.as_str()),
+            (Some(0), "one\n1\n", "")
+        );
+    }
+    assert_eq!(files(folder.path()).len(), 1);
+}

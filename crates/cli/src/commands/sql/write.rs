@@ -19,6 +19,9 @@ use crate::error::Failure;
 /// Rows of a row group of Parquet: they wait in memory until there are so many.
 const GROUP_ROWS: usize = 1 << 17;
 
+/// Endings of packed files.
+const PACKED: [&str; 9] = ["gz", "gzip", "zst", "zstd", "bz2", "xz", "lz4", "br", "zip"];
+
 /// What the answer becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -29,19 +32,26 @@ pub(super) enum Form {
 impl Form {
     /// As it was asked for, or as the file's name ends.
     pub(super) fn of(answer: &Answer) -> Result<Self> {
-        let named = Ending::of_path(&answer.out.to_string_lossy());
-        let form = match (answer.format, named) {
+        let name = answer.out.to_string_lossy();
+        let is_file = name != "-";
+        if is_file && is_packed(&name) {
+            let expected = "a file that is not packed for --out";
+            let advice = "leave out its last ending, or pipe the answer into a packer";
+            return Err(Failure::usage(expected, format!("'{name}'"), advice).into());
+        }
+        let form = match (answer.format, Ending::of_path(&name)) {
             (Some(form), _) => form,
             (None, Some(Ending::Parquet)) => AnswerForm::Parquet,
             (None, Some(Ending::Csv)) => AnswerForm::Csv,
             (None, Some(Ending::Json)) => AnswerForm::Json,
+            // An address is refused where the file is made.
+            (None, _) if is_file && !name.contains("://") => {
+                let expected = ".csv, .json or .parquet at the end of --out";
+                let advice = "choose another name, or give --format";
+                return Err(Failure::usage(expected, format!("'{name}'"), advice).into());
+            }
             (None, _) => AnswerForm::Table,
         };
-        if let (Some(rows), true) = (answer.max_rows, form != AnswerForm::Table) {
-            let expected = "a table with --max-rows";
-            let got = format!("--max-rows {rows} with another form");
-            return Err(Failure::usage(expected, got, "write LIMIT into the query").into());
-        }
         Ok(match form {
             AnswerForm::Table => Self::Table,
             AnswerForm::Csv => Self::File(FormatKind::Csv.into()),
@@ -49,6 +59,13 @@ impl Form {
             AnswerForm::Parquet => Self::File(FormatKind::Parquet.into()),
         })
     }
+}
+
+/// Whether a file of that name is taken for a packed one, which no answer is.
+fn is_packed(name: &str) -> bool {
+    let ending = Path::new(name).extension().unwrap_or_default();
+    let ending = ending.to_string_lossy().to_ascii_lowercase();
+    PACKED.contains(&ending.as_str())
 }
 
 /// An answer on its way into a format.
@@ -150,6 +167,7 @@ struct Hidden {
     file: fs::File,
     path: PathBuf,
     name: PathBuf,
+    overwrite: bool,
 }
 
 impl Hidden {
@@ -160,20 +178,17 @@ impl Hidden {
                 Failure::usage("a file or -", format!("'{}'", name.display()), advice).into(),
             );
         }
-        if !overwrite && name.symlink_metadata().is_ok() {
-            let expected = format!("a free name at {}", name.display());
-            let advice = "choose another --out, or replace it with --overwrite";
-            return Err(Failure::refused(expected, "something that is there", advice).into());
+        match name.symlink_metadata() {
+            Ok(_) if !overwrite => return Err(taken(name).into()),
+            // A link would be cut off from its file, a pipe from its readers.
+            Ok(found) if !found.is_file() => {
+                let expected = format!("a regular file at {}", name.display());
+                let got = kind_of(found.file_type());
+                return Err(Failure::refused(expected, got, "choose another --out").into());
+            }
+            _ => {}
         }
-        let own = name.file_name().unwrap_or_default().to_string_lossy();
-        let hidden = format!(".{own}.lakeseed-{}", std::process::id());
-        let path = folder_of(name).join(hidden);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path);
-        let file = file.map_err(|error| {
+        let (file, path) = create_beside(name).map_err(|error| {
             let expected = format!("a file that can be written at {}", name.display());
             Failure::refused(expected, error, "choose another --out")
         })?;
@@ -181,13 +196,61 @@ impl Hidden {
             file,
             path,
             name: name.to_owned(),
+            overwrite,
         })
+    }
+
+    /// Gives it its name.
+    fn publish(&self) -> io::Result<()> {
+        if self.overwrite {
+            return fs::rename(&self.path, &self.name);
+        }
+        // A link, unlike a rename, never takes the place of something else.
+        fs::hard_link(&self.path, &self.name).or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Err(error),
+            // A file system without hard links: the best that it can do.
+            _ if self.name.symlink_metadata().is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+            _ => fs::rename(&self.path, &self.name),
+        })
+    }
+}
+
+/// A new file beside a name. A process that was killed may have left one under the first.
+fn create_beside(name: &Path) -> io::Result<(fs::File, PathBuf)> {
+    let own = name.file_name().unwrap_or_default().to_string_lossy();
+    let mut number = 0;
+    loop {
+        let hidden = format!(".{own}.lakeseed-{}-{number}", std::process::id());
+        let path = folder_of(name).join(hidden);
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 100 => {
+                number += 1;
+            }
+            opened => return opened.map(|file| (file, path)),
+        }
+    }
+}
+
+/// What a name without `--overwrite` meets.
+fn taken(name: &Path) -> Failure {
+    let expected = format!("a free name at {}", name.display());
+    let advice = "choose another --out, or replace it with --overwrite";
+    Failure::refused(expected, "something that is there", advice)
+}
+
+fn kind_of(found: fs::FileType) -> &'static str {
+    if found.is_dir() {
+        "a folder"
+    } else if found.is_symlink() {
+        "a link"
+    } else {
+        "a pipe or a device"
     }
 }
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        // Given its name, it is not there any more.
+        // Renamed it is not there any more, and linked this name has served.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -195,10 +258,6 @@ impl Drop for Hidden {
 impl Target {
     pub(super) fn open(answer: &Answer) -> Result<Self> {
         if answer.out.as_os_str() == "-" {
-            if answer.overwrite {
-                let advice = "leave it out";
-                return Err(Failure::usage("--out FILE with --overwrite", "stdout", advice).into());
-            }
             return Ok(Self {
                 out: Box::new(io::stdout()),
                 file: None,
@@ -220,7 +279,7 @@ impl Target {
             return Ok(());
         };
         hidden.file.sync_all()?;
-        fs::rename(&hidden.path, &hidden.name)?;
+        hidden.publish()?;
         // The name has to be durable too.
         fs::File::open(folder_of(&hidden.name))?.sync_all()
     }
@@ -254,5 +313,23 @@ fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_was_taken_meanwhile_stays_its_takers() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = folder.path().join("x.csv");
+        let hidden = Hidden::create(&name, false).unwrap();
+        fs::write(&name, "kept").unwrap();
+        let error = hidden.publish().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        drop(hidden);
+        assert_eq!(fs::read_to_string(&name).unwrap(), "kept");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }
