@@ -59,7 +59,9 @@ fn is_like_a_rebuild(folder: &Path, star: &str) {
 /// When each data file was written.
 fn written(star: &Path) -> BTreeMap<String, SystemTime> {
     let names = parts(star).into_iter().map(|(name, _)| name);
+    // Indicators are an output of their own.
     names
+        .filter(|name| !name.starts_with("indicators/"))
         .map(|name| {
             let known = fs::metadata(star.join(&name)).unwrap();
             (name, known.modified().unwrap())
