@@ -7,6 +7,10 @@ mod parameters;
 mod remote;
 mod sql;
 mod star;
+#[cfg_attr(
+    not(feature = "star"),
+    expect(dead_code, reason = "only the command sql asks")
+)]
 mod typed;
 mod values;
 
