@@ -34,7 +34,7 @@ pub(crate) use sql::{Answer, AnswerForm};
 pub(crate) use star::Star;
 pub(crate) use typed::Typed;
 pub(crate) use values::{Expected, Rows, Target, count};
-use values::{compression, date, positive_count, scale, shard, shown_rows, size};
+use values::{compression, date, partitions, positive_count, scale, shard, shown_rows, size};
 
 /// Large, believable, perfectly repeatable data: from one command to files.
 #[derive(Debug, Parser)]

@@ -119,9 +119,9 @@ fn task(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Arc<TaskContext> {
 /// Settings of queries for people: tables in partitions, which are ranges that follow each other, and
 /// nothing that deals rows to channels by their values. Rows are sorted in one partition: where several
 /// are, what merges them finds the memory taken by what it merges.
-fn query_config(threads: usize, memory: Bytes) -> SessionConfig {
+fn query_config(partitions: usize, memory: Bytes) -> SessionConfig {
     let mut config = config()
-        .with_target_partitions(threads)
+        .with_target_partitions(partitions)
         .with_default_catalog_and_schema("lakeseed", "public");
     let options = config.options_mut();
     let usual = datafusion::config::ExecutionOptions::default();
@@ -130,21 +130,21 @@ fn query_config(threads: usize, memory: Bytes) -> SessionConfig {
         .execution
         .skip_partial_aggregation_probe_ratio_threshold =
         usual.skip_partial_aggregation_probe_ratio_threshold;
-    let share = memory.as_usize() / (8 * threads);
+    let share = memory.as_usize() / partitions.saturating_mul(8);
     options.execution.sort_spill_reservation_bytes = usual.sort_spill_reservation_bytes.min(share);
     config
 }
 
 /// A session to plan queries in.
-pub(crate) fn query_planner(threads: usize, memory: Bytes) -> SessionState {
+pub(crate) fn query_planner(partitions: usize, memory: Bytes) -> SessionState {
     SessionStateBuilder::new_with_default_features()
-        .with_config(query_config(threads, memory))
+        .with_config(query_config(partitions, memory))
         .build()
 }
 
 /// What one run of a query works in.
 pub(crate) fn query(
-    threads: usize,
+    partitions: usize,
     memory: Bytes,
     pool: &Arc<impl MemoryPool + 'static>,
     disk: DiskManagerBuilder,
@@ -153,7 +153,7 @@ pub(crate) fn query(
         .with_memory_pool(Arc::clone(pool) as Arc<dyn MemoryPool>)
         .with_disk_manager_builder(disk)
         .build_arc()?;
-    Ok(task(query_config(threads, memory), runtime))
+    Ok(task(query_config(partitions, memory), runtime))
 }
 
 /// Refuses a plan of a query that holds what may hang.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lakeseed_gen_core::Date;
 
-use super::{Logging, Means, Parameters, Remote, Rows, Typed, count, date, scale, shown_rows};
+use super::{
+    Logging, Means, Parameters, Remote, Rows, Typed, count, date, partitions, scale, shown_rows,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Sql {
@@ -28,6 +30,9 @@ pub(crate) struct Sql {
     pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) means: Means,
+    /// Ranges that a table is cut into, each grouped on its own; as many as threads by default.
+    #[arg(long, value_name = "N", value_parser = partitions, allow_negative_numbers = true)]
+    pub(crate) partitions: Option<usize>,
     /// Where rows are kept that do not fit into memory; the system's folder by default, if on a disk.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) temp_dir: Option<PathBuf>,

@@ -10,6 +10,9 @@ use lakeseed_sink::{Compression, Shard};
 /// The most rows that a table can have.
 const MOST_ROWS: u64 = 1 << 62;
 
+/// The most ranges of a table.
+const MOST_PARTITIONS: usize = 4_096;
+
 /// The longest table for people.
 const MOST_SHOWN: u64 = 10_000;
 
@@ -113,6 +116,14 @@ pub(super) fn positive_count(text: &str) -> Result<u64, Expected> {
             "change the number",
         )
     })
+}
+
+/// Ranges of a table: each is a task of its own.
+pub(super) fn partitions(text: &str) -> Result<usize, Expected> {
+    let count = number_of(text).and_then(|number| usize::try_from(number).ok());
+    count
+        .filter(|count| (1..=MOST_PARTITIONS).contains(count))
+        .ok_or_else(|| Expected::new("a whole number from 1 to 4,096", "change the number"))
 }
 
 /// Rows of a table for people, which waits in memory for its widest cells.

@@ -52,6 +52,7 @@ pub(crate) fn settings(args: &Sql) -> Result<QuerySettings> {
     };
     Ok(QuerySettings {
         threads,
+        partitions: args.partitions,
         memory,
         temp: args.temp_dir.clone().or_else(|| default_temp(args)),
         temp_in_memory: args.temp_in_memory,

@@ -271,6 +271,20 @@ fn answers_become_files_that_hold_the_same() {
 }
 
 #[test]
+fn a_table_is_cut_into_the_partitions_that_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = "SELECT product_id, sum(quantity) AS n FROM invoice_items GROUP BY product_id ORDER BY product_id";
+    let explained = |flags: &str| sql(folder.path(), asked, &format!("-s 0.1 {flags} --explain"));
+    assert!(explained("-j 3").contains("partitions=3,"));
+    assert!(explained("-j 3 --partitions 5").contains("partitions=5,"));
+    let answer = |flags: &str| sql(folder.path(), asked, &format!("-s 0.01 {flags} -f csv"));
+    assert_eq!(answer("-j 1"), answer("-j 2 --partitions 2"));
+    let line =
+        "expected a whole number from 1 to 4,096 for --partitions, got '0'; change the number";
+    refused("SELECT 1", "--partitions 0", 2, line);
+}
+
+#[test]
 fn an_answer_that_fails_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let asked = "SELECT 1 / (invoice_id - 20000) AS x FROM invoices";

@@ -125,8 +125,8 @@ impl TableProvider for GeneratedTable {
             None => (0..self.made.schema.fields().len()).collect(),
         };
         let schema = Arc::new(self.made.schema.project(&columns)?);
-        let threads = session.config().target_partitions();
-        let count = partitions(rows.end - rows.start, threads, LEAST_ROWS);
+        let asked = session.config().target_partitions();
+        let count = partitions(rows.end - rows.start, asked, LEAST_ROWS);
         let orders = self.made.orders(&columns);
         let table = Arc::clone(&self.made) as Arc<dyn Rows>;
         let scan = Scan::new(table, schema, columns, rows, orders, count);

@@ -3,11 +3,11 @@
 //! ```text
 //! generated table -> row ranges -+                              +-> final aggregate, sort, limit
 //! files           -> pieces    -+-> filter, partial aggregate -+   (one partition, in order)
-//!                                  (a task each, `threads` of them)
+//!                                  (a task each, `threads` at once)
 //! ```
 //! There is no repartitioning: partitions are ranges of a table, joined in their order. The same query
 //! gives the same rows in the same order every time; where they are groups, for the same number of
-//! threads: `ORDER BY` makes that sure.
+//! partitions: `ORDER BY` makes that sure.
 //!
 //! Tables of a star that are too large for memory are made by [`Star`](crate::Star), not here.
 
@@ -53,6 +53,10 @@ const BARE: &str = "public";
 pub struct QuerySettings {
     /// Threads that read, filter and aggregate.
     pub threads: usize,
+    /// Into how many ranges a table is cut at most, each of which is grouped on its own; as many as there
+    /// are threads where nothing is said. More even out ranges that take unlike times, and each holds
+    /// groups of its own.
+    pub partitions: Option<usize>,
     /// What groups, sorted rows and the tables of joins may take together: the part of a lease that the
     /// engine gets. Batches under way are not in it: some MiB a thread.
     pub memory: Bytes,
@@ -66,15 +70,23 @@ pub struct QuerySettings {
 }
 
 impl Default for QuerySettings {
-    /// Two threads, 256 MiB, no spilling.
+    /// Two threads and as many partitions, 256 MiB, no spilling.
     fn default() -> Self {
         Self {
             threads: 2,
+            partitions: None,
             memory: 256 * MIB,
             temp: None,
             temp_in_memory: false,
             temp_limit: None,
         }
+    }
+}
+
+impl QuerySettings {
+    /// Into how many ranges a table is cut.
+    fn ranges(&self) -> usize {
+        self.partitions.unwrap_or(self.threads).max(1)
     }
 }
 
@@ -139,7 +151,7 @@ impl Queries {
             .thread_name("lakeseed-query")
             .build()
             .map_err(|cause| failed(DataFusionError::IoError(cause)))?;
-        let state = session::query_planner(settings.threads.max(1), settings.memory);
+        let state = session::query_planner(settings.ranges(), settings.memory);
         Ok(Self {
             context: SessionContext::new_with_state(state),
             engine: Arc::new(Engine {

@@ -77,7 +77,7 @@ impl Query {
         let settings = &self.engine.settings;
         let pool = Arc::new(QueryPool::new(settings.memory.as_usize()));
         let (_temp, disk) = self.disk()?;
-        let context = session::query(settings.threads.max(1), settings.memory, &pool, disk);
+        let context = session::query(settings.ranges(), settings.memory, &pool, disk);
         let context = context.map_err(failed)?;
         // What nodes keep and count is that of the run before.
         let plan = reset_plan_states(Arc::clone(&self.plan)).map_err(failed)?;

@@ -222,8 +222,8 @@ impl ExecutionPlan for Scan {
     }
 }
 
-/// How many runs are worth it: as many as there are threads, none below `least` rows.
-pub(super) fn partitions(rows: u64, threads: usize, least: u64) -> usize {
+/// How many runs are worth it: as many as are asked for, none below `least` rows.
+pub(super) fn partitions(rows: u64, asked: usize, least: u64) -> usize {
     let most = usize::try_from(rows / least.max(1)).unwrap_or(usize::MAX);
-    most.clamp(1, threads.max(1))
+    most.clamp(1, asked.max(1))
 }

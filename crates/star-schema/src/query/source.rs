@@ -94,8 +94,8 @@ impl TableProvider for SourceTable {
             None => pieces.len(),
         };
         let schema = Arc::new(self.read.schema.project(&columns)?);
-        let threads = session.config().target_partitions();
-        let count = partitions(source_rows(&pieces[..wanted]), threads, LEAST_ROWS);
+        let asked = session.config().target_partitions();
+        let count = partitions(source_rows(&pieces[..wanted]), asked, LEAST_ROWS);
         let orders = self.read.orders(&columns);
         let table = Arc::clone(&self.read) as Arc<dyn Rows>;
         let scan = Scan::new(table, schema, columns, 0..wanted as u64, orders, count);

@@ -139,6 +139,7 @@ fn settings(chosen: &[&IndicatorSpec], means: &Means<'_>) -> (QuerySettings, usi
     let memory = all / workers;
     let settings = QuerySettings {
         threads: 1,
+        partitions: None,
         memory: Bytes::new(memory).max(LEAST_MEMORY),
         temp: Some(means.settings.temp.clone()),
         temp_in_memory: means.settings.temp_in_memory,

@@ -77,6 +77,28 @@ fn no_plan_deals_rows_to_channels() {
     assert!(!plan.explain().contains("Sort"), "{}", plan.explain());
 }
 
+/// How many tasks read the table, and that the groups are those of one.
+#[test]
+fn partitions_are_as_many_as_asked_for_or_as_threads() {
+    let retail = retail();
+    let oracle = Oracle::new(retail.tables());
+    let sql = "SELECT product_id, sum(quantity) AS n FROM invoice_items GROUP BY product_id ORDER BY product_id";
+    let expected = oracle.answer(sql);
+    for (threads, partitions, shown) in [(2, None, 2), (1, Some(3), 3), (3, Some(1), 1)] {
+        let settings = QuerySettings {
+            threads,
+            partitions,
+            ..settings()
+        };
+        let mut queries = Queries::new(&settings).unwrap();
+        queries.register("retail", &retail).unwrap();
+        let plan = queries.prepare(sql).unwrap().explain();
+        assert!(plan.contains(&format!("partitions={shown},")), "{plan}");
+        let (found, _) = answer(&queries, sql);
+        assert!(found == expected, "{threads} threads, {partitions:?}");
+    }
+}
+
 /// Rows that no `ORDER BY` orders come in the order of the table, whatever the threads.
 #[test]
 fn rows_come_in_the_order_of_their_table() {
