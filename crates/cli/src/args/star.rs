@@ -13,7 +13,7 @@ use super::{Logging, Means, Progress, Remote, Voice, compression};
     reason = "each is a switch of the command line"
 )]
 pub(crate) struct Star {
-    /// The model: one that is built in (assessments), or a folder with star.toml.
+    /// The model: one that is built in (assessments, retail), or a folder with star.toml.
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
     /// Where the tables are that the model reads: an output of lakeseed's, or any folder or bucket of

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use lakeseed_sink::{Error, Manifest, ManifestTable, Store, open_finished};
-use lakeseed_star_schema::{Calendar, Files, FilesOptions, Model, Rejects, Source, TextOptions};
+use lakeseed_star_schema::{
+    Calendar, Files, FilesOptions, MODEL_FILE, Model, Rejects, Source, TextOptions,
+};
 
 use self::files::Place;
 pub(crate) use self::recipe::{IndicatorsRecipe, Made, Pinned, StarRecipe, statements};
@@ -29,17 +31,20 @@ pub(crate) struct From {
     manifest: Option<Manifest>,
 }
 
-/// A model by its name, or from its folder.
+/// A model by its name, or from its folder. A bare name is a folder where that has a description, and
+/// else a model that is built in: `generate retail` leaves a folder `retail`, which is none.
 ///
 /// # Errors
 /// When there is none, or it cannot be used.
 pub(crate) fn model(given: &Path) -> Result<Model> {
-    let is_folder = given.components().count() > 1 || given.is_dir() || given.is_absolute();
     let name = given.to_string_lossy();
-    if is_folder || name.starts_with('.') {
-        return Ok(Model::open(given)?);
+    let is_bare = given.components().count() == 1 && !given.is_absolute() && !name.starts_with('.');
+    let is_builtin = Model::builtins().contains(&name.as_ref());
+    let is_folder = given.join(MODEL_FILE).is_file() || (given.is_dir() && !is_builtin);
+    if is_bare && !is_folder {
+        return Ok(Model::builtin(&name)?);
     }
-    Ok(Model::builtin(&name)?)
+    Ok(Model::open(given)?)
 }
 
 /// How a place of two is reached: flags of a bucket concern the one that is a bucket.

@@ -269,6 +269,27 @@ fn rows_that_cannot_be_read_are_an_error_or_kept() {
 }
 
 #[test]
+fn a_folder_of_rows_is_not_taken_for_the_model_of_that_name() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), "generate retail -s 0.001");
+    succeed(folder.path(), "star retail --from retail --no-indicators");
+    assert!(folder.path().join("retail-star/fact_sales").is_dir());
+    // A folder that describes a model comes before one that is built in.
+    fs::write(folder.path().join("retail/star.toml"), "name = 1").unwrap();
+    let refused = run(folder.path(), "star retail --from retail");
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
+    assert!(refused.err.contains("retail/star.toml"), "{}", refused.err);
+    // A folder of another name is one that lacks its description.
+    fs::create_dir(folder.path().join("shops")).unwrap();
+    let refused = run(folder.path(), "star shops --from retail");
+    assert!(
+        refused.err.contains("star.toml in shops"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
 fn bad_models_and_places_get_one_line() {
     let folder = tempfile::tempdir().unwrap();
     succeed(folder.path(), MAKE);

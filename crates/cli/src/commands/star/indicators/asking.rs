@@ -1,0 +1,132 @@
+//! Indicators on their way: side by side, and those that found too little memory there once more, alone.
+
+use std::cmp::Reverse;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use arrow_array::{RecordBatch, RecordBatchIterator};
+use lakeseed_sink::{Error, UnitWriter};
+use lakeseed_star_schema::{Ask, Error as StarError, Model, Stop as StarStop};
+
+use crate::commands::star::commit;
+use crate::log::Log;
+use crate::signals::Stop;
+
+/// How often the wish to stop is handed on.
+const STOP_CHECK: Duration = Duration::from_millis(50);
+
+/// What is asked, and where answers go.
+pub(super) struct Asking<'a> {
+    pub(super) model: &'a Model,
+    pub(super) asks: &'a [Ask<'a>],
+    pub(super) writer: &'a UnitWriter<'a>,
+    pub(super) log: &'a Log,
+}
+
+impl Asking<'_> {
+    /// Writes what is missing, so many at once.
+    pub(super) fn run(&self, workers: usize, stop: &Stop) -> Result<(), Error> {
+        let engine = StarStop::new();
+        let done = thread::scope(|scope| {
+            let (working, ended) = channel::<()>();
+            let flag = &engine;
+            scope.spawn(move || hand_on(stop, flag, &ended));
+            let done = self.side_by_side(workers, flag);
+            let done = done.and_then(|heavy| self.alone(heavy, flag));
+            drop(working);
+            done
+        });
+        done.map_err(|error| match error {
+            Failed::Asked(error) => commit::as_sink(error, &self.model.name),
+            Failed::Written(error) => error,
+        })
+    }
+
+    /// All of them, each by whoever is free. Gives those that are to be asked alone.
+    fn side_by_side(&self, workers: usize, stop: &StarStop) -> Result<Vec<usize>, Failed> {
+        // The large ones first, so that the last ones end at about the same time.
+        let mut order: Vec<usize> = (0..self.asks.len()).collect();
+        order.sort_by_key(|&at| Reverse(self.asks[at].values()));
+        let next = AtomicUsize::new(0);
+        let heavy: Mutex<Vec<usize>> = Mutex::default();
+        let failed: Mutex<Option<Failed>> = Mutex::default();
+        let work = || {
+            while !stop.is_raised() {
+                let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                    return;
+                };
+                match self.answer(at, stop) {
+                    Ok(()) => {}
+                    Err(Failed::Asked(StarError::Exhausted { .. })) if workers > 1 => {
+                        let name = self.asks[at].name();
+                        self.log
+                            .info(&format!("asks {name} again, alone: too little memory"));
+                        locked(&heavy).push(at);
+                    }
+                    Err(error) => {
+                        // The others end because this one has.
+                        locked(&failed).get_or_insert(error);
+                        stop.raise();
+                    }
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..workers {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let failed = locked(&failed).take();
+        let heavy = std::mem::take(&mut *locked(&heavy));
+        match failed {
+            Some(error) => Err(error),
+            None if stop.is_raised() => Err(Failed::Asked(StarError::Stopped)),
+            None => Ok(heavy),
+        }
+    }
+
+    /// One after the other, with all of the memory.
+    fn alone(&self, mut asks: Vec<usize>, stop: &StarStop) -> Result<(), Failed> {
+        asks.sort_unstable();
+        asks.into_iter().try_for_each(|at| self.answer(at, stop))
+    }
+
+    /// Writes the answer, unless it is there.
+    fn answer(&self, at: usize, stop: &StarStop) -> Result<(), Failed> {
+        if self.writer.is_done(at, 0) {
+            return Ok(());
+        }
+        let ask = &self.asks[at];
+        let rows = ask.rows(stop).map_err(Failed::Asked)?;
+        let count: usize = rows.iter().map(RecordBatch::num_rows).sum();
+        self.log
+            .info(&format!("answered {}: {count} rows", ask.name()));
+        let rows = rows.into_iter().map(Ok);
+        let mut rows = RecordBatchIterator::new(rows, Arc::clone(ask.schema()));
+        let written = self.writer.write(at, 0, &mut rows);
+        written.map(drop).map_err(Failed::Written)
+    }
+}
+
+/// Why there is no answer.
+enum Failed {
+    Asked(StarError),
+    Written(Error),
+}
+
+/// Hands the process's wish to stop on to the engine, until the work has ended.
+fn hand_on(stop: &Stop, engine: &StarStop, ended: &Receiver<()>) {
+    while ended.recv_timeout(STOP_CHECK) == Err(RecvTimeoutError::Timeout) {
+        if stop.is_raised() {
+            engine.raise();
+        }
+    }
+}
+
+fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
