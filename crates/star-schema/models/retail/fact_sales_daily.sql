@@ -3,10 +3,10 @@ SELECT
     date_id, product_id, seller_id, state,
     COUNT(*) AS lines,
     SUM(quantity) AS quantity,
-    SUM(line_total) AS line_total,
-    SUM(discount) AS discount,
-    SUM(tax) AS tax,
-    SUM(net_total) AS net_total
+    CAST(SUM(line_total) AS DECIMAL(18, 2)) AS line_total,
+    CAST(SUM(discount) AS DECIMAL(18, 2)) AS discount,
+    CAST(SUM(tax) AS DECIMAL(18, 2)) AS tax,
+    CAST(SUM(net_total) AS DECIMAL(18, 2)) AS net_total
 FROM fact_sales
 WHERE status = 'issued'
 GROUP BY date_id, product_id, seller_id, state
