@@ -94,6 +94,16 @@ impl<'i> Ask<'i> {
         all.try_for_each(|spec| Ask::prepare(&queries, spec).map(drop))
     }
 
+    /// The indicator's name.
+    pub fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// How many values it reads, as [`Query::values`].
+    pub fn values(&self) -> u64 {
+        self.query.values()
+    }
+
     /// The columns of the answer.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema

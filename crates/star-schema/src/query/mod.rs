@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::catalog::{MemorySchemaProvider, TableProvider};
 use datafusion::common::{DataFusionError, Result as DfResult, TableReference};
@@ -35,6 +36,7 @@ use lakeseed_budget::{Bytes, MIB};
 use lakeseed_gen_core::{Dataset, Table};
 use tokio::runtime::{Builder, Runtime};
 
+use self::pool::Memory;
 use crate::engine::scan::engine_error;
 use crate::engine::stream::block_on;
 use crate::temp::lives_in_memory;
@@ -48,6 +50,10 @@ pub use source::SourceTable;
 /// theirs alone.
 const BARE: &str = "public";
 
+/// How long a thread that has read a table waits for another one to read. An allocator keeps what an idle
+/// thread has freed: some tens of MiB a query, which added up.
+const IDLE: Duration = Duration::from_millis(1);
+
 /// With what means queries run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuerySettings {
@@ -57,8 +63,9 @@ pub struct QuerySettings {
     /// are threads where nothing is said. More even out ranges that take unlike times, and each holds
     /// groups of its own.
     pub partitions: Option<usize>,
-    /// What groups, sorted rows and the tables of joins may take together: the part of a lease that the
-    /// engine gets. Batches under way are not in it: some MiB a thread.
+    /// What groups, sorted rows and the tables of joins may take together, those of all queries that are
+    /// under way at once: the part of a lease that the engine gets. Batches under way are not in it: some
+    /// MiB a thread.
     pub memory: Bytes,
     /// Where what does not fit is spilled to; a folder of the query's own is made in it. Nothing is
     /// spilled without one.
@@ -127,6 +134,7 @@ pub struct Queries {
 /// What all queries run on.
 struct Engine {
     settings: QuerySettings,
+    memory: Arc<Memory>,
     /// There until it is dropped.
     runtime: Option<Runtime>,
 }
@@ -149,6 +157,7 @@ impl Queries {
         let runtime = Builder::new_multi_thread()
             .worker_threads(settings.threads.max(1))
             .thread_name("lakeseed-query")
+            .thread_keep_alive(IDLE)
             .build()
             .map_err(|cause| failed(DataFusionError::IoError(cause)))?;
         let state = session::query_planner(settings.ranges(), settings.memory);
@@ -156,6 +165,7 @@ impl Queries {
             context: SessionContext::new_with_state(state),
             engine: Arc::new(Engine {
                 settings: settings.clone(),
+                memory: Memory::new(settings.memory.as_usize()),
                 runtime: Some(runtime),
             }),
             names: BTreeMap::new(),

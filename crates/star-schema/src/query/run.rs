@@ -58,6 +58,12 @@ impl Query {
         self.plan.schema()
     }
 
+    /// How many values it reads, as far as that is known before: a measure of its work. Where many queries
+    /// run side by side, the large ones had better come first.
+    pub fn values(&self) -> u64 {
+        values(&self.plan)
+    }
+
     /// How it is going to be answered: the engine's plan, a node a line.
     pub fn explain(&self) -> String {
         displayable(self.plan.as_ref()).indent(false).to_string()
@@ -75,7 +81,7 @@ impl Query {
         mut take: impl FnMut(RecordBatch) -> ControlFlow<()>,
     ) -> Result<QueryReport> {
         let settings = &self.engine.settings;
-        let pool = Arc::new(QueryPool::new(settings.memory.as_usize()));
+        let pool = Arc::new(QueryPool::new(&self.engine.memory));
         let (_temp, disk) = self.disk()?;
         let context = session::query(settings.ranges(), settings.memory, &pool, disk);
         let context = context.map_err(failed)?;
@@ -168,6 +174,12 @@ impl fmt::Debug for Query {
             .field("schema", &self.plan.schema())
             .finish_non_exhaustive()
     }
+}
+
+/// What the leaves of a plan read.
+fn values(plan: &Arc<dyn ExecutionPlan>) -> u64 {
+    let own = plan.as_any().downcast_ref::<Scan>().map_or(0, Scan::values);
+    own + plan.children().into_iter().map(values).sum::<u64>()
 }
 
 /// What the nodes of a plan have counted.

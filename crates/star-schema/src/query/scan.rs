@@ -102,6 +102,11 @@ impl Scan {
         self.table.name()
     }
 
+    /// Values that this leaf reads, as far as they are known before.
+    pub(super) fn values(&self) -> u64 {
+        self.table.rows(&self.units) * self.columns.len() as u64
+    }
+
     /// Rows that were read by this leaf.
     pub(super) fn rows_read(&self) -> u64 {
         let rows = self.metrics.clone_inner().output_rows();

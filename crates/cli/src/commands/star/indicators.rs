@@ -1,27 +1,24 @@
 //! The indicators of a star: asked once it is whole, and written into it as an output of their own, with
 //! a page and CSV files beside their Parquet.
 
+mod asking;
+
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::Result;
-use arrow_array::{RecordBatch, RecordBatchIterator};
 use arrow_schema::SchemaRef;
 use lakeseed_budget::{Budget, Bytes};
 use lakeseed_sink::{
-    Error, FileFormat, Manifest, Report, Store, UnitPlan, UnitRun, UnitTable, UnitWriter,
-    open_finished,
+    Error, FileFormat, Manifest, Report, Store, UnitPlan, UnitRun, UnitTable, open_finished,
 };
 use lakeseed_star_schema::query::{Queries, QuerySettings};
 use lakeseed_star_schema::{
-    Answer, Ask, FOLDER_OF_INDICATORS, IndicatorSpec, Model, Origin, Settings, Stop as StarStop,
-    page,
+    Answer, Ask, FOLDER_OF_INDICATORS, IndicatorSpec, Model, Origin, Settings, page,
 };
 
-use super::{commit, failure};
+use self::asking::Asking;
+use super::failure;
 use crate::args::{self, Remote};
 use crate::error::{self, Failure};
 use crate::log::Log;
@@ -35,12 +32,8 @@ const PAGE: &str = "index.html";
 const COLUMN_BYTES: Bytes = Bytes::new(3 << 20);
 /// Columns that a statement reads at once.
 const COLUMNS: u64 = 6;
-/// Less is no use to the engine.
+/// Less is no use to a statement.
 const LEAST_MEMORY: Bytes = Bytes::new(16 << 20);
-/// What a statement should have before another runs beside it: spilling costs more than a thread gains.
-const GOOD_MEMORY: Bytes = Bytes::new(192 << 20);
-/// How often the wish to stop is handed on.
-const STOP_CHECK: Duration = Duration::from_millis(50);
 
 /// With what indicators are asked.
 pub(super) struct Means<'a> {
@@ -99,61 +92,65 @@ pub(super) fn answer(
     };
     let store: Arc<dyn Store> = store.into();
     let manifest = open_finished(stored.as_ref())?;
-    let (settings, workers) = settings(chosen, means);
-    let asking = Asking {
-        chosen,
-        tables: tables(star, stored, &manifest)?,
-        settings,
-        workers,
-    };
-    let queries = asking.queries()?;
+    let settings = settings(chosen, means);
+    let mut queries = Queries::new(&settings)?;
+    for (name, source) in tables(star, stored, &manifest)? {
+        queries.register_source(&name, source)?;
+    }
     let asks = chosen.iter().map(|spec| Ask::prepare(&queries, spec));
-    let schemas = asks.map(|ask| Ok(Arc::clone(ask?.schema())));
+    let asks = asks.collect::<Result<Vec<_>, _>>()?;
+    let schemas = asks.iter().map(|ask| Arc::clone(ask.schema()));
     let recipe = IndicatorsRecipe::new(model, &manifest, chosen.iter().copied());
-    let plan = plan(
-        chosen,
-        schemas.collect::<Result<_>>()?,
-        &recipe,
-        means.format,
-    )?;
+    let plan = plan(chosen, schemas.collect(), &recipe, means.format)?;
     means.log.info(&format!(
         "asks {} indicators of {star} in {out}: plan {}",
         chosen.len(),
         plan.id()
     ));
-    let report = asking.run(&plan, store.as_ref(), model, means, &out)?;
+    let stopped_by = || means.stop.name().to_owned();
+    let attempt = |is_overwrite| {
+        UnitRun::new(&plan, store.as_ref())
+            .overwrite(is_overwrite)
+            .stopped_by(&stopped_by)
+            .run(|writer| {
+                let asking = Asking {
+                    model,
+                    asks: &asks,
+                    writer,
+                    log: means.log,
+                };
+                asking.run(settings.threads, means.stop)
+            })
+    };
+    // Answers of another star or of other statements are replaced: they follow from what is there now,
+    // and nobody has to ask for that.
+    let done = match attempt(false) {
+        Err(Error::OtherPlan { .. }) => attempt(true),
+        done => done,
+    };
+    let report = done.map_err(|error| failure(error, means.stop, &out, true))?;
     let written = open_finished(store.as_ref())?;
     let all = read_back(model, chosen, &tables(&out, &store, &written)?)?;
     publish(store.as_ref(), model, &manifest, &all)?;
     Ok(Some(Answers { out, report, all }))
 }
 
-/// One statement runs in one thread, some statements side by side: what each gives depends on nothing
-/// else. They share half of the memory: the other half is for what the engine does not count, readers
-/// and batches under way. Gives also how many run at once.
-fn settings(chosen: &[&IndicatorSpec], means: &Means<'_>) -> (QuerySettings, usize) {
+/// Statements run side by side, each in one partition: what it gives depends on nothing else. They share
+/// half of the memory: the other half is for what the engine does not count, readers and batches under
+/// way.
+fn settings(chosen: &[&IndicatorSpec], means: &Means<'_>) -> QuerySettings {
     let most = means.settings.threads.clamp(1, chosen.len().max(1)) as u64;
     let readers = (COLUMNS * most) * COLUMN_BYTES;
-    let all = (means.budget.total() - readers).get() / 2;
-    let workers = (all / GOOD_MEMORY.get()).clamp(1, most);
-    let memory = all / workers;
-    let settings = QuerySettings {
-        threads: 1,
-        partitions: None,
+    let memory = (means.budget.total() - readers).get() / 2;
+    let workers = (memory / LEAST_MEMORY.get()).clamp(1, most);
+    QuerySettings {
+        threads: workers as usize,
+        partitions: Some(1),
         memory: Bytes::new(memory).max(LEAST_MEMORY),
         temp: Some(means.settings.temp.clone()),
         temp_in_memory: means.settings.temp_in_memory,
         temp_limit: None,
-    };
-    (settings, workers as usize)
-}
-
-/// What is asked, of what, and how.
-struct Asking<'a> {
-    chosen: &'a [&'a IndicatorSpec],
-    tables: Vec<(String, AnySource)>,
-    settings: QuerySettings,
-    workers: usize,
+    }
 }
 
 /// A table an indicator, of one unit; the page and the CSV files are the caller's.
@@ -179,112 +176,6 @@ fn plan(
 
 fn csv_of(indicator: &str) -> String {
     format!("{indicator}.csv")
-}
-
-impl Asking<'_> {
-    /// The engine over the tables of the star.
-    fn queries(&self) -> Result<Queries, lakeseed_star_schema::Error> {
-        let mut queries = Queries::new(&self.settings)?;
-        for (name, source) in &self.tables {
-            queries.register_source(name, Arc::clone(source))?;
-        }
-        Ok(queries)
-    }
-
-    /// Writes what is missing. Answers of another star or of other statements are replaced: they follow
-    /// from what is there now, and nobody has to ask for that.
-    fn run(
-        &self,
-        plan: &UnitPlan,
-        store: &dyn Store,
-        model: &Model,
-        means: &Means<'_>,
-        out: &Destination,
-    ) -> Result<Report> {
-        let stop = StarStop::new();
-        let stopped_by = || means.stop.name().to_owned();
-        let work = |writer: &UnitWriter<'_>| {
-            let failed: Mutex<Option<Error>> = Mutex::default();
-            let next = AtomicUsize::new(0);
-            let worker = || {
-                if let Err(error) = self.work(writer, &next, &stop, model, means.log) {
-                    stop.raise();
-                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                    // The others end because this one has.
-                    failed.get_or_insert(error);
-                }
-            };
-            while_watched(means.stop, &stop, || {
-                thread::scope(|scope| {
-                    for _ in 1..self.workers {
-                        scope.spawn(worker);
-                    }
-                    worker();
-                });
-            });
-            let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-            failed.map_or(Ok(()), Err)
-        };
-        let attempt = |is_overwrite| {
-            UnitRun::new(plan, store)
-                .overwrite(is_overwrite)
-                .stopped_by(&stopped_by)
-                .run(work)
-        };
-        let done = match attempt(false) {
-            Err(Error::OtherPlan { .. }) => attempt(true),
-            done => done,
-        };
-        done.map_err(|error| failure(error, means.stop, out, true))
-    }
-
-    /// Answers one indicator after the other, as long as there are any.
-    fn work(
-        &self,
-        writer: &UnitWriter<'_>,
-        next: &AtomicUsize,
-        stop: &StarStop,
-        model: &Model,
-        log: &Log,
-    ) -> Result<(), Error> {
-        let told = |error| commit::as_sink(error, &model.name);
-        let queries = self.queries().map_err(told)?;
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(spec) = self.chosen.get(at) else {
-                return Ok(());
-            };
-            if writer.is_done(at, 0) {
-                continue;
-            }
-            let ask = Ask::prepare(&queries, spec).map_err(told)?;
-            let rows = ask.rows(stop).map_err(told)?;
-            let count: usize = rows.iter().map(RecordBatch::num_rows).sum();
-            log.info(&format!("answered {}: {count} rows", spec.name));
-            let rows = rows.into_iter().map(Ok);
-            let mut rows = RecordBatchIterator::new(rows, Arc::clone(ask.schema()));
-            writer.write(at, 0, &mut rows)?;
-        }
-    }
-}
-
-/// Does some work of the engine, to which the process's wish to stop is handed on.
-fn while_watched<T>(stop: &Stop, engine: &StarStop, work: impl FnOnce() -> T) -> T {
-    use std::sync::mpsc::{RecvTimeoutError, channel};
-
-    thread::scope(|scope| {
-        let (working, ended) = channel::<()>();
-        scope.spawn(move || {
-            while ended.recv_timeout(STOP_CHECK) == Err(RecvTimeoutError::Timeout) {
-                if stop.is_raised() {
-                    engine.raise();
-                }
-            }
-        });
-        let done = work();
-        drop(working);
-        done
-    })
 }
 
 /// The answers as they stand in their files.
