@@ -6,6 +6,7 @@
 mod bars;
 mod columns;
 mod html;
+pub(crate) mod measured;
 mod shaded;
 mod table;
 
