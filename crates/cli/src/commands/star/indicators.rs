@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::Result;
 use arrow_array::{RecordBatch, RecordBatchIterator};
@@ -39,8 +38,6 @@ const COLUMNS: u64 = 6;
 const LEAST_MEMORY: Bytes = Bytes::new(16 << 20);
 /// What a statement should have before another runs beside it: spilling costs more than a thread gains.
 const GOOD_MEMORY: Bytes = Bytes::new(192 << 20);
-/// How often the wish to stop is handed on.
-const STOP_CHECK: Duration = Duration::from_millis(50);
 
 /// With what indicators are asked.
 pub(super) struct Means<'a> {
@@ -214,7 +211,7 @@ impl Asking<'_> {
                     failed.get_or_insert(error);
                 }
             };
-            while_watched(means.stop, &stop, || {
+            means.stop.handed_to(&stop, || {
                 thread::scope(|scope| {
                     for _ in 1..self.workers {
                         scope.spawn(worker);
@@ -266,25 +263,6 @@ impl Asking<'_> {
             writer.write(at, 0, &mut rows)?;
         }
     }
-}
-
-/// Does some work of the engine, to which the process's wish to stop is handed on.
-fn while_watched<T>(stop: &Stop, engine: &StarStop, work: impl FnOnce() -> T) -> T {
-    use std::sync::mpsc::{RecvTimeoutError, channel};
-
-    thread::scope(|scope| {
-        let (working, ended) = channel::<()>();
-        scope.spawn(move || {
-            while ended.recv_timeout(STOP_CHECK) == Err(RecvTimeoutError::Timeout) {
-                if stop.is_raised() {
-                    engine.raise();
-                }
-            }
-        });
-        let done = work();
-        drop(working);
-        done
-    })
 }
 
 /// The answers as they stand in their files.
