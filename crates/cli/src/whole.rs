@@ -86,6 +86,17 @@ fn create_beside(name: &Path) -> io::Result<(fs::File, PathBuf)> {
     }
 }
 
+/// Refuses a name that is taken.
+///
+/// # Errors
+/// Something is there.
+pub(crate) fn expect_free(name: &Path) -> Result<()> {
+    match name.symlink_metadata() {
+        Ok(_) => Err(taken(name).into()),
+        Err(_) => Ok(()),
+    }
+}
+
 /// What a name without `--overwrite` meets.
 fn taken(name: &Path) -> Failure {
     let expected = format!("a free name at {}", name.display());
