@@ -85,7 +85,7 @@
 //! ```
 //!
 //! Answers that are small or streamed need no star: [`query`] is SQL over generated tables and sources.
-//! [`bench`] measures such queries over a matrix of settings.
+//! [`mod@bench`] measures such queries over a matrix of settings.
 //!
 //! # What it does not do
 //! It writes no output of its own, prints nothing, and knows no dataset but in [`oracle`], which tells

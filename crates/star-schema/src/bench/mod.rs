@@ -5,7 +5,7 @@
 //! questions -> warm-up -> repeat x (settings there, settings back) -> medians -> page, CSV, JSON
 //!                              each by the caller's `take`                     -> a setting
 //! ```
-//! What takes a measurement is the caller's: [`measure`] does it in this process, and a program that wants
+//! What takes a measurement is the caller's: [`measure()`] does it in this process, and a program that wants
 //! the peak of each has a process made for it.
 
 mod digest;
@@ -99,13 +99,23 @@ pub enum Reason {
     Other,
 }
 
+impl Reason {
+    /// The same in one word, for a cell of a table.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Question => "unanswerable",
+            Self::Memory => "memory",
+            Self::Killed => "killed",
+            Self::Other => "failed",
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Question => "not answerable",
             Self::Memory => "out of memory budget",
-            Self::Killed => "killed",
-            Self::Other => "failed",
+            other => other.word(),
         })
     }
 }
@@ -147,7 +157,7 @@ pub struct Turn<'b> {
 pub struct Bench {
     /// What is asked.
     pub questions: Vec<Question>,
-    /// With what means.
+    /// With what means, the least first, as [`Setting::matrix`] has them.
     pub settings: Vec<Setting>,
     /// How often each question is measured in each setting.
     pub repeat: usize,

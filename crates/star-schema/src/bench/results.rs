@@ -435,7 +435,7 @@ mod tests {
         let results = Results::new(&bench, &broken);
         assert_eq!(results.recommended().unwrap().setting, bench.settings[0]);
         let all = "128 MiB x 1 x 1, 256 MiB x 1 x 1, 256 MiB x 2 x 1, 512 MiB x 2 x 1";
-        let line = format!("a: not answerable with {all}: a \"line\", not answerable");
+        let line = format!("a: unanswerable with {all}: a \"line\", unanswerable");
         assert_eq!(results.problems(), [line]);
         // A process that holds too much is none to recommend.
         let mut over = taken.clone();

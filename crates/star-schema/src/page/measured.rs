@@ -9,14 +9,17 @@ use super::html::{Text, grouped};
 use super::shaded::{self, Grid};
 use crate::bench::{Answered, Cell, Results};
 
-/// The id of the section of all times, and its title.
+/// The ids and titles of the sections of all questions.
 const ALL: (&str, &str) = ("all-times", "All times");
 const TOGETHER: (&str, &str) = ("all-questions", "All questions together");
+/// With more settings than this their names stand upright: they are long.
+const UPRIGHT: usize = 4;
 
 pub(crate) fn page(results: &Results) -> String {
     let mut out = String::new();
+    let runs = if results.repeat == 1 { "run" } else { "runs" };
     let about = format!(
-        "{} questions in {} settings of memory, threads and partitions: medians of {} runs, a process each, \
+        "{} questions in {} settings of memory, threads and partitions: medians of {} {runs}, a process each, \
          files in the memory of the system.",
         results.questions.len(),
         results.settings.len(),
@@ -136,6 +139,7 @@ fn grid(results: &Results) -> Grid {
     Grid {
         rows: rows.collect(),
         columns: results.settings.iter().map(ToString::to_string).collect(),
+        is_upright: results.settings.len() > UPRIGHT,
         hidden: 0,
     }
 }
@@ -227,7 +231,7 @@ fn seconds(cell: &Cell) -> Option<f64> {
 fn shown(cell: &Cell, time: impl Fn(f64) -> String) -> String {
     match &cell.outcome {
         Ok(figures) => time(figures.seconds),
-        Err(failed) => failed.reason.to_string(),
+        Err(failed) => failed.reason.word().to_owned(),
     }
 }
 

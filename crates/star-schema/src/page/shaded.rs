@@ -22,6 +22,8 @@ pub(super) struct Cell {
 pub(super) struct Grid {
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<(String, BTreeMap<usize, Cell>)>,
+    /// Whether the names of the columns stand upright.
+    pub(super) is_upright: bool,
     /// What is left out.
     pub(super) hidden: usize,
 }
@@ -37,11 +39,7 @@ pub(super) fn draw(out: &mut String, answer: &Answer) {
 
 /// The table as a figure. `about` says what it is to who does not see it, `label` what its rows are.
 pub(super) fn figure(out: &mut String, about: &str, label: &str, grid: &Grid) {
-    let upright = if grid.columns.len() > UPRIGHT {
-        " upright"
-    } else {
-        ""
-    };
+    let upright = if grid.is_upright { " upright" } else { "" };
     let _ = write!(
         out,
         "<figure>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{about}\">\
@@ -113,6 +111,7 @@ fn as_it_is(answer: &Answer) -> Grid {
     Grid {
         rows: rows.collect(),
         columns: shown.iter().map(|at| words(names[*at])).collect(),
+        is_upright: shown.len() > UPRIGHT,
         hidden: answer.rows().saturating_sub(MOST_ROWS),
     }
 }
@@ -162,6 +161,7 @@ fn laid_across(answer: &Answer, across: usize) -> Grid {
         }
     }
     Grid {
+        is_upright: places.len() > UPRIGHT,
         columns: places.into_iter().map(|(_, name)| name).collect(),
         rows,
         hidden,
