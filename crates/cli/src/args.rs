@@ -76,7 +76,7 @@ pub(crate) enum Command {
     Star(Box<Star>),
     /// Answers a query over generated tables, without files, or over the tables of any place.
     Sql(Box<Sql>),
-    /// Measures what lakeseed does here.
+    /// Measures what lakeseed does on this machine.
     #[command(subcommand)]
     Bench(Bench),
     /// Shows one row at once, with the parents that it points to and where its values come from.

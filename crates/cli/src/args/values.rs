@@ -42,14 +42,19 @@ impl std::error::Error for Expected {}
 
 /// With what means one question is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(feature = "star"),
-    expect(dead_code, reason = "only the command bench answers")
-)]
 pub(crate) struct Cell {
     pub(crate) memory: Bytes,
     pub(crate) threads: u64,
     pub(crate) partitions: usize,
+}
+
+/// As [`cell`] takes it.
+#[cfg(feature = "star")]
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let memory = self.memory.get();
+        write!(f, "{memory},{},{}", self.threads, self.partitions)
+    }
 }
 
 /// The numbers of a cell, with commas between them.

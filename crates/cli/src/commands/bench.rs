@@ -134,7 +134,7 @@ impl<'l> Progress<'l> {
         let what = if turn.is_warm_up { ", to warm up" } else { "" };
         let came = match outcome {
             Ok(measured) => format!("{:.3} s", measured.seconds),
-            Err(failed) => failed.reason.to_string(),
+            Err(failed) => failed.reason.word().to_owned(),
         };
         let line = format!(
             "{} of {}: {}, {}{what}: {came}",

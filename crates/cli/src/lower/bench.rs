@@ -164,3 +164,61 @@ pub(crate) fn questions(
     }
     Ok((asked, left_out))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use lakeseed_budget::MIB;
+
+    use super::*;
+    use crate::args::{Bench, Cli, Command};
+
+    fn parsed(flags: &str) -> BenchQueries {
+        let words = ["lakeseed", "bench", "queries", "--from", "x"].into_iter();
+        let cli = Cli::try_parse_from(words.chain(flags.split_whitespace())).unwrap();
+        match cli.command {
+            Command::Bench(Bench::Queries(args)) => *args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What a process is told is what its engine gets.
+    #[test]
+    fn a_cell_becomes_the_means_of_the_engine() {
+        let given = Cell {
+            memory: 400 * MIB,
+            threads: 2,
+            partitions: 7,
+        };
+        let args = parsed(&format!("--one {given} --memory 256MiB --temp-dir t"));
+        assert_eq!(args.one, Some(given));
+        let settings = means(&args, given).unwrap();
+        assert_eq!((settings.threads, settings.partitions), (2, Some(7)));
+        assert_eq!(settings.temp.as_deref(), Some("t".as_ref()));
+        let larger = means(
+            &args,
+            Cell {
+                memory: 700 * MIB,
+                ..given
+            },
+        );
+        let more = larger.unwrap().memory - settings.memory;
+        // Two thirds of what is more; what the process holds is another meanwhile.
+        assert!((150 * MIB..=250 * MIB).contains(&more), "{more}");
+    }
+
+    #[test]
+    fn settings_are_all_combinations_once() {
+        let settings = settings(&parsed("--memory 1GiB,256MiB,1GiB -j 2,1 --partitions 3"));
+        let shown: Vec<String> = settings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            [
+                "256 MiB x 1 x 3",
+                "256 MiB x 2 x 3",
+                "1 GiB x 1 x 3",
+                "1 GiB x 2 x 3"
+            ]
+        );
+    }
+}

@@ -140,7 +140,7 @@ fn questions(results: &Results, shown: Setting) -> String {
             ],
             Err(failed) => [
                 name,
-                failed.reason.to_string(),
+                failed.reason.word().to_owned(),
                 none(),
                 none(),
                 none(),

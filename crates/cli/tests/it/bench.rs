@@ -84,8 +84,8 @@ fn json_csv_and_page_tell_the_same() {
         );
         assert!(cell["seconds"].as_f64().unwrap() > 0.0);
         if cfg!(target_os = "linux") {
-            let held = number("peak_bytes");
-            assert!((1 << 20..number("memory_bytes")).contains(&held), "{cell}");
+            let peak = number("peak_bytes");
+            assert!((1 << 20..number("memory_bytes")).contains(&peak), "{cell}");
         }
     }
     for question in ["full_scan_count", "revenue_by_month", "ticket_by_payment"] {
@@ -255,7 +255,7 @@ fn a_bad_question_is_told_and_the_others_are_answered() {
     fs::write(path.join("mine/notes.txt"), "no question").unwrap();
     let flags = "--sql mine --memory 256MiB -j 1 --partitions 1,2 -o out -q";
     let (told, err) = results(path, flags, 1);
-    assert_eq!(told["recommended"]["partitions"], 1);
+    assert_eq!(told["recommended"]["threads"], 1);
     for (name, cell) in cells(&told) {
         let said = cell["failed"]["line"].as_str().unwrap_or_default();
         let expected = match name {

@@ -10,7 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use lakeseed_star_schema::bench::{Failed, Measured, Outcome, Reason, Turn, measure};
@@ -26,6 +26,10 @@ use crate::signals::Stop;
 /// How often a signal is looked for while a process runs.
 const SIGNAL_CHECK: Duration = Duration::from_millis(50);
 
+/// How long a process may take to end by itself: a signal from a terminal reaches it too, and then it
+/// removes what it has spilled.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// Where the command's own words end among the arguments: `lakeseed bench queries`.
 const WORDS: usize = 3;
 
@@ -35,16 +39,15 @@ const WORDS: usize = 3;
 /// When no process can be started, or a signal came.
 pub(super) fn start(turn: Turn<'_>, stop: &Stop) -> Result<Outcome> {
     let setting = turn.setting;
-    let cell = format!(
-        "{},{},{}",
-        setting.memory.get(),
-        setting.threads,
-        setting.partitions
-    );
+    let cell = Cell {
+        memory: setting.memory,
+        threads: setting.threads as u64,
+        partitions: setting.partitions,
+    };
     let program = env::current_exe().context("cannot find the program itself")?;
     let mut child = Command::new(program)
         .args(env::args_os().take(WORDS).skip(1))
-        .args(["--one", &cell])
+        .args(["--one", &cell.to_string()])
         .args(env::args_os().skip(WORDS))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -82,11 +85,14 @@ fn hear(child: &mut Child, sql: &str, stop: &Stop) -> Said {
         let (told, out) = channel();
         scope.spawn(move || told.send(all_of(stdout)));
         let mut said = Said::default();
+        let mut raised: Option<Instant> = None;
         loop {
             match out.recv_timeout(SIGNAL_CHECK) {
                 Ok(out) => said.out = out,
                 Err(RecvTimeoutError::Timeout) => {
-                    if stop.is_raised() {
+                    if stop.is_raised()
+                        && raised.get_or_insert_with(Instant::now).elapsed() >= GRACE
+                    {
                         // It may have ended already.
                         let _ = child.kill();
                     }
