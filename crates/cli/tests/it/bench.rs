@@ -11,9 +11,10 @@ use lakeseed_gen_core::{Dataset, Settings};
 use lakeseed_star_schema::bench::{Question, measure};
 use lakeseed_star_schema::query::{Queries, QuerySettings};
 use lakeseed_star_schema::{BytesRead, Error, Stop};
+use lakeseed_test_s3::{Server, Settings as S3};
 use serde_json::Value;
 
-use crate::support::{binary, files, ran, refused, run, succeed};
+use crate::support::{binary, files, on, ran, refused, run, succeed};
 #[cfg(target_os = "linux")]
 use crate::support::{ended, send, start, until};
 
@@ -228,6 +229,36 @@ fn the_classic_questions_are_answered_right() {
     );
 }
 
+/// The processes have the flags and the keys, and count what requests bring.
+#[test]
+fn a_bucket_gives_what_a_folder_gives() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(S3::default().session_token("a-token-of-this-test"));
+    let answer = |place: &str| {
+        let generated = format!("generate retail -s 0.01 -o {place} -q");
+        assert_eq!(
+            ran(&mut on(&server, folder.path(), &generated)).code,
+            Some(0)
+        );
+        let flags = "--only one_month --memory 256MiB -j 1 --partitions 2 --repeat 1 --json -q";
+        let measured = format!("bench queries --from {place} {flags} --log log");
+        let told = ran(&mut on(&server, folder.path(), &measured));
+        assert_eq!((told.code, told.err.as_str()), (Some(0), ""));
+        let told: Value = serde_json::from_str(&told.out).unwrap();
+        assert_eq!(told["places"][0], place);
+        let cell = cells(&told)[0].1.clone();
+        assert!(cell["bytes_read"].as_u64().unwrap() > 10_000, "{cell}");
+        cell["answer"].clone()
+    };
+    assert_eq!(answer("s3://lake/sales"), answer("sales"));
+    let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(
+        log.contains("2 of 2: one_month, 256 MiB x 1 x 2: 0."),
+        "{log}"
+    );
+    assert!(!log.contains("a-token-of-this-test"));
+}
+
 #[test]
 fn a_bad_question_is_told_and_the_others_are_answered() {
     let folder = tempfile::tempdir().unwrap();
@@ -323,14 +354,14 @@ fn memory_that_does_not_do_is_told_in_its_cell() {
     fs::write(path.join("mine/large.sql"), large).unwrap();
     let (told, err) = results(
         path,
-        "--sql mine --memory 40MiB,90MiB,512MiB -j 1 --partitions 1 -q",
+        "--sql mine --memory 40MiB,110MiB,512MiB -j 2 --partitions 3 -q",
         0,
     );
     let cells = cells(&told);
     let said = |at: usize| cells[at].1["failed"]["line"].as_str().unwrap();
     assert_eq!(cells[0].1["failed"]["reason"], "memory");
     assert!(
-        said(0).contains("memory for a query with 1 threads"),
+        said(0).contains("memory for a query with 2 threads"),
         "{}",
         said(0)
     );
@@ -340,7 +371,7 @@ fn memory_that_does_not_do_is_told_in_its_cell() {
     assert_eq!(told["recommended"]["memory_bytes"], 512 << 20);
     assert_eq!(err.lines().count(), 2, "{err}");
     assert!(
-        err.starts_with("large: out of memory budget with 40 MiB x 1 x 1: "),
+        err.starts_with("large: out of memory budget with 40 MiB x 2 x 3: "),
         "{err}"
     );
 }

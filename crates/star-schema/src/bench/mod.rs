@@ -16,7 +16,6 @@ mod results;
 use std::fmt;
 
 use lakeseed_budget::Bytes;
-use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::digest::Digest;
@@ -26,9 +25,10 @@ pub use self::results::{Answered, Cell, Figures, Recommended, Results};
 
 /// With what means a question is answered. The least come first in order: memory, then threads, then
 /// partitions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Setting {
     /// Of the whole process.
+    #[serde(rename = "memory_bytes", serialize_with = "as_number")]
     pub memory: Bytes,
     /// Threads that read, filter and aggregate.
     pub threads: usize,
@@ -75,14 +75,9 @@ impl fmt::Display for Setting {
     }
 }
 
-impl Serialize for Setting {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut setting = serializer.serialize_struct("Setting", 3)?;
-        setting.serialize_field("memory_bytes", &self.memory.get())?;
-        setting.serialize_field("threads", &self.threads)?;
-        setting.serialize_field("partitions", &self.partitions)?;
-        setting.end()
-    }
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn as_number<S: Serializer>(memory: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(memory.get())
 }
 
 /// Why a question was not answered.

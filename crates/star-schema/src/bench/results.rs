@@ -17,7 +17,7 @@ const NEAR: f64 = 1.1;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Results {
-    /// Where the tables are, in the caller's words.
+    /// Where the tables are, as the caller says; nothing until it does.
     pub places: Vec<String>,
     /// How often each question was asked in each setting.
     pub repeat: usize,
@@ -25,7 +25,7 @@ pub struct Results {
     pub settings: Vec<Setting>,
     /// What came of each question.
     pub questions: Vec<Answered>,
-    /// Questions that were not asked, in the caller's words.
+    /// Questions that were not asked, as the caller says.
     pub left_out: Vec<LeftOut>,
 }
 

@@ -116,7 +116,7 @@ fn an_answer_is_one_whatever_the_partitions() {
     assert!(!one.digest.agrees_with(&other.digest));
     assert!(one.rows > 100 && one.rows_read == other.rows_read);
     if cfg!(target_os = "linux") {
-        assert!(one.peak_bytes.unwrap() >= one.engine_peak_bytes / 2);
+        assert!(one.peak_bytes.unwrap() > 1 << 20);
     }
 }
 

@@ -67,7 +67,6 @@ pub(super) fn start(turn: Turn<'_>, stop: &Stop) -> Result<Outcome> {
 }
 
 /// What a process has said, on both streams.
-#[derive(Default)]
 struct Said {
     out: Vec<u8>,
     err: Vec<u8>,
@@ -84,26 +83,24 @@ fn hear(child: &mut Child, sql: &str, stop: &Stop) -> Said {
         let err = scope.spawn(move || all_of(stderr));
         let (told, out) = channel();
         scope.spawn(move || told.send(all_of(stdout)));
-        let mut said = Said::default();
         let mut raised: Option<Instant> = None;
         loop {
             match out.recv_timeout(SIGNAL_CHECK) {
-                Ok(out) => said.out = out,
+                Err(RecvTimeoutError::Timeout) if !stop.is_raised() => {}
                 Err(RecvTimeoutError::Timeout) => {
-                    if stop.is_raised()
-                        && raised.get_or_insert_with(Instant::now).elapsed() >= GRACE
-                    {
+                    if raised.get_or_insert_with(Instant::now).elapsed() >= GRACE {
                         // It may have ended already.
                         let _ = child.kill();
                     }
-                    continue;
                 }
-                Err(RecvTimeoutError::Disconnected) => {}
+                heard => {
+                    return Said {
+                        out: heard.unwrap_or_default(),
+                        err: err.join().unwrap_or_default(),
+                    };
+                }
             }
-            break;
         }
-        said.err = err.join().unwrap_or_default();
-        said
     })
 }
 
