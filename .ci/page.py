@@ -1,16 +1,17 @@
-"""Opens the page of a star's indicators in a real browser, without a head.
+"""Opens the pages of a star's indicators and of measured queries in a real browser, without a head.
 
 Usage: page.py LAKESEED FOLDER [PICTURE]
 
 Makes small stars of both built-in models in FOLDER and opens their pages: the browser says nothing
 on its console, asks nobody for anything, and gives each table and each figure the values that the
-Parquet files have; no page is wider than the screen of a phone. With PICTURE the page of `retail`
+Parquet files have, or the CSV file of the queries; no page is wider than the screen of a phone. With PICTURE the page of `retail`
 is also taken as a picture.
 
 Needs the Chromium that LAKESEED_BROWSER names: LAKESEED_BROWSER=$(dev/browser).
 Prints one line for each check that fails, and how many passed.
 """
 
+import csv
 import os
 import re
 import shutil
@@ -85,7 +86,7 @@ class Page(HTMLParser):
             self.links.append(of.get("href", ""))
         if tag == "details":
             self.in_details = True
-            self.tables[self.section] = []
+            self.tables.setdefault(self.section, [])
         if self.in_details and tag == "tr":
             self.tables[self.section].append([])
         if self.in_details and tag == "td":
@@ -142,6 +143,35 @@ def compare(folder, page):
             check(f"{link} leads somewhere", link[1:] in page.tables)
 
 
+def fits(browser, work, name, index):
+    for size in (PHONE, DESK):
+        copy = work / f"{name}-{size[0]}.html"
+        copy.write_text(index.read_text().replace("</body>", f"{MEASURE}</body>"))
+        text, _ = browse(browser, copy, size, "--dump-dom")
+        width, _, screen = re.search(r"<title>(.*?)</title>", text)[1].partition(" of ")
+        check(f"{name}: fits on {screen} pixels", width.isdigit() and int(width) <= int(screen), width)
+
+
+def measured(browser, work, folder):
+    """The page of `bench queries` beside its CSV file."""
+    text, console = browse(browser, folder / "index.html", DESK, "--dump-dom")
+    check("queries: nothing on the console", not console, console)
+    page = Page()
+    page.feed(text)
+    check("queries: nothing is asked for", not page.asked, page.asked)
+    with open(folder / "results.csv", newline="") as file:
+        lines = list(csv.DictReader(file))
+    names = list(dict.fromkeys(line["question"] for line in lines))
+    check("queries: there are questions", len(names) == 14, names)
+    for number, name in enumerate(names, 1):
+        own = [line for line in lines if line["question"] == name]
+        shown = [row for row in page.tables.get(f"question-{number}", []) if row]
+        expected = [(f"{float(line['seconds']):.3f}", f"{int(line['rows_read']):,}") for line in own]
+        found = [(row[1], row[5]) for row in shown]
+        check(f"queries: {name}", found == expected, (found, expected))
+    fits(browser, work, "queries", folder / "index.html")
+
+
 def main():
     lakeseed, work = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
     picture = Path(sys.argv[3]).resolve() if len(sys.argv) > 3 else None
@@ -164,12 +194,10 @@ def main():
         check(f"{model}: there are charts", len(page.tables) > 12, len(page.tables))
         check(f"{model}: there are figures", len(page.figures) >= 2, page.figures)
         compare(folder, page)
-        for size in (PHONE, DESK):
-            copy = work / f"{model}-{size[0]}.html"
-            copy.write_text(index.read_text().replace("</body>", f"{MEASURE}</body>"))
-            text, _ = browse(browser, copy, size, "--dump-dom")
-            width, _, screen = re.search(r"<title>(.*?)</title>", text)[1].partition(" of ")
-            check(f"{model}: fits on {screen} pixels", width.isdigit() and int(width) <= int(screen), width)
+        fits(browser, work, model, index)
+    run("bench", "queries", "--from", "retail-data", "--star", "retail-star", "--memory", "128MiB,256MiB",
+        "--threads", "1,2", "--partitions", "1,8", "--repeat", "1", "-o", "queries")
+    measured(browser, work, work / "queries")
     if picture:
         index = work / "retail-star" / "indicators" / "index.html"
         browse(browser, index, DESK, f"--screenshot={picture}")

@@ -3,6 +3,7 @@
 //! [`crate::lower`] turns them into the settings of the libraries. Every flag that is declared
 //! here does something, and every flag has an environment variable (see [`command`]).
 
+mod bench;
 mod parameters;
 mod remote;
 mod sql;
@@ -24,6 +25,9 @@ use lakeseed_gen_core::Date;
 use lakeseed_sink::{Compression, Shard};
 
 use crate::log::LogLevel;
+pub(crate) use bench::Bench;
+#[cfg(feature = "star")]
+pub(crate) use bench::BenchQueries;
 pub(crate) use parameters::{Given, Parameters};
 #[cfg(feature = "s3")]
 pub(crate) use remote::Sse;
@@ -33,6 +37,8 @@ pub(crate) use sql::Sql;
 pub(crate) use sql::{Answer, AnswerForm};
 pub(crate) use star::Star;
 pub(crate) use typed::Typed;
+#[cfg(feature = "star")]
+pub(crate) use values::Cell;
 pub(crate) use values::{Expected, Rows, Target, count};
 use values::{compression, date, partitions, positive_count, scale, shard, shown_rows, size};
 
@@ -70,6 +76,9 @@ pub(crate) enum Command {
     Star(Box<Star>),
     /// Answers a query over generated tables, without files, or over the tables of any place.
     Sql(Box<Sql>),
+    /// Measures what lakeseed does on this machine.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Shows one row at once, with the parents that it points to and where its values come from.
     Peek(Peek),
     /// Prints the completion script of a shell.
@@ -349,11 +358,16 @@ pub(crate) enum Dialect {
 
 /// The whole command line, with an environment variable for every flag.
 pub(crate) fn command() -> clap::Command {
-    Cli::command().mut_subcommands(|subcommand| subcommand.mut_args(with_variable))
+    Cli::command().mut_subcommands(with_variables)
+}
+
+fn with_variables(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(with_variable);
+    command.mut_subcommands(with_variables)
 }
 
 fn with_variable(arg: clap::Arg) -> clap::Arg {
-    let Some(name) = arg.get_long().map(variable) else {
+    let Some(name) = arg.get_long().map(variable).filter(|_| !arg.is_hide_set()) else {
         return arg;
     };
     let is_switch = !arg.get_action().takes_values();

@@ -1,5 +1,7 @@
 //! One module a command. Each reads its arguments, calls the libraries and hands over to report.
 
+#[cfg(feature = "star")]
+mod bench;
 mod combine;
 mod completions;
 mod generate;
@@ -16,6 +18,8 @@ mod verify;
 
 use anyhow::Result;
 
+#[cfg(feature = "star")]
+use crate::args::Bench;
 use crate::args::Command;
 
 /// Runs the command to its end.
@@ -36,6 +40,10 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Sql(args) => sql::run(&args),
         #[cfg(not(feature = "star"))]
         Command::Sql(_) => Err(without("star")),
+        #[cfg(feature = "star")]
+        Command::Bench(Bench::Queries(args)) => bench::run(&args),
+        #[cfg(not(feature = "star"))]
+        Command::Bench(_) => Err(without("star")),
         Command::Peek(args) => peek::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

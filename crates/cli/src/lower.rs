@@ -1,5 +1,7 @@
 //! Arguments to the settings of the libraries: the one place that knows both.
 
+#[cfg(feature = "star")]
+pub(crate) mod bench;
 mod bucket;
 mod job;
 mod memory;

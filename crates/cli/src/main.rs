@@ -13,6 +13,8 @@ mod log;
 mod lower;
 mod report;
 mod signals;
+#[cfg(feature = "star")]
+mod whole;
 
 use std::process::ExitCode;
 

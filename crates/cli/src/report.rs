@@ -5,6 +5,8 @@
 
 #[cfg(feature = "star")]
 mod answers;
+#[cfg(feature = "star")]
+pub(crate) mod bench;
 mod cell;
 mod ended;
 mod grid;

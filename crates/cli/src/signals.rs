@@ -7,6 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
+/// How often the wish to stop is handed on.
+#[cfg(feature = "star")]
+const HAND_ON: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// The wish of somebody outside that the work ends.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stop {
@@ -35,6 +39,31 @@ impl Stop {
     /// Whether it was said.
     pub(crate) fn is_raised(&self) -> bool {
         self.raised.load(Ordering::Relaxed)
+    }
+
+    /// Does some work of the engine, to which the wish to stop is handed on.
+    #[cfg(feature = "star")]
+    pub(crate) fn handed_to<T>(
+        &self,
+        engine: &lakeseed_star_schema::Stop,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        use std::sync::mpsc::{RecvTimeoutError, channel};
+
+        std::thread::scope(|scope| {
+            // Closed where the work ends, also by a panic.
+            let (working, ended) = channel::<()>();
+            scope.spawn(move || {
+                while ended.recv_timeout(HAND_ON) == Err(RecvTimeoutError::Timeout) {
+                    if self.is_raised() {
+                        engine.raise();
+                    }
+                }
+            });
+            let done = work();
+            drop(working);
+            done
+        })
     }
 
     /// The name of the signal that came.

@@ -85,6 +85,7 @@
 //! ```
 //!
 //! Answers that are small or streamed need no star: [`query`] is SQL over generated tables and sources.
+//! [`mod@bench`] measures such queries over a matrix of settings.
 //!
 //! # What it does not do
 //! It writes no output of its own, prints nothing, and knows no dataset but in [`oracle`], which tells
@@ -93,6 +94,7 @@
 mod answer;
 mod ask;
 mod batches;
+pub mod bench;
 mod choose;
 mod cut;
 mod engine;
@@ -127,8 +129,8 @@ pub use observe::{Observer, Progress, Step, Stop, UnitDone, Warning};
 pub use page::{Origin, page};
 pub use run::{KeyReport, Report, Settings, Star, Statement, TableReport};
 pub use source::{
-    BatchReader, Bounds, Calendar, File, FileFormat, Files, FilesOptions, LocalFile, Part, Piece,
-    RejectedRow, Rejects, Source, Stamp, TextOptions, column_type,
+    BatchReader, Bounds, BytesRead, Calendar, File, FileFormat, Files, FilesOptions, LocalFile,
+    Part, Piece, RejectedRow, Rejects, Source, Stamp, TextOptions, column_type,
 };
 pub use store::{Store, Unit};
 pub use views::views;

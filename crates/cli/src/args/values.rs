@@ -40,6 +40,36 @@ impl fmt::Display for Expected {
 
 impl std::error::Error for Expected {}
 
+/// With what means one question is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) memory: Bytes,
+    pub(crate) threads: u64,
+    pub(crate) partitions: usize,
+}
+
+/// As [`cell`] takes it.
+#[cfg(feature = "star")]
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let memory = self.memory.get();
+        write!(f, "{memory},{},{}", self.threads, self.partitions)
+    }
+}
+
+/// The numbers of a cell, with commas between them.
+pub(super) fn cell(text: &str) -> Result<Cell, Expected> {
+    let numbers = text.split(',').map(str::parse::<u64>);
+    match numbers.collect::<Result<Vec<u64>, _>>().as_deref() {
+        Ok(&[memory, threads, partitions]) => Ok(Cell {
+            memory: Bytes::new(memory),
+            threads,
+            partitions: usize::try_from(partitions).unwrap_or(usize::MAX),
+        }),
+        _ => Err(Expected::new("three numbers", "leave the flag out")),
+    }
+}
+
 /// A dataset, or one of its tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {

@@ -6,8 +6,6 @@ mod write;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -25,9 +23,6 @@ use crate::log::Log;
 use crate::lower;
 use crate::report;
 use crate::signals::Stop;
-
-/// How often a signal is looked for.
-const SIGNAL_CHECK: Duration = Duration::from_millis(50);
 
 pub(super) fn run(args: &args::Sql) -> Result<()> {
     let stop = Stop::listen()?;
@@ -49,8 +44,8 @@ fn work(args: &args::Sql, stop: &Stop, log: &Log) -> Result<()> {
     let has_report = has_report(args, form)?;
     let sql = text(&args.query)?;
     let started = Instant::now();
-    let mut queries =
-        Queries::new(&lower::sql::settings(args)?).map_err(|error| explained(&error))?;
+    let mut queries = Queries::new(&lower::sql::settings(&lower::sql::Means::of(args))?)
+        .map_err(|error| explained(&error))?;
     lower::sql::tables(args, &sql, &mut queries, log).map_err(|error| {
         // Of a star's error the advice would be another one.
         error
@@ -150,51 +145,26 @@ fn taker(args: &args::Sql, form: Form, schema: &SchemaRef) -> Result<Box<dyn Tak
     })
 }
 
-/// Ends the watch over signals, also where the query ends by a panic: its thread is waited for.
-struct Watched<'a> {
-    is_over: &'a AtomicBool,
-    watch: Thread,
-}
-
-impl Drop for Watched<'_> {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
-        self.watch.unpark();
-    }
-}
-
 /// Runs the query, with an eye on signals.
 fn answer(query: &Query, stop: &Stop, taker: &mut dyn Taker) -> Result<QueryReport> {
-    let (query_stop, is_over) = (QueryStop::new(), AtomicBool::new(false));
-    thread::scope(|scope| {
-        let watch = scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
-                if stop.is_raised() {
-                    query_stop.raise();
-                }
-                thread::park_timeout(SIGNAL_CHECK);
-            }
-        });
-        let _watched = Watched {
-            is_over: &is_over,
-            watch: watch.thread().clone(),
-        };
-        let mut failed = None;
-        let ended = query.run(&query_stop, |batch| match taker.take(batch) {
+    let query_stop = QueryStop::new();
+    let mut failed = None;
+    let ended = stop.handed_to(&query_stop, || {
+        query.run(&query_stop, |batch| match taker.take(batch) {
             Ok(goes_on) => goes_on,
             Err(error) => {
                 failed = Some(error);
                 ControlFlow::Break(())
             }
-        });
-        match failed {
-            Some(error) => Err(error),
-            None => ended.map_err(|error| match error {
-                Error::Stopped => error.into(),
-                error => explained(&error),
-            }),
-        }
-    })
+        })
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => ended.map_err(|error| match error {
+            Error::Stopped => error.into(),
+            error => explained(&error),
+        }),
+    }
 }
 
 /// What the engine says to somebody who wrote a query.

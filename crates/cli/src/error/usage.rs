@@ -42,10 +42,7 @@ pub(super) fn explain(error: &clap::Error) -> Option<Failure> {
         ErrorKind::InvalidSubcommand => {
             let found = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
             let command = crate::args::command();
-            let names: Vec<&str> = command
-                .get_subcommands()
-                .map(clap::Command::get_name)
-                .collect();
+            let names = names_beside(&command, error);
             Failure::usage("a command", format!("'{found}'"), &advice(&found, names))
         }
         ErrorKind::MissingRequiredArgument => {
@@ -76,6 +73,20 @@ pub(super) fn explain(error: &clap::Error) -> Option<Failure> {
         }
     };
     Some(failure)
+}
+
+/// The names of the commands that could stand where an unknown one does: those of a command, or all.
+fn names_beside<'c>(all: &'c clap::Command, error: &clap::Error) -> Vec<&'c str> {
+    let usage = match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
+        _ => String::new(),
+    };
+    let mut commands = all
+        .get_subcommands()
+        .filter(|command| command.has_subcommands());
+    let of = commands.find(|command| usage.contains(&format!(" {} ", command.get_name())));
+    let names = of.unwrap_or(all).get_subcommands();
+    names.map(clap::Command::get_name).collect()
 }
 
 fn unknown_argument(error: &clap::Error, found: &str) -> Failure {

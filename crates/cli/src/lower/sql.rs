@@ -1,5 +1,6 @@
 //! What a query reads: generated tables with their settings, or files of a place.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,14 +9,14 @@ use anyhow::Result;
 use lakeseed_budget::Bytes;
 use lakeseed_gen_core::dataset::DEFAULT_SEED;
 use lakeseed_gen_core::{Dataset, DatasetInfo, Settings, datasets, find};
-use lakeseed_sink::Store;
-use lakeseed_star_schema::FilesOptions;
+use lakeseed_sink::{Manifest, Store};
 use lakeseed_star_schema::query::{Named, Queries, QuerySettings, named, system_temp};
+use lakeseed_star_schema::{BytesRead, Files, FilesOptions};
 
 use super::star::files::Place;
 use super::star::{finished, ours, strangers};
 use super::{Destination, Memory, threads};
-use crate::args::{Source, Sql, Target};
+use crate::args::{Remote, Source, Sql, Target};
 use crate::error::{self, Failure};
 use crate::log::Log;
 
@@ -24,13 +25,37 @@ const PER_THREAD: Bytes = Bytes::new(16 << 20);
 /// The least that the engine has to have.
 const LEAST: Bytes = Bytes::new(16 << 20);
 
-/// With what means a query runs.
+/// With what means a query is to run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Means<'a> {
+    /// As many as there are cores where nothing is said.
+    pub(crate) threads: Option<u64>,
+    /// Of the process.
+    pub(crate) memory: Option<Bytes>,
+    pub(crate) partitions: Option<usize>,
+    pub(crate) temp_dir: Option<&'a Path>,
+    pub(crate) temp_in_memory: bool,
+}
+
+impl<'a> Means<'a> {
+    pub(crate) fn of(args: &'a Sql) -> Self {
+        Self {
+            threads: args.means.threads,
+            memory: args.means.memory,
+            partitions: args.partitions,
+            temp_dir: args.temp_dir.as_deref(),
+            temp_in_memory: args.temp_in_memory,
+        }
+    }
+}
+
+/// The same as the engine takes it.
 ///
 /// # Errors
-/// When the memory does not carry one.
-pub(crate) fn settings(args: &Sql) -> Result<QuerySettings> {
-    let threads = threads(args.means.threads);
-    let memory = Memory::of(args.means.memory);
+/// When the memory does not carry a query.
+pub(crate) fn settings(means: &Means<'_>) -> Result<QuerySettings> {
+    let threads = threads(means.threads);
+    let memory = Memory::of(means.memory);
     let memory = match memory.for_workers() {
         // Where no limit is known there is none to keep.
         None => Bytes::new(u64::MAX / 4),
@@ -52,18 +77,21 @@ pub(crate) fn settings(args: &Sql) -> Result<QuerySettings> {
     };
     Ok(QuerySettings {
         threads,
-        partitions: args.partitions,
+        partitions: means.partitions,
         memory,
-        temp: args.temp_dir.clone().or_else(|| default_temp(args)),
-        temp_in_memory: args.temp_in_memory,
+        temp: means
+            .temp_dir
+            .map(Path::to_owned)
+            .or_else(|| default_temp(means.temp_in_memory)),
+        temp_in_memory: means.temp_in_memory,
         temp_limit: None,
     })
 }
 
 /// Where rows are spilled unless told otherwise. Nobody named it, so where nothing can be made in it
 /// there is no spilling, rather than an error of a query that may need none.
-fn default_temp(args: &Sql) -> Option<PathBuf> {
-    let folder = if args.temp_in_memory {
+fn default_temp(in_memory_too: bool) -> Option<PathBuf> {
+    let folder = if in_memory_too {
         Some(std::env::temp_dir())
     } else {
         system_temp()
@@ -192,34 +220,76 @@ fn dataset(args: &Sql, info: &'static DatasetInfo, chosen: &[&DatasetInfo]) -> R
 }
 
 fn files(args: &Sql, from: &Path, named: &[Named], queries: &mut Queries, log: &Log) -> Result<()> {
-    let Some(store) = Destination::parse(from)?.store(&args.remote, log)? else {
-        let advice = "name the place of the tables";
-        return Err(Failure::usage("a folder or s3://BUCKET/PREFIX", "--from -", advice).into());
-    };
-    let store: Arc<dyn Store> = store.into();
-    let place = Place::new(from, &store);
-    let manifest = finished(store.as_ref())?;
-    let known = match &manifest {
-        Some(manifest) => manifest
-            .tables
-            .iter()
-            .map(|table| table.name.clone())
-            .collect(),
-        None => place.tables()?,
-    };
-    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let tables = Tables::open(from, &args.remote, log)?;
     for name in named {
-        if name.schema.is_some() || !known.contains(&name.table.as_str()) {
-            let advice = error::advice(&name.table, known.iter().copied());
-            let expected = format!("a table at {place}");
+        if !tables.has(name) {
+            let known = tables.names.iter().map(String::as_str);
+            let advice = error::advice(&name.table, known);
+            let expected = format!("a table at {tables}");
             return Err(Failure::usage(expected, format!("'{name}'"), &advice).into());
         }
-        let options = FilesOptions::default();
-        let files = match &manifest {
-            Some(manifest) => ours(&place, manifest, &name.table, options)?,
-            None => strangers(&place, &name.table, &options)?,
-        };
-        queries.register_source(&name.table, Arc::new(files))?;
+        queries.register_source(&name.table, Arc::new(tables.files(&name.table, None)?))?;
     }
     Ok(())
+}
+
+/// The tables of a place: a finished output of ours, or files of anybody's.
+pub(crate) struct Tables {
+    from: PathBuf,
+    store: Arc<dyn Store>,
+    manifest: Option<Manifest>,
+    /// Their names.
+    pub(crate) names: Vec<String>,
+}
+
+impl Tables {
+    /// Looks which there are.
+    ///
+    /// # Errors
+    /// An output of ours that is not finished, a place that cannot be read.
+    pub(crate) fn open(from: &Path, remote: &Remote, log: &Log) -> Result<Self> {
+        let Some(store) = Destination::parse(from)?.store(remote, log)? else {
+            let advice = "name the place of the tables";
+            return Err(Failure::usage("a folder or s3://BUCKET/PREFIX", "-", advice).into());
+        };
+        let store: Arc<dyn Store> = store.into();
+        let manifest = finished(store.as_ref())?;
+        let names = match &manifest {
+            Some(manifest) => {
+                let tables = manifest.tables.iter();
+                tables.map(|table| table.name.clone()).collect()
+            }
+            None => Place::new(from, &store).tables()?,
+        };
+        Ok(Self {
+            from: from.to_owned(),
+            store,
+            manifest,
+            names,
+        })
+    }
+
+    /// Whether a query names one of them.
+    pub(crate) fn has(&self, named: &Named) -> bool {
+        named.schema.is_none() && self.names.contains(&named.table)
+    }
+
+    /// The files of one of them, what is read of them counted where somebody wants it.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub(crate) fn files(&self, name: &str, read: Option<&BytesRead>) -> Result<Files> {
+        let place = Place::new(&self.from, &self.store).counted_by(read);
+        let options = FilesOptions::default();
+        match &self.manifest {
+            Some(manifest) => ours(&place, manifest, name, options),
+            None => strangers(&place, name, &options),
+        }
+    }
+}
+
+impl fmt::Display for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Place::new(&self.from, &self.store).fmt(f)
+    }
 }

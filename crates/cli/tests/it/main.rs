@@ -8,6 +8,8 @@
 
 mod access;
 mod append;
+#[cfg(feature = "star")]
+mod bench;
 mod canaries;
 #[cfg(target_os = "linux")]
 mod cgroup;

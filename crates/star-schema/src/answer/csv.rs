@@ -5,7 +5,7 @@ use arrow_array::{Array, RecordBatch};
 use super::plain;
 
 /// All rows under a line of names.
-pub(super) fn text(rows: &RecordBatch) -> String {
+pub(crate) fn text(rows: &RecordBatch) -> String {
     let mut text = String::new();
     let fields = rows.schema_ref().fields().iter();
     line(&mut text, fields.map(|field| Some(field.name().clone())));

@@ -1,7 +1,7 @@
 //! What an indicator has answered, as numbers and as texts for people: what a page, a terminal and a CSV
 //! file are made from.
 
-mod csv;
+pub(crate) mod csv;
 mod numbers;
 
 use arrow_array::cast::AsArray;

@@ -6,6 +6,7 @@
 mod bars;
 mod columns;
 mod html;
+pub(crate) mod measured;
 mod shaded;
 mod table;
 
@@ -50,31 +51,45 @@ pub struct Origin {
 /// ```
 pub fn page(model: &Model, origin: &Origin, answers: &[Answer]) -> String {
     let mut out = String::new();
-    let name = words(&model.name);
+    let title = format!("Indicators of {}", words(&model.name));
+    begin(&mut out, &title, &model.about);
+    origin_line(&mut out, model, origin);
+    out.push_str("</header>\n");
+    let (figures, charts): (Vec<&Answer>, Vec<&Answer>) =
+        answers.iter().partition(|answer| is_figure(answer));
+    cards(&mut out, &figures);
+    let sections = charts.iter().map(|answer| answer.spec());
+    contents(
+        &mut out,
+        sections.map(|spec| (spec.name.as_str(), spec.about.as_str())),
+    );
+    out.push_str("<main>\n");
+    for answer in charts {
+        section(&mut out, answer);
+    }
+    out.push_str("</main>\n");
+    end(&mut out);
+    out
+}
+
+/// The beginning of a page, up to what its header says beside title and meaning.
+fn begin(out: &mut String, title: &str, about: &str) {
     // Writing to a string does not fail.
     let _ = write!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>Indicators of {title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n\
-         <header>\n<h1>Indicators of {title}</h1>\n<p>{about}</p>\n",
-        title = Text(&name),
+         <title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n\
+         <header>\n<h1>{title}</h1>\n<p>{about}</p>\n",
+        title = Text(title),
         style = include_str!("style.css"),
-        about = Text(&model.about),
+        about = Text(about),
     );
-    origin_line(&mut out, model, origin);
-    out.push_str("</header>\n");
-    let (figures, charts): (Vec<&Answer>, Vec<&Answer>) =
-        answers.iter().partition(|answer| is_figure(answer));
-    cards(&mut out, &figures);
-    contents(&mut out, &charts);
-    out.push_str("<main>\n");
-    for answer in charts {
-        section(&mut out, answer);
-    }
-    out.push_str("</main>\n<footer><p>Made by lakeseed.</p></footer>\n</body>\n</html>\n");
-    out
+}
+
+fn end(out: &mut String) {
+    out.push_str("<footer><p>Made by lakeseed.</p></footer>\n</body>\n</html>\n");
 }
 
 /// One row is a card; a figure of several is shown as bars.
@@ -127,19 +142,16 @@ fn cards(out: &mut String, figures: &[&Answer]) {
     out.push_str("</section>\n");
 }
 
-fn contents(out: &mut String, charts: &[&Answer]) {
-    if charts.is_empty() {
+/// Links to the sections: their ids and titles.
+fn contents<'t>(out: &mut String, sections: impl Iterator<Item = (&'t str, &'t str)>) {
+    let mut sections = sections.peekable();
+    if sections.peek().is_none() {
         return;
     }
     out.push_str("<nav aria-label=\"Contents\">\n<h2>Contents</h2>\n<ol>\n");
-    for answer in charts {
-        let (name, about) = (&answer.spec().name, &answer.spec().about);
-        let _ = writeln!(
-            out,
-            "<li><a href=\"#{}\">{}</a></li>",
-            Text(name),
-            Text(about)
-        );
+    for (id, title) in sections {
+        let (id, title) = (Text(id), Text(title));
+        let _ = writeln!(out, "<li><a href=\"#{id}\">{title}</a></li>");
     }
     out.push_str("</ol>\n</nav>\n");
 }

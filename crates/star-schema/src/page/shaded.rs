@@ -13,17 +13,19 @@ const MOST_COLUMNS: usize = 60;
 const UPRIGHT: usize = 14;
 
 /// A cell: its text, and where its value lies among those that it is compared with, from -1 to 1.
-struct Cell {
-    text: String,
-    part: Option<f64>,
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) part: Option<f64>,
 }
 
 /// Rows with their names, columns with theirs.
-struct Grid {
-    columns: Vec<String>,
-    rows: Vec<(String, BTreeMap<usize, Cell>)>,
+pub(super) struct Grid {
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<(String, BTreeMap<usize, Cell>)>,
+    /// Whether the names of the columns stand upright.
+    pub(super) is_upright: bool,
     /// What is left out.
-    hidden: usize,
+    pub(super) hidden: usize,
 }
 
 pub(super) fn draw(out: &mut String, answer: &Answer) {
@@ -31,18 +33,19 @@ pub(super) fn draw(out: &mut String, answer: &Answer) {
         Some(across) => laid_across(answer, across),
         None => as_it_is(answer),
     };
-    let upright = if grid.columns.len() > UPRIGHT {
-        " upright"
-    } else {
-        ""
-    };
     let label = answer.columns().nth(answer.label()).unwrap_or_default();
+    figure(out, &answer.spec().about, &words(label), &grid);
+}
+
+/// The table as a figure. `about` says what it is to who does not see it, `label` what its rows are.
+pub(super) fn figure(out: &mut String, about: &str, label: &str, grid: &Grid) {
+    let upright = if grid.is_upright { " upright" } else { "" };
     let _ = write!(
         out,
         "<figure>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{about}\">\
          <table class=\"shaded{upright}\">\n<thead><tr><th scope=\"col\">{label}</th>",
-        about = Text(&answer.spec().about),
-        label = Text(&words(label)),
+        about = Text(about),
+        label = Text(label),
     );
     for column in &grid.columns {
         let _ = write!(out, "<th scope=\"col\"><span>{}</span></th>", Text(column));
@@ -108,6 +111,7 @@ fn as_it_is(answer: &Answer) -> Grid {
     Grid {
         rows: rows.collect(),
         columns: shown.iter().map(|at| words(names[*at])).collect(),
+        is_upright: shown.len() > UPRIGHT,
         hidden: answer.rows().saturating_sub(MOST_ROWS),
     }
 }
@@ -157,6 +161,7 @@ fn laid_across(answer: &Answer, across: usize) -> Grid {
         }
     }
     Grid {
+        is_upright: places.len() > UPRIGHT,
         columns: places.into_iter().map(|(_, name)| name).collect(),
         rows,
         hidden,

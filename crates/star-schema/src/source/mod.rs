@@ -2,6 +2,7 @@
 
 mod bounds;
 mod calendar;
+mod counted;
 mod file;
 mod files;
 mod parquet;
@@ -20,6 +21,7 @@ use crate::Result;
 
 pub use bounds::Bounds;
 pub use calendar::Calendar;
+pub use counted::BytesRead;
 pub use file::{File, LocalFile, Stamp};
 pub use files::{FileFormat, Files, FilesOptions};
 pub use rejects::{RejectedRow, Rejects};

@@ -6,6 +6,7 @@
     reason = "helpers of tests fail loudly"
 )]
 
+mod bench;
 mod common;
 mod equal;
 mod extend;

@@ -8,9 +8,9 @@ use arrow_schema::{DataType, SchemaRef};
 use lakeseed_sink::PartWriter;
 
 use super::Taker;
-use super::write::Target;
 use crate::args::Answer;
 use crate::report::{Align, Grid, cell, units};
+use crate::whole::Target;
 
 /// Rows that are shown unless told otherwise: what fits a screen.
 const SHOWN: u64 = 40;
@@ -40,7 +40,7 @@ impl Table {
             grid: Grid::of(head.collect()),
             shown: answer.max_rows.unwrap_or(SHOWN),
             rows: 0,
-            out: Target::open(answer)?,
+            out: Target::open(&answer.out, answer.overwrite)?,
         })
     }
 

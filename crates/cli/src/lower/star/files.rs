@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use lakeseed_sink::Store;
-use lakeseed_star_schema::{File, FileFormat, LocalFile, Stamp};
+use lakeseed_star_schema::{BytesRead, File, FileFormat, LocalFile, Stamp};
 
 /// The most files of a table.
 const MOST_FILES: usize = 1_000_000;
@@ -17,6 +17,8 @@ pub(in crate::lower) struct Place<'p> {
     store: &'p Arc<dyn Store>,
     /// The folder, where it is one: its files are read without a detour.
     folder: Option<PathBuf>,
+    /// Who counts what is read.
+    read: Option<BytesRead>,
 }
 
 impl<'p> Place<'p> {
@@ -25,21 +27,33 @@ impl<'p> Place<'p> {
         Self {
             store,
             folder: (!is_bucket).then(|| from.to_owned()),
+            read: None,
+        }
+    }
+
+    /// The same, what is read of its files counted where somebody wants it.
+    pub(in crate::lower) fn counted_by(self, read: Option<&BytesRead>) -> Self {
+        Self {
+            read: read.cloned(),
+            ..self
         }
     }
 
     /// Files by their names below the place.
     pub(super) fn files<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<Arc<dyn File>> {
-        names
-            .map(|name| match &self.folder {
-                Some(folder) => Arc::new(LocalFile::new(folder.join(name))) as Arc<dyn File>,
-                None => Arc::new(StoredFile {
-                    store: Arc::clone(self.store),
-                    shown: format!("{}/{name}", self.store.address()),
-                    name: name.to_owned(),
-                }),
-            })
-            .collect()
+        let file = |name: &str| match &self.folder {
+            Some(folder) => Arc::new(LocalFile::new(folder.join(name))) as Arc<dyn File>,
+            None => Arc::new(StoredFile {
+                store: Arc::clone(self.store),
+                shown: format!("{}/{name}", self.store.address()),
+                name: name.to_owned(),
+            }),
+        };
+        let counted = |file| match &self.read {
+            Some(read) => read.of(file),
+            None => file,
+        };
+        names.map(|name| counted(file(name))).collect()
     }
 
     /// The names of a table's files, in order: one of its own name, or those of its folder.

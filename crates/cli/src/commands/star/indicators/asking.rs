@@ -2,10 +2,8 @@
 
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use arrow_array::{RecordBatch, RecordBatchIterator};
 use lakeseed_sink::{Error, UnitWriter};
@@ -14,9 +12,6 @@ use lakeseed_star_schema::{Ask, Error as StarError, Model, Stop as StarStop};
 use crate::commands::star::commit;
 use crate::log::Log;
 use crate::signals::Stop;
-
-/// How often the wish to stop is handed on.
-const STOP_CHECK: Duration = Duration::from_millis(50);
 
 /// What is asked, and where answers go.
 pub(super) struct Asking<'a> {
@@ -30,14 +25,9 @@ impl Asking<'_> {
     /// Writes what is missing, so many at once.
     pub(super) fn run(&self, workers: usize, stop: &Stop) -> Result<(), Error> {
         let engine = StarStop::new();
-        let done = thread::scope(|scope| {
-            let (working, ended) = channel::<()>();
-            let flag = &engine;
-            scope.spawn(move || hand_on(stop, flag, &ended));
-            let done = self.side_by_side(workers, flag);
-            let done = done.and_then(|heavy| self.alone(heavy, flag));
-            drop(working);
-            done
+        let done = stop.handed_to(&engine, || {
+            let heavy = self.side_by_side(workers, &engine)?;
+            self.alone(heavy, &engine)
         });
         done.map_err(|error| match error {
             Failed::Asked(error) => commit::as_sink(error, &self.model.name),
@@ -116,15 +106,6 @@ impl Asking<'_> {
 enum Failed {
     Asked(StarError),
     Written(Error),
-}
-
-/// Hands the process's wish to stop on to the engine, until the work has ended.
-fn hand_on(stop: &Stop, engine: &StarStop, ended: &Receiver<()>) {
-    while ended.recv_timeout(STOP_CHECK) == Err(RecvTimeoutError::Timeout) {
-        if stop.is_raised() {
-            engine.raise();
-        }
-    }
 }
 
 fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
