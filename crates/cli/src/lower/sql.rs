@@ -61,12 +61,13 @@ pub(crate) fn settings(means: &Means<'_>) -> Result<QuerySettings> {
         None => Bytes::new(u64::MAX / 4),
         Some(left) => {
             let beside = threads as u64 * PER_THREAD;
-            // The engine counts less than it takes: what it gives at the end stands beside its state.
-            let engine = Bytes::new((left - beside).get() / 3 * 2);
+            // The engine counts less than it takes: what it gives at the end stands beside its state, and
+            // sets of distinct values are written as lists when they spill.
+            let engine = Bytes::new((left - beside).get() / 2);
             if engine < LEAST {
                 let expected = format!(
                     "memory for a query with {threads} threads: about {}",
-                    memory.program + beside + Bytes::new(LEAST.get() / 2 * 3)
+                    memory.program + beside + Bytes::new(2 * LEAST.get())
                 );
                 let got = format!("{} by {}", memory.total.unwrap_or_default(), memory.by);
                 let advice = "give more --memory, or fewer --threads";
