@@ -22,6 +22,7 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, PartitionMode};
 use datafusion::physical_plan::limit::LocalLimitExec;
 use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::{
     RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter,
@@ -61,6 +62,9 @@ pub(super) fn in_order(
             let children = vec![Arc::clone(left), Gather::over(right, None, at_once)?];
             return Ok(Transformed::yes(node.with_new_children(children)?));
         }
+        if let Some(dealt) = any.downcast_ref::<RepartitionExec>() {
+            return Ok(Transformed::yes(undealt(dealt, at_once)?));
+        }
         let (input, fetch) = if let Some(any) = any.downcast_ref::<CoalescePartitionsExec>() {
             (any.input(), any.fetch())
         } else if let Some(merge) = any.downcast_ref::<SortPreservingMergeExec>() {
@@ -78,6 +82,23 @@ pub(super) fn in_order(
         return Ok(gathered.data);
     }
     Gather::over(&gathered.data, None, at_once)
+}
+
+/// What is dealt out to partitions by its values, in one instead: whoever asks for rows of a key together
+/// has them there. The planner asks for it under some windows, whatever its settings say, and what deals
+/// rows to channels can hang under a limit.
+fn undealt(dealt: &RepartitionExec, at_once: usize) -> DfResult<Arc<dyn ExecutionPlan>> {
+    let input = dealt.input();
+    if input.output_partitioning().partition_count() == 1 {
+        return Ok(Arc::clone(input));
+    }
+    match input.output_ordering().filter(|_| dealt.preserve_order()) {
+        Some(order) if !passes_on(input) => {
+            let merge = SortPreservingMergeExec::new(order.clone(), Arc::clone(input));
+            Ok(Arc::new(merge))
+        }
+        _ => Gather::over(input, None, at_once),
+    }
 }
 
 /// Whether a node joins so that rows of its left side which meet none come at the end, and could come at

@@ -12,7 +12,7 @@ use super::{Oracle, answer, lines, over, retail, settings, sorted};
 use crate::common::Memory;
 
 /// Queries of every kind that people write; all columns of their answers are exact.
-const KINDS: [&str; 22] = [
+const KINDS: [&str; 24] = [
     "SELECT state, count(*), sum(net_total), min(issued_at), max(discount) FROM invoices GROUP BY state",
     "SELECT count(DISTINCT customer_id), count(DISTINCT state) FROM invoices",
     "SELECT state, count(DISTINCT seller_id) AS n FROM invoices GROUP BY state ORDER BY n DESC, state LIMIT 5",
@@ -29,6 +29,8 @@ const KINDS: [&str; 22] = [
     "WITH d AS (SELECT day, count(*) AS n FROM invoices GROUP BY day) SELECT max(n), min(n), sum(n) FROM d",
     "SELECT state, n, rank() OVER (ORDER BY n DESC, state) AS place FROM (SELECT state, count(*) AS n FROM invoices GROUP BY state) t ORDER BY place",
     "SELECT invoice_id, row_number() OVER (PARTITION BY state ORDER BY issued_at, invoice_id) AS r FROM invoices WHERE month = 1 ORDER BY invoice_id LIMIT 50",
+    "SELECT m, count(*) FROM (SELECT min(n) OVER (PARTITION BY seller_id) AS m FROM (SELECT seller_id, customer_id, count(*) AS n FROM invoices GROUP BY seller_id, customer_id) t) u GROUP BY m",
+    "WITH a AS (SELECT customer_id, month FROM invoices GROUP BY customer_id, month), d AS (SELECT month, min(month) OVER (PARTITION BY customer_id) AS first FROM a) SELECT first, month - first AS later, count(*) FROM d GROUP BY first, month - first",
     "SELECT state FROM customers UNION SELECT state FROM invoices",
     "SELECT count(*) FROM (SELECT invoice_id FROM invoices WHERE month = 1 UNION ALL SELECT invoice_id FROM invoices WHERE month = 2) t",
     "SELECT DISTINCT payment_method, status FROM invoices",
