@@ -30,6 +30,7 @@
 //! - [`inspect`], [`open_finished`], [`settle`], [`statuses`], [`combine`]: what stands in a store.
 //! - [`Verify`]: a finished output read back, and compared with its rows made again.
 //! - [`format`](mod@format): the encoders.
+//! - [`messages`]: rows as JSON messages of at most K rows and B bytes, on their way to a queue.
 //! - [`UnitRun`]: parts whose rows nobody counts in advance, such as results of queries.
 //! - [`Output`]: all of it in four calls.
 //!
@@ -42,6 +43,7 @@ mod fail;
 pub mod format;
 pub mod hints;
 mod manifest;
+pub mod messages;
 mod output;
 mod path;
 mod plan;

@@ -209,6 +209,7 @@ fn of_remote(
         T::Missing => "check the bucket's name and the --region",
         T::Unreachable => "check --endpoint-url and the network",
         T::Untrusted => "check --endpoint-url, or trust its authority with --ca-bundle",
+        T::Full => "make room there, or raise its limit",
         T::Unsupported => "choose another place",
         _ => "repeat the command",
     };
