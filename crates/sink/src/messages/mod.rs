@@ -13,20 +13,33 @@
 //! proven alone. Where rows are neighbours they are the same.
 
 mod block;
+mod folder;
 mod group;
 mod id;
+mod ledger;
 mod modulo;
+mod pace;
 mod pieces;
 mod plan;
+mod publish;
 mod queue;
 mod render;
+mod report;
 mod settings;
+mod targets;
+mod workers;
 
 pub use self::block::{Block, Message};
+pub use self::folder::{MESSAGES_FORMAT, MessagesRecord};
 pub use self::id::MessageId;
+pub use self::ledger::{DonePart, LedgerRecord, LedgerState};
+pub use self::pace::{Clock, SystemClock};
 pub use self::pieces::{PIECE_ROWS, Piece, Pieces};
 pub use self::plan::{MessagePart, MessagePlan, MessagePlanBuilder};
+pub use self::publish::Publish;
 pub use self::queue::{Before, PartToSend, Queue, Receipt, Sender};
+pub use self::report::Published;
 pub use self::settings::{
     DEFAULT_MESSAGE_BYTES, DEFAULT_MESSAGE_ROWS, Grouping, MessageSettings, Nulls,
 };
+pub use self::targets::{Counting, MessageLines};
