@@ -16,6 +16,7 @@ mod hostile;
 mod kill;
 mod layout;
 mod manifest;
+mod messages;
 mod names;
 mod output;
 mod parallel;
