@@ -38,6 +38,8 @@
 //! several. What this crate does not do: make rows, print.
 
 mod commit;
+#[cfg(feature = "s3")]
+mod environment;
 mod error;
 mod fail;
 pub mod format;
@@ -50,6 +52,8 @@ mod plan;
 mod pump;
 mod report;
 mod rows;
+#[cfg(feature = "s3")]
+mod secret;
 mod source;
 mod store;
 mod stream;
@@ -61,6 +65,8 @@ pub use self::commit::{
     Ending, LastEnd, LastRun, Mode, PartRecord, PlanRecord, PlannedRows, Shard, Standing, Status,
     TableRecord, combine, inspect, open_finished, put_report, settle, statuses,
 };
+#[cfg(feature = "s3")]
+pub use self::environment::Environment;
 pub use self::error::{Error, Result, Trouble};
 pub use self::format::{Compression, Csv, FileFormat, FormatKind, Json, Parquet};
 pub use self::manifest::{
@@ -74,6 +80,8 @@ pub use self::plan::{
 };
 pub use self::pump::{DEFAULT_THREADS, Observer, Run};
 pub use self::report::{Report, TableReport};
+#[cfg(feature = "s3")]
+pub use self::secret::Secret;
 pub use self::source::{BatchSource, BoxedReader, FnSource, Source};
 #[cfg(feature = "s3")]
 pub use self::store::s3;
