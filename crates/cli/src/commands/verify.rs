@@ -142,7 +142,11 @@ fn tell(
     // Findings stay findings when nobody reads them to their end.
     let count = verified.findings.errors().count();
     let expected = format!("{} to hold what its manifest says", verified.place);
-    let advice = "write it anew with --overwrite";
+    let advice = if verified.messages.is_some() {
+        "publish it to another place"
+    } else {
+        "write it anew with --overwrite"
+    };
     let findings = if count == 1 { "finding" } else { "findings" };
     Err(Failure::found(expected, format!("{count} {findings}"), advice).into())
 }

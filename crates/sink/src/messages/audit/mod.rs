@@ -302,11 +302,12 @@ impl Reader<'_, '_> {
         found.see(number);
         match parse::rows_of(body) {
             Ok(rows) => {
+                for row in &rows {
+                    found.wrong += u64::from(!self.decoder.push(row));
+                }
                 drop(found);
-                for row in rows {
-                    if self.decoder.push(row) {
-                        self.decode()?;
-                    }
+                if self.decoder.is_full() {
+                    self.decode()?;
                 }
             }
             // No rows can be told of it: that is one strange thing.
