@@ -3,7 +3,9 @@
 //! [`crate::lower`] turns them into the settings of the libraries. Every flag that is declared
 //! here does something, and every flag has an environment variable (see [`command`]).
 
+mod choice;
 mod parameters;
+mod publish;
 mod remote;
 mod sql;
 mod star;
@@ -24,7 +26,9 @@ use lakeseed_gen_core::Date;
 use lakeseed_sink::{Compression, Shard};
 
 use crate::log::LogLevel;
+pub(crate) use choice::Choice;
 pub(crate) use parameters::{Given, Parameters};
+pub(crate) use publish::{Grouping, Messages, Nulls, Publish};
 #[cfg(feature = "s3")]
 pub(crate) use remote::Sse;
 pub(crate) use remote::{Remote, RemoteFlags};
@@ -34,7 +38,7 @@ pub(crate) use sql::{Answer, AnswerForm};
 pub(crate) use star::Star;
 pub(crate) use typed::Typed;
 pub(crate) use values::{Expected, Rows, Target, count};
-use values::{compression, date, positive_count, scale, shard, shown_rows, size};
+use values::{compression, date, positive_count, rate, scale, shard, shown_rows, size};
 
 /// Large, believable, perfectly repeatable data: from one command to files.
 #[derive(Debug, Parser)]
@@ -62,6 +66,8 @@ pub(crate) enum Command {
     Schema(Schema),
     /// Reads an output back, makes its rows again and compares: exit code 1 if anything differs.
     Verify(Verify),
+    /// Sends rows as JSON messages: to a queue, to files, to stdout.
+    Publish(Box<Publish>),
     /// Shows how far a run is, from a second terminal, or what a finished output holds.
     Status(Stored),
     /// Makes one output of what the shards of a run have written.

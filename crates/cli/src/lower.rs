@@ -4,6 +4,8 @@ mod bucket;
 mod job;
 mod memory;
 mod place;
+pub(crate) mod publish;
+mod queue;
 mod recipe;
 mod selection;
 #[cfg(feature = "star")]
@@ -15,6 +17,7 @@ mod tables;
 pub(crate) use job::{Job, job};
 pub(crate) use memory::Memory;
 pub(crate) use place::{Destination, store};
+pub(crate) use queue::To;
 pub(crate) use recipe::Recipe;
 pub(crate) use selection::{Selection, columns_only, flags, select};
 pub(crate) use tables::source;

@@ -140,6 +140,14 @@ pub enum Error {
         /// The source's own error.
         source: ArrowError,
     },
+    /// A file that rows are to be read from cannot be read.
+    #[error("cannot read the rows of {path}: {reason}")]
+    Input {
+        /// Where, without credentials.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
     /// The source of a table's rows broke its promise.
     #[error("table `{table}` gave other rows than promised: expected {expected}, found {found}")]
     Promise {

@@ -55,6 +55,7 @@ mod rows;
 #[cfg(feature = "s3")]
 mod secret;
 mod source;
+mod sources;
 mod store;
 mod stream;
 mod totals;
@@ -83,6 +84,7 @@ pub use self::report::{Report, TableReport};
 #[cfg(feature = "s3")]
 pub use self::secret::Secret;
 pub use self::source::{BatchSource, BoxedReader, FnSource, Source};
+pub use self::sources::{find_files, open_files};
 #[cfg(feature = "s3")]
 pub use self::store::s3;
 pub use self::store::{Found, LocalStore, Lock, Look, MemoryStore, PartWriter, PutNew, Store};

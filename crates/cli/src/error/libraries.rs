@@ -178,6 +178,21 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
             };
             Failure::usage(format!("{expected} for the {what}"), found, advice)
         }
+        E::MessageTooLarge {
+            table,
+            part,
+            what,
+            bytes,
+            most,
+        } => {
+            let expected = format!("messages of at most {most} bytes");
+            let got = format!("{bytes} bytes for {what} of {table} ({part})");
+            Failure::usage(expected, got, "raise --max-bytes")
+        }
+        E::Input { path, reason } => {
+            let expected = format!("rows that can be read at {path}");
+            Failure::refused(expected, reason, "check the file")
+        }
         E::Memory { needed, granted } => {
             let (needed, granted) = (Bytes::new(*needed), Bytes::new(*granted));
             Failure::refused(format!("{needed} for one worker"), granted, MORE_MEMORY)

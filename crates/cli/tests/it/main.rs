@@ -25,6 +25,7 @@ mod limits;
 mod log;
 mod memory;
 mod places;
+mod publish;
 mod shards;
 mod signals;
 mod size;

@@ -12,6 +12,7 @@
 //! Names of parts and messages: a **piece** is what can be read alone, a **part** what is sent and
 //! proven alone. Where rows are neighbours they are the same.
 
+mod audit;
 mod block;
 mod folder;
 mod group;
@@ -27,8 +28,10 @@ mod render;
 mod report;
 mod settings;
 mod targets;
+mod verify;
 mod workers;
 
+pub use self::audit::{Audit, PartAudit};
 pub use self::block::{Block, Message};
 pub use self::folder::{MESSAGES_FORMAT, MessagesRecord};
 pub use self::id::MessageId;
@@ -43,3 +46,4 @@ pub use self::settings::{
     DEFAULT_MESSAGE_BYTES, DEFAULT_MESSAGE_ROWS, Grouping, MessageSettings, Nulls,
 };
 pub use self::targets::{Counting, MessageLines};
+pub use self::verify::{MessageCounts, MessageFindings, VerifyMessages};

@@ -126,6 +126,13 @@ impl<'a> MessagePlan<'a> {
         self.parts.iter().map(|part| part.rows).sum()
     }
 
+    /// The name of a ledger for this plan and a place: the plan's id, and `digits` of a digest of the
+    /// place.
+    pub fn ledger_name(&self, address: &str, digits: usize) -> String {
+        let place = blake3::hash(address.as_bytes()).to_hex();
+        format!("{}-{}", self.id, &place[..digits.min(place.len())])
+    }
+
     /// The most memory that one worker holds, in bytes, beside its sender: batches, a block of
     /// messages, an open piece. Worked out from the widths of the columns: text that is much wider
     /// takes more.

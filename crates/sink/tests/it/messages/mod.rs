@@ -1,8 +1,12 @@
 //! Rows as messages: grouping, names, files, ledgers.
 
+mod files;
 mod grouping;
+#[cfg(unix)]
+mod kill;
 mod ledger;
 mod modulo;
+mod verify;
 
 use std::sync::{Mutex, PoisonError};
 
