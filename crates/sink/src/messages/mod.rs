@@ -24,6 +24,7 @@ mod pieces;
 mod plan;
 mod publish;
 mod queue;
+mod read_back;
 mod render;
 mod report;
 mod settings;
@@ -41,6 +42,7 @@ pub use self::pieces::{PIECE_ROWS, Piece, Pieces};
 pub use self::plan::{MessagePart, MessagePlan, MessagePlanBuilder};
 pub use self::publish::Publish;
 pub use self::queue::{Before, PartToSend, Queue, Receipt, Sender};
+pub use self::read_back::{AllDelivered, Delivered, VerifyQueue};
 pub use self::report::Published;
 pub use self::settings::{
     DEFAULT_MESSAGE_BYTES, DEFAULT_MESSAGE_ROWS, Grouping, MessageSettings, Nulls,
