@@ -19,6 +19,8 @@ mod group;
 mod id;
 mod ledger;
 mod modulo;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod pace;
 mod pieces;
 mod plan;

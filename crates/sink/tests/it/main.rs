@@ -18,6 +18,8 @@ mod layout;
 mod manifest;
 mod messages;
 mod names;
+#[cfg(feature = "nats")]
+mod nats;
 mod output;
 mod parallel;
 mod plan;
