@@ -112,7 +112,7 @@ impl Work<'_> {
                     return Err(Failure::silent());
                 }
                 Ok(false) => {}
-                Err(()) => return Err(Failure::lost()),
+                Err(failure) => return Err(failure),
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use async_nats::client::PublishErrorKind;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::{HeaderMap, Message, StatusCode, Subject, Subscriber, jetstream};
 use bytes::Bytes;
@@ -159,10 +160,12 @@ impl<'q> Work<'q> {
     async fn begin(queue: &'q NatsQueue, part: PartToSend<'q>) -> Result<Self, Failure> {
         let until = Instant::now() + queue.patience;
         let mark = format!("{}-{}-", part.plan.id(), part.part);
-        let (connection, from, known) = loop {
+        let (line, from, known) = loop {
             let (connection, info) = queue.ask(part.is_over).await?;
-            match left_of(queue, &connection, &info, part.before, &mark).await {
-                Ok((from, known)) => break (connection, from, known),
+            let left = left_of(queue, &connection, &info, part.before, &mark).await;
+            let line = Line::try_new(Arc::clone(&connection)).await;
+            match left.and_then(|left| Ok((left, line?))) {
+                Ok(((from, known), line)) => break (line, from, known),
                 Err(failure) if !failure.is_passing() || Instant::now() >= until => {
                     return Err(failure);
                 }
@@ -179,7 +182,7 @@ impl<'q> Work<'q> {
             mark,
             subject: Subject::from(queue.address.subject.as_str()),
             from,
-            line: Line::try_new(connection).await?,
+            line,
             flights: VecDeque::new(),
             first: 0,
             bytes_in_flight: 0,
@@ -250,13 +253,14 @@ impl<'q> Work<'q> {
                         return Ok(());
                     }
                 }
-                Err(()) => return self.recover().await,
+                Err(failure) if failure.is_passing() => return self.recover().await,
+                Err(failure) => return Err(failure),
             }
         }
     }
 
-    /// Whether the connection has taken a message; an error where there is none any more.
-    pub(super) async fn hand_over(&mut self, at: usize) -> Result<bool, ()> {
+    /// Whether the connection has taken a message; a passing failure where there is none any more.
+    pub(super) async fn hand_over(&mut self, at: usize) -> Result<bool, Failure> {
         let flight = &self.flights[at];
         let number = self.first + at as u64;
         let mut headers = HeaderMap::new();
@@ -272,7 +276,11 @@ impl<'q> Work<'q> {
                 fail::point("nats.published");
                 Ok(true)
             }
-            Ok(Err(_)) => Err(()),
+            // Another server of the cluster may take less than the first one.
+            Ok(Err(error)) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
+                Err(Failure::Final(Trouble::Other, error.to_string()))
+            }
+            Ok(Err(_)) => Err(Failure::lost()),
             Err(_) => Ok(false),
         }
     }
@@ -305,7 +313,7 @@ impl<'q> Work<'q> {
             return Ok(());
         }
         match Answer::of(message) {
-            Ok(answer) if answer.stream != self.queue.stream.get().cloned() => {
+            Ok(answer) if answer.stream.as_ref() != self.queue.stream.get() => {
                 let text = "another stream took the subject over".to_owned();
                 return Err(Failure::Final(Trouble::Other, text));
             }
@@ -390,7 +398,8 @@ impl<'q> Work<'q> {
                         self.flights[at].state = State::Refused;
                         self.is_refused = true;
                     }
-                    Err(()) => return self.recover().await,
+                    Err(failure) if failure.is_passing() => return self.recover().await,
+                    Err(failure) => return Err(failure),
                 }
             }
         }
