@@ -145,9 +145,14 @@ pub(crate) struct Logging {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The output: a folder, or a bucket's prefix as `s3://lake/demo`.
+    /// The output: a folder, a bucket's prefix as `s3://lake/demo`, or a queue as
+    /// `nats://HOST:PORT/SUBJECT`.
     #[arg(value_name = "URI")]
     pub(crate) place: PathBuf,
+    /// The ledger of a queue's messages; by default the only one of this queue below
+    /// ./lakeseed-ledger.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) ledger: Option<PathBuf>,
     /// Only presence, sizes and footers: no bytes are digested, no rows made again.
     #[arg(long)]
     pub(crate) quick: bool,

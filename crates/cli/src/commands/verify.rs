@@ -47,6 +47,15 @@ pub(super) fn run(args: &args::Verify) -> Result<()> {
 }
 
 fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
+    let address = args.place.to_string_lossy();
+    if lower::is_queue(&address) {
+        let (place, found) = messages::verify_queue(args, &address, stop, log)?;
+        return tell(args, place, found.findings, Some(found.counts), log);
+    }
+    if args.ledger.is_some() {
+        let advice = "leave it out: files remember by themselves";
+        return Err(Failure::usage("a queue with --ledger", args.place.display(), advice).into());
+    }
     let store: Arc<dyn Store> = lower::store(&args.place, &args.remote, log)?.into();
     let manifest = open_finished(store.as_ref())?;
     if let Some(record) = MessagesRecord::of(&manifest) {

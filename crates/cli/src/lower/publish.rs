@@ -23,7 +23,7 @@ use crate::error::{self, Failure};
 use crate::log::Log;
 
 /// Where the ledgers of queues are, where nothing else is said.
-const LEDGERS: &str = "lakeseed-ledger";
+pub(super) const LEDGERS: &str = "lakeseed-ledger";
 /// Hexadecimal digits of a place in a ledger's name.
 const PLACE_DIGITS: usize = 8;
 

@@ -24,6 +24,8 @@ mod layout;
 mod limits;
 mod log;
 mod memory;
+#[cfg(feature = "nats")]
+mod nats;
 mod places;
 mod publish;
 mod shards;

@@ -31,7 +31,11 @@ fn a_server_is_trusted_by_its_authority_alone() {
     let certificate = server.signed_by(&key, &issuer).unwrap().pem();
     let certificate = file("server.pem", certificate);
     let key = file("server.key", key.serialize_pem());
-    let settings = format!("tls {{ cert_file: {certificate:?}, key_file: {key:?} }}");
+    let settings = format!(
+        "tls {{ cert_file: \"{}\", key_file: \"{}\" }}",
+        certificate.display(),
+        key.display()
+    );
     let test = "a_server_is_trusted_by_its_authority_alone";
     let Some(server) = NatsServer::with(test, &settings) else {
         return;

@@ -86,7 +86,8 @@ fn run(folder: &std::path::Path, settings: &str, port: Option<u16>) -> Option<(C
     let config = folder.join("server.conf");
     let port = port.map_or(-1, i32::from);
     let text = format!(
-        "host: 127.0.0.1\nport: {port}\njetstream {{ store_dir: {store:?} }}\n{settings}\n"
+        "host: 127.0.0.1\nport: {port}\njetstream {{ store_dir: \"{}\" }}\n{settings}\n",
+        store.display()
     );
     fs::write(&config, text).unwrap();
     let child = Command::new(&program)
