@@ -106,7 +106,7 @@ fn of_files(
         .data_id(files.data_id)
         .data(serde_json::to_value(files.record)?)
         .settings(settings)
-        .pieces(files.pieces);
+        .files(files.rows);
     Ok(plan.build()?)
 }
 
@@ -189,8 +189,8 @@ pub(crate) fn again(
     let files: Result<FilesRecord, _> = serde_json::from_value(record.rows.clone());
     if let Ok(files) = files {
         let remote = remote_of(remote, is_bucket(Path::new(&files.from)));
-        let pieces = files::reopen(&files, &remote, log)?;
-        return Ok(plan.data_id(files::data_id(table)).pieces(pieces).build()?);
+        let rows = files::reopen(&files, &remote, log)?;
+        return Ok(plan.data_id(files::data_id(table)).files(rows).build()?);
     }
     let recipe: Recipe = serde_json::from_value(record.rows.clone()).map_err(|_| {
         let expected = "messages that say what their rows are made from";
