@@ -114,7 +114,7 @@ fn files_become_messages() {
     let refused = run(folder, "publish --from pq --to m");
     assert_eq!(refused.code, Some(3), "{}", refused.err);
     let refused = run(folder, "verify m");
-    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    assert_eq!(refused.code, Some(3), "{}", refused.err);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use lakeseed_sink::{Manifest, Store};
 use crate::args;
 use crate::error::Failure;
 use crate::log::Log;
-use crate::lower::{self, publish};
+use crate::lower::{self, Memory, publish};
 use crate::signals::Stop;
 
 /// Reads all messages back and compares.
@@ -36,10 +36,14 @@ pub(super) fn verify(
         let advice = "verify with the files and the lakeseed that it was published from";
         return Err(Failure::refused(expected, got, advice).into());
     }
-    let run = VerifyMessages::new(store, &plan)
+    let mut run = VerifyMessages::new(store, &plan)
         .threads(lower::threads(args.means.threads))
         .stop(stop.flag())
         .quick(args.quick);
+    let budget = Memory::of(args.means.memory).budget();
+    if let Some(budget) = &budget {
+        run = run.budget(budget);
+    }
     super::quietly(log, || run.run())?.map_err(|error| {
         if error.is_stopped() {
             return super::stopped(stop);
