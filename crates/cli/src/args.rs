@@ -9,10 +9,6 @@ mod publish;
 mod remote;
 mod sql;
 mod star;
-#[cfg_attr(
-    not(feature = "star"),
-    expect(dead_code, reason = "only the command sql asks")
-)]
 mod typed;
 mod values;
 

@@ -84,7 +84,7 @@ pub use self::report::{Report, TableReport};
 #[cfg(any(feature = "nats", feature = "s3"))]
 pub use self::secret::Secret;
 pub use self::source::{BatchSource, BoxedReader, FnSource, Source};
-pub use self::sources::{find_files, open_files};
+pub use self::sources::{FileRows, find_files, open_files};
 #[cfg(feature = "s3")]
 pub use self::store::s3;
 pub use self::store::{Found, LocalStore, Lock, Look, MemoryStore, PartWriter, PutNew, Store};

@@ -18,7 +18,7 @@ pub(crate) struct Publish {
     #[arg(value_name = "DATASET[.TABLE]", value_parser = Target::parse)]
     pub(crate) target: Option<Target>,
     /// Sends the rows of files in place of generated ones: a file, a folder or `s3://` prefix of
-    /// Parquet, JSON lines or CSV, or one table of a finished output of lakeseed's.
+    /// Parquet or of JSON lines, or one table of a finished output of lakeseed's.
     #[arg(long, value_name = "PLACE")]
     pub(crate) from: Option<PathBuf>,
     /// Where the messages go: a folder or `s3://lake/messages` for files, - for stdout, or a queue's

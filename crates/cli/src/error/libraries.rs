@@ -178,7 +178,22 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
             };
             Failure::usage(format!("{expected} for the {what}"), found, advice)
         }
-        E::MessageTooLarge {
+        E::MessageTooLarge { .. } | E::Input { .. } => of_rows(error),
+        E::Memory { needed, granted } => {
+            let (needed, granted) = (Bytes::new(*needed), Bytes::new(*granted));
+            Failure::refused(format!("{needed} for one worker"), granted, MORE_MEMORY)
+        }
+        E::Unsupported { .. } | E::Name { .. } => {
+            Failure::usage("what the format can hold", error, "choose another --format")
+        }
+        _ => Failure::failed(format!("{chain:#}")),
+    }
+}
+
+/// Rows that are to become messages do not fit, or cannot be read.
+fn of_rows(error: &sink::Error) -> Failure {
+    match error {
+        sink::Error::MessageTooLarge {
             table,
             part,
             what,
@@ -189,18 +204,11 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
             let got = format!("{bytes} bytes for {what} of {table} ({part})");
             Failure::usage(expected, got, "raise --max-bytes")
         }
-        E::Input { path, reason } => {
+        sink::Error::Input { path, reason } => {
             let expected = format!("rows that can be read at {path}");
             Failure::refused(expected, reason, "check the file")
         }
-        E::Memory { needed, granted } => {
-            let (needed, granted) = (Bytes::new(*needed), Bytes::new(*granted));
-            Failure::refused(format!("{needed} for one worker"), granted, MORE_MEMORY)
-        }
-        E::Unsupported { .. } | E::Name { .. } => {
-            Failure::usage("what the format can hold", error, "choose another --format")
-        }
-        _ => Failure::failed(format!("{chain:#}")),
+        other => Failure::failed(other.to_string()),
     }
 }
 

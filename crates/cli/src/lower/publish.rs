@@ -45,13 +45,14 @@ pub(crate) fn job(args: &Publish, log: &Log) -> Result<PublishJob> {
     let to = To::parse(&args.to)?;
     refuse_what_does_not_fit(args, &to)?;
     let is_to = matches!(to.place(), Some(Destination::Bucket(_)));
-    let is_from = args.from.as_deref().is_some_and(is_bucket);
+    let from = from(args);
+    let is_from = from.is_some_and(is_bucket);
     if let (Some(flag), false) = (&args.remote.given, is_to || is_from) {
         let expected = format!("s3://BUCKET/PREFIX with {flag}");
         return Err(Failure::usage(expected, format!("'{to}'"), "leave it out").into());
     }
     let settings = settings(&args.messages);
-    let plan = match &args.from {
+    let plan = match from {
         Some(from) => of_files(from, &remote_of(&args.remote, is_from), settings, log)?,
         None => generated(args, settings)?,
     };
@@ -82,6 +83,13 @@ fn settings(given: &args::Messages) -> MessageSettings {
     }
 }
 
+/// Where the files are, where rows come from files: a variable does not take the place of a dataset that
+/// was named.
+fn from(args: &Publish) -> Option<&Path> {
+    let from = args.from.as_deref();
+    from.filter(|_| args.target.is_none() || args.typed.has("from"))
+}
+
 fn is_bucket(place: &Path) -> bool {
     place.to_string_lossy().contains("://")
 }
@@ -106,7 +114,7 @@ fn of_files(
         .data_id(files.data_id)
         .data(serde_json::to_value(files.record)?)
         .settings(settings)
-        .pieces(files.pieces);
+        .files(files.rows);
     Ok(plan.build()?)
 }
 
@@ -152,16 +160,17 @@ fn refuse_what_does_not_fit(args: &Publish, to: &To) -> Result<()> {
         let advice = "leave --json out, or send elsewhere";
         return refused("either --json or --to -", "both", advice);
     }
-    if args.ledger.is_some() && !matches!(to, To::Queue(_)) {
+    // A variable is set for a whole shell, and concerns the places that it fits.
+    if args.typed.has("ledger") && !matches!(to, To::Queue(_)) {
         let expected = "a queue with --ledger";
         let advice = "leave it out: files remember by themselves, and stdout cannot";
         return refused(expected, &format!("'{to}'"), advice);
     }
-    if args.from.is_some() {
-        if let Some(target) = &args.target {
-            let got = format!("{target} and --from");
-            return refused("DATASET[.TABLE] or --from", &got, "leave one out");
-        }
+    if let (Some(target), true) = (&args.target, args.typed.has("from")) {
+        let got = format!("{target} and --from");
+        return refused("DATASET[.TABLE] or --from", &got, "leave one out");
+    }
+    if from(args).is_some() {
         if let Some(flag) = args.typed.first_of(&OF_GENERATED) {
             let expected = format!("DATASET[.TABLE] with --{flag}");
             return refused(&expected, "--from", "leave one out");
@@ -189,8 +198,8 @@ pub(crate) fn again(
     let files: Result<FilesRecord, _> = serde_json::from_value(record.rows.clone());
     if let Ok(files) = files {
         let remote = remote_of(remote, is_bucket(Path::new(&files.from)));
-        let pieces = files::reopen(&files, &remote, log)?;
-        return Ok(plan.data_id(files::data_id(table)).pieces(pieces).build()?);
+        let rows = files::reopen(&files, &remote, log)?;
+        return Ok(plan.data_id(files::data_id(table)).files(rows).build()?);
     }
     let recipe: Recipe = serde_json::from_value(record.rows.clone()).map_err(|_| {
         let expected = "messages that say what their rows are made from";

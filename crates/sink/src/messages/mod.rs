@@ -40,7 +40,7 @@ pub use self::folder::{MESSAGES_FORMAT, MessagesRecord};
 pub use self::id::MessageId;
 pub use self::ledger::{DonePart, LedgerRecord, LedgerState};
 pub use self::pace::{Clock, SystemClock};
-pub use self::pieces::{PIECE_ROWS, Piece, Pieces};
+pub use self::pieces::{PIECE_ROWS, Piece, Pieces, TextPieces};
 pub use self::plan::{MessagePart, MessagePlan, MessagePlanBuilder};
 pub use self::publish::Publish;
 pub use self::queue::{Before, PartToSend, Queue, Receipt, Sender};

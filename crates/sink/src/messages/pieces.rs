@@ -46,6 +46,24 @@ pub trait Pieces: Send + Sync {
     }
 }
 
+/// A table whose rows are JSON objects as texts already. They become messages as they stand: no value
+/// changes its form, and no column needs a type.
+pub trait TextPieces: Send + Sync {
+    /// The pieces, in the order of the rows.
+    fn pieces(&self) -> &[Piece];
+
+    /// Gives all rows of a piece to `each`, in order: objects without a line's end.
+    ///
+    /// # Errors
+    /// Whatever keeps the piece from being read, and what `each` fails with.
+    fn each_row(&self, piece: usize, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()>;
+
+    /// The most memory that an open piece holds, in bytes, but for lines that are longer.
+    fn open_bytes(&self) -> u64 {
+        4 << 20
+    }
+}
+
 /// A range of a [`Source`] in pieces of [`PIECE_ROWS`].
 pub(super) struct TablePieces<'a> {
     table: String,

@@ -4,17 +4,18 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 
 use super::modulo::Lanes;
-use super::pieces::{PIECE_ROWS, Pieces, TablePieces};
-use super::settings::{Grouping, MessageSettings};
+use super::pieces::{PIECE_ROWS, Piece, Pieces, TablePieces, TextPieces};
+use super::settings::{Grouping, MessageSettings, Nulls};
 use crate::error::{Error, Result};
 use crate::format::text::Objects;
 use crate::path::check_name;
 use crate::plan::id::Digest;
 use crate::plan::{MAX_FILES, batch_rows, row_bytes};
 use crate::source::Source;
+use crate::sources::FileRows;
 use crate::totals::Tally;
 
 /// Text takes more room as JSON than as an Arrow array: names of columns, quotes.
@@ -61,6 +62,7 @@ pub struct MessagePlan<'a> {
 /// Where the rows come from, and how they are cut.
 pub(super) enum Rows<'a> {
     Pieces(Arc<dyn Pieces + 'a>),
+    Texts(Arc<dyn TextPieces + 'a>),
     Lanes(Lanes<'a>),
 }
 
@@ -111,7 +113,7 @@ impl<'a> MessagePlan<'a> {
         &self.settings
     }
 
-    /// The columns.
+    /// The columns; none where rows are texts already.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -143,6 +145,7 @@ impl<'a> MessagePlan<'a> {
         let block = 2 * (super::group::BLOCK_BYTES as u64 + 2 * self.settings.max_bytes);
         let source = match &self.rows {
             Rows::Pieces(pieces) => pieces.open_bytes(),
+            Rows::Texts(pieces) => pieces.open_bytes(),
             Rows::Lanes(_) => {
                 let held = super::modulo::HELD_ROWS.max(32 * self.settings.max_rows);
                 held * row * (TEXT_FACTOR + 3)
@@ -175,6 +178,7 @@ pub struct MessagePlanBuilder<'a> {
 enum Given<'a> {
     Source(Arc<dyn Source + 'a>, Range<u64>),
     Pieces(Arc<dyn Pieces + 'a>),
+    Texts(Arc<dyn TextPieces + 'a>),
 }
 
 impl<'a> MessagePlanBuilder<'a> {
@@ -209,11 +213,26 @@ impl<'a> MessagePlanBuilder<'a> {
         self
     }
 
+    /// Takes the rows from pieces of texts, which become messages as they stand.
+    pub fn texts(mut self, pieces: Arc<dyn TextPieces + 'a>) -> Self {
+        self.rows = Some(Given::Texts(pieces));
+        self
+    }
+
+    /// Takes the rows from files.
+    pub fn files(self, files: FileRows) -> Self {
+        match files {
+            FileRows::Batches(pieces) => self.pieces(pieces),
+            FileRows::Texts(pieces) => self.texts(pieces),
+        }
+    }
+
     /// Fixes the parts.
     ///
     /// # Errors
     /// [`Error::Invalid`] for limits that no message can keep, rows that were not given, more than a
-    /// million parts, and groups by modulo where rows cannot be had from any one on;
+    /// million parts, groups by modulo where rows cannot be had from any one on, and nulls to be left
+    /// out of rows that are texts;
     /// [`Error::Unsupported`] for columns that JSON cannot hold; [`Error::Name`] for a name that is
     /// none of a file.
     pub fn build(self) -> Result<MessagePlan<'a>> {
@@ -244,10 +263,10 @@ impl<'a> MessagePlanBuilder<'a> {
                 check_parts((rows.end - rows.start).div_ceil(PIECE_ROWS))?;
                 let schema = source.schema();
                 let pieces = Arc::new(TablePieces::new(&self.table, source, rows));
-                let parts = parts_of(pieces.as_ref())?;
+                let parts = parts_of(pieces.pieces())?;
                 (Rows::Pieces(pieces), parts, schema)
             }
-            (Given::Pieces(_), Grouping::Modulo) => {
+            (Given::Pieces(_) | Given::Texts(_), Grouping::Modulo) => {
                 return Err(Error::Invalid {
                     what: "grouping",
                     expected: "neighbours for files, whose rows are not had from any one on"
@@ -255,9 +274,20 @@ impl<'a> MessagePlanBuilder<'a> {
                     found: "modulo".to_owned(),
                 });
             }
+            (Given::Texts(_), Grouping::Neighbours) if settings.nulls == Nulls::Omit => {
+                return Err(Error::Invalid {
+                    what: "nulls",
+                    expected: "them kept where rows are JSON already".to_owned(),
+                    found: "them left out".to_owned(),
+                });
+            }
+            (Given::Texts(pieces), Grouping::Neighbours) => {
+                let parts = parts_of(pieces.pieces())?;
+                (Rows::Texts(pieces), parts, Arc::new(Schema::empty()))
+            }
             (Given::Pieces(pieces), Grouping::Neighbours) => (
                 Rows::Pieces(pieces.clone()),
-                parts_of(pieces.as_ref())?,
+                parts_of(pieces.pieces())?,
                 pieces.schema(),
             ),
         };
@@ -298,13 +328,13 @@ fn check_parts(parts: u64) -> Result<()> {
     })
 }
 
-fn parts_of(pieces: &dyn Pieces) -> Result<Vec<MessagePart>> {
-    check_parts(pieces.pieces().len() as u64)?;
-    let part = |piece: &super::pieces::Piece| MessagePart {
+fn parts_of(pieces: &[Piece]) -> Result<Vec<MessagePart>> {
+    check_parts(pieces.len() as u64)?;
+    let part = |piece: &Piece| MessagePart {
         name: piece.name.clone(),
         rows: piece.rows,
     };
-    Ok(pieces.pieces().iter().map(part).collect())
+    Ok(pieces.iter().map(part).collect())
 }
 
 /// Groups of a part: about as many rows as a piece has.
@@ -340,9 +370,14 @@ fn id_of(plan: &MessagePlan<'_>) -> String {
     digest.number(max_bytes);
     digest.text(&format!("{grouping:?} {nulls:?}"));
     digest.number(plan.parts.len() as u64);
+    let pieces = match &plan.rows {
+        Rows::Pieces(pieces) => pieces.pieces(),
+        Rows::Texts(pieces) => pieces.pieces(),
+        Rows::Lanes(_) => &[],
+    };
     match &plan.rows {
-        Rows::Pieces(pieces) => {
-            for piece in pieces.pieces() {
+        Rows::Pieces(_) | Rows::Texts(_) => {
+            for piece in pieces {
                 digest.text(&piece.identity);
             }
         }
@@ -354,7 +389,9 @@ fn id_of(plan: &MessagePlan<'_>) -> String {
     digest.finish()
 }
 
-/// Whether control totals can be made of all columns.
-pub(super) fn is_counted(schema: &SchemaRef) -> bool {
-    Tally::try_new(schema).is_ok()
+impl MessagePlan<'_> {
+    /// Whether control totals can be made of the rows.
+    pub(super) fn is_counted(&self) -> bool {
+        !matches!(self.rows, Rows::Texts(_)) && Tally::try_new(&self.schema).is_ok()
+    }
 }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use super::block::Block;
 use super::group::{Finished, Neighbours, Place};
 use super::modulo::Tools;
-use super::plan::{MessagePlan, Rows, groups_of_part, is_counted};
+use super::plan::{MessagePlan, Rows, groups_of_part};
 use super::settings::Nulls;
 use crate::error::{Error, Result};
-use crate::format::text::{Lines, Objects};
+use crate::format::text::{Around, Lines, Objects};
 use crate::totals::{Tally, Totals};
+
+/// What stands around a row.
+const ROOM: usize = 8;
 
 /// Makes messages of parts. It belongs to one worker, which keeps its memory from part to part.
 pub(super) struct Renderer {
@@ -29,7 +32,7 @@ pub(super) struct Rendered {
 
 impl Renderer {
     pub(super) fn try_new(plan: &MessagePlan<'_>, is_tallied: bool) -> Result<Self> {
-        let is_tallied = is_tallied && is_counted(&plan.schema);
+        let is_tallied = is_tallied && plan.is_counted();
         let tally = is_tallied.then(|| Tally::try_new(&plan.schema));
         Ok(Self {
             objects: Objects::try_new(&plan.schema, plan.settings.nulls == Nulls::Keep)?,
@@ -58,7 +61,7 @@ impl Renderer {
         }
         let first_row = match &plan.rows {
             Rows::Pieces(pieces) => pieces.pieces()[part].first_row.unwrap_or(0),
-            Rows::Lanes(_) => 0,
+            Rows::Texts(_) | Rows::Lanes(_) => 0,
         };
         let place = Place {
             plan: Arc::from(plan.id.as_str()),
@@ -78,6 +81,18 @@ impl Renderer {
                     tally: self.tally.as_mut(),
                 };
                 lanes.write(groups, &plan.settings, tools, &mut finished, &mut self.text)?
+            }
+            Rows::Texts(pieces) => {
+                let mut messages = Neighbours::new(plan.settings, finished);
+                let text = &mut self.text;
+                pieces.each_row(part, &mut |row| {
+                    text.ensure(row.len() + ROOM);
+                    messages.before(text)?;
+                    let start = text.len();
+                    text.slice(row.as_bytes());
+                    messages.after(text, start)
+                })?;
+                messages.finish(text)?
             }
             Rows::Pieces(pieces) => {
                 let mut messages = Neighbours::new(plan.settings, finished);

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use lakeseed_budget::{Budget, Bytes, Lease};
 use serde::Serialize;
 
 use super::audit::{Audit, PartAudit};
@@ -20,6 +21,10 @@ use crate::verify::{Finding, FindingKind, Findings};
 
 /// How much is read at a time.
 const STEP_BYTES: usize = 256 << 10;
+/// What decoding rows holds: a thousand as texts, as a parser's tape, as arrays.
+const DECODER_BYTES: u64 = 8 << 20;
+/// What a row takes in the second look: its hash, on both sides.
+const ROW_BYTES: u64 = 96;
 
 /// What a verification of messages has to say.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +59,7 @@ pub struct VerifyMessages<'v> {
     store: &'v dyn Store,
     plan: &'v MessagePlan<'v>,
     threads: usize,
+    budget: Option<&'v Budget>,
     stop: Option<&'v AtomicBool>,
     is_quick: bool,
 }
@@ -65,6 +71,7 @@ impl<'v> VerifyMessages<'v> {
             store,
             plan,
             threads: 1,
+            budget: None,
             stop: None,
             is_quick: false,
         }
@@ -73,6 +80,13 @@ impl<'v> VerifyMessages<'v> {
     /// Sets how many workers there are at most.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads.max(1);
+        self
+    }
+
+    /// Sets where memory comes from: there are as many workers as its free part carries, and their
+    /// lease is taken before the first file is read.
+    pub fn budget(mut self, budget: &'v Budget) -> Self {
+        self.budget = Some(budget);
         self
     }
 
@@ -92,12 +106,13 @@ impl<'v> VerifyMessages<'v> {
     ///
     /// # Errors
     /// [`Error::Unfinished`] and [`Error::NoOutput`] where there is nothing finished,
-    /// [`Error::OtherPlan`] where the messages are not of this plan, [`Error::Stopped`], and what the
-    /// store and the rows fail with.
+    /// [`Error::OtherPlan`] where the messages are not of this plan, [`Error::Memory`] when not one
+    /// worker can be had, [`Error::Stopped`], and what the store and the rows fail with.
     pub fn run(self) -> Result<MessageFindings> {
         let started = Instant::now();
         let manifest = open_finished(self.store)?;
         let parts = self.parts(&manifest)?;
+        let (workers, _lease) = self.workers(&parts)?;
         let context = Context {
             verify: &self,
             audit: Audit::first_look(self.plan)?,
@@ -124,7 +139,7 @@ impl<'v> VerifyMessages<'v> {
             }
         };
         thread::scope(|scope| {
-            for _ in 1..self.threads.min(parts.len()) {
+            for _ in 1..workers {
                 scope.spawn(work);
             }
             work();
@@ -161,6 +176,26 @@ impl<'v> VerifyMessages<'v> {
                     .collect(),
             },
         })
+    }
+
+    /// Workers, and the lease of all of them.
+    fn workers(&self, parts: &[&ManifestPart]) -> Result<(usize, Option<Lease>)> {
+        let wanted = self.threads.min(parts.len()).max(1);
+        let Some(budget) = self.budget else {
+            return Ok((wanted, None));
+        };
+        let granted = budget.free().get();
+        // Messages read, rows made again, and a row's hashes, should the part be looked at twice.
+        let most_rows = parts.iter().map(|part| part.rows).max().unwrap_or(0);
+        let message = 4 * self.plan.settings().max_bytes;
+        let needed = self.plan.need_per_worker() + DECODER_BYTES + message + most_rows * ROW_BYTES;
+        let carried = usize::try_from(granted / needed).unwrap_or(usize::MAX);
+        let workers = wanted.min(carried);
+        let lease = budget.lease("verification", Bytes::new(needed * workers as u64));
+        match lease {
+            Ok(lease) if workers > 0 => Ok((workers, Some(lease))),
+            _ => Err(Error::Memory { needed, granted }),
+        }
     }
 
     /// The parts that the manifest names, which must be those of the plan.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::lines::JsonLines;
 use super::parquet::ParquetPieces;
 use crate::error::{Error, Result};
-use crate::messages::Pieces;
+use crate::messages::{Pieces, TextPieces};
 use crate::store::Store;
 
 /// The most files of a table.
@@ -15,6 +16,8 @@ const MOST_FILES: usize = 1_000_000;
 pub(super) struct InputFile {
     pub(super) name: String,
     pub(super) bytes: u64,
+    /// What tells its content from another one of the same size, as the store has it.
+    pub(super) tag: String,
 }
 
 impl InputFile {
@@ -30,12 +33,29 @@ impl InputFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Parquet,
+    JsonLines,
+}
+
+/// The ends of names of JSON lines.
+const JSON_LINES: [&str; 3] = [".json", ".jsonl", ".ndjson"];
+
+/// Rows of files.
+#[derive(Clone)]
+pub enum FileRows {
+    /// As batches of Arrow.
+    Batches(Arc<dyn Pieces>),
+    /// As texts, each a JSON object.
+    Texts(Arc<dyn TextPieces>),
 }
 
 impl Kind {
     fn of(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
-        name.ends_with(".parquet").then_some(Self::Parquet)
+        if name.ends_with(".parquet") {
+            return Some(Self::Parquet);
+        }
+        let is_lines = JSON_LINES.iter().any(|end| name.ends_with(end));
+        is_lines.then_some(Self::JsonLines)
     }
 }
 
@@ -54,12 +74,12 @@ pub fn find_files(store: &dyn Store) -> Result<Vec<String>> {
 }
 
 /// The rows of some files of a store as one table, in the order of the names given: Parquet, a row
-/// group a piece.
+/// group a piece, or JSON lines, about 16 MiB a piece.
 ///
 /// # Errors
 /// [`Error::Input`] for a file that cannot be read, or whose columns are not those of the others;
 /// [`Error::Invalid`] for no files and for files of another format; what the store fails with.
-pub fn open_files(store: Arc<dyn Store>, names: &[String]) -> Result<Arc<dyn Pieces>> {
+pub fn open_files(store: Arc<dyn Store>, names: &[String]) -> Result<FileRows> {
     let mut files = Vec::with_capacity(names.len());
     let mut kind = None;
     for name in names {
@@ -67,7 +87,7 @@ pub fn open_files(store: Arc<dyn Store>, names: &[String]) -> Result<Arc<dyn Pie
         if own.is_none() || kind.is_some_and(|kind| own != Some(kind)) {
             return Err(Error::Invalid {
                 what: "files",
-                expected: "Parquet files".to_owned(),
+                expected: "Parquet files, or files of JSON lines".to_owned(),
                 found: format!("`{name}`"),
             });
         }
@@ -82,10 +102,15 @@ pub fn open_files(store: Arc<dyn Store>, names: &[String]) -> Result<Arc<dyn Pie
         files.push(InputFile {
             name: name.clone(),
             bytes: look.bytes,
+            tag: look.tag.unwrap_or_default(),
         });
     }
     match kind {
-        Some(Kind::Parquet) => Ok(Arc::new(ParquetPieces::open(store, files)?)),
+        Some(Kind::Parquet) => {
+            let pieces = ParquetPieces::open(store, files)?;
+            Ok(FileRows::Batches(Arc::new(pieces)))
+        }
+        Some(Kind::JsonLines) => Ok(FileRows::Texts(Arc::new(JsonLines::open(store, files)?))),
         None => Err(Error::Invalid {
             what: "files",
             expected: "at least one file to read".to_owned(),

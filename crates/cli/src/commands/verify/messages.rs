@@ -9,7 +9,7 @@ use lakeseed_sink::{Error, Manifest, Store};
 use crate::args;
 use crate::error::Failure;
 use crate::log::Log;
-use crate::lower::{self, ReadBack, publish};
+use crate::lower::{self, Memory, ReadBack, publish};
 use crate::signals::Stop;
 
 /// Reads all messages back and compares.
@@ -30,10 +30,14 @@ pub(super) fn verify(
     };
     let plan = publish::again(&table.name, record, &args.remote, log)?;
     check_plan(&plan, manifest.plan_id())?;
-    let run = VerifyMessages::new(store, &plan)
+    let mut run = VerifyMessages::new(store, &plan)
         .threads(lower::threads(args.means.threads))
         .stop(stop.flag())
         .quick(args.quick);
+    let budget = Memory::of(args.means.memory).budget();
+    if let Some(budget) = &budget {
+        run = run.budget(budget);
+    }
     super::quietly(log, || run.run())?.map_err(|error| stopped(error, stop))
 }
 

@@ -4,19 +4,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use lakeseed_sink::messages::Pieces;
-use lakeseed_sink::{Error, Manifest, Store, find_files, open_files, open_finished};
+use lakeseed_sink::{Error, FileRows, Manifest, Store, find_files, open_files, open_finished};
 use serde::{Deserialize, Serialize};
 
 use crate::args::Remote;
 use crate::error::{self, Failure};
 use crate::log::Log;
 
+/// The ends of the names of files in a bucket, where nobody can tell a file from a prefix.
+const FILES: [&str; 4] = [".parquet", ".json", ".jsonl", ".ndjson"];
+
 /// Files that have been found.
 pub(super) struct Files {
     pub(super) table: String,
     pub(super) data_id: String,
-    pub(super) pieces: Arc<dyn Pieces>,
+    pub(super) rows: FileRows,
     pub(super) record: FilesRecord,
 }
 
@@ -46,7 +48,7 @@ pub(super) fn open(from: &Path, remote: &Remote, log: &Log) -> Result<Files> {
         (None, None) => (last_name(from), find_files(store.as_ref())?),
     };
     if names.is_empty() {
-        let expected = "Parquet files to publish";
+        let expected = "Parquet files or JSON lines to publish";
         let got = format!("none at {}", store.address());
         return Err(Failure::refused(expected, got, "check --from").into());
     }
@@ -54,11 +56,11 @@ pub(super) fn open(from: &Path, remote: &Remote, log: &Log) -> Result<Files> {
         from: from.display().to_string(),
         files: names,
     };
-    let pieces = open_files(store, &record.files)?;
+    let rows = open_files(store, &record.files)?;
     Ok(Files {
         data_id: data_id(&table),
         table,
-        pieces,
+        rows,
         record,
     })
 }
@@ -72,7 +74,7 @@ pub(super) fn data_id(table: &str) -> String {
 ///
 /// # Errors
 /// As [`open`], and for files that have gone.
-pub(super) fn reopen(record: &FilesRecord, remote: &Remote, log: &Log) -> Result<Arc<dyn Pieces>> {
+pub(super) fn reopen(record: &FilesRecord, remote: &Remote, log: &Log) -> Result<FileRows> {
     let (root, _) = root_and_file(Path::new(&record.from));
     let store: Arc<dyn Store> = super::super::store(&root, remote, log)?.into();
     Ok(open_files(store, &record.files)?)
@@ -83,7 +85,8 @@ fn root_and_file(from: &Path) -> (PathBuf, Option<String>) {
     let text = from.to_string_lossy();
     let is_bucket = text.contains("://");
     let is_file = if is_bucket {
-        text.to_ascii_lowercase().ends_with(".parquet")
+        let text = text.to_ascii_lowercase();
+        FILES.iter().any(|end| text.ends_with(end))
     } else {
         from.is_file()
     };

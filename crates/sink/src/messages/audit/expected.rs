@@ -32,6 +32,8 @@ impl MessagePlan<'_> {
         };
         match &self.rows {
             Rows::Pieces(pieces) => read(pieces.open(part, self.batch_rows)?),
+            // Not batches: the caller takes them as texts.
+            Rows::Texts(_) => Ok(()),
             Rows::Lanes(lanes) => {
                 let step = groups_of_part(self.settings.max_rows);
                 let start = part as u64 * step;

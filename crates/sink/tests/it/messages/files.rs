@@ -34,7 +34,7 @@ fn plan_at(store: &Arc<dyn Store>, max_rows: u64) -> Result<MessagePlan<'static>
         ..MessageSettings::default()
     };
     let plan = MessagePlan::builder("pets").settings(settings);
-    plan.pieces(open_files(store.clone(), &names)?).build()
+    plan.files(open_files(store.clone(), &names)?).build()
 }
 
 fn rows_of(messages: &[Seen]) -> Vec<String> {
@@ -72,9 +72,9 @@ fn files_of_strangers_become_messages() {
             ]
         );
         let messages = all_of(&plan).unwrap();
-        let plain = without_dictionaries(&batch);
+        let expected = without_dictionaries(&batch);
         let rows = rows_of(&messages).join("\n");
-        assert_eq!(&read_json(rows.as_bytes(), &plain), &plain);
+        assert_eq!(&read_json(rows.as_bytes(), &expected), &expected);
         // No message crosses a row group: 250, 250, 200 and 300 rows in tens.
         assert_eq!(messages.len(), 25 + 25 + 20 + 30);
     }
@@ -161,4 +161,149 @@ fn a_damaged_row_group_ends_the_part_alone() {
     fs::write(&path, bytes).unwrap();
     assert!(plan.messages(0, &mut |_| Ok(())).is_err());
     assert!(plan.messages(1, &mut |_| Ok(())).is_ok());
+}
+
+/// Lines as a stranger writes them: spaces, blank lines, other line ends, values of every kind.
+fn lines(rows: usize, width: usize) -> (String, Vec<String>) {
+    let random = &mut crate::support::Random(9);
+    let mut text = String::new();
+    let mut expected = Vec::new();
+    for row in 0..rows {
+        let filler = "x".repeat(random.below(width as u64 + 1) as usize);
+        let said = serde_json::to_string(&random.text()).unwrap();
+        let object = match row % 3 {
+            0 => format!("{{\"id\": {row}, \"price\": 12.50, \"large\": 18446744073709551615123}}"),
+            1 => format!(
+                "{{\"id\":{row},\"text\":{said},\"more\":[1, {{\"a\":null}}],\"f\":\"{filler}\"}}"
+            ),
+            _ => format!("{{ \"id\" : {row}, \"f\" : \"{filler}\", \"e\" : 1e400 }}"),
+        };
+        let ends = ["\n", "\r\n", " \n\n", "\n  \n"];
+        text.push_str(&object);
+        text.push_str(ends[random.below(4) as usize]);
+        expected.push(object);
+    }
+    (text, expected)
+}
+
+#[test]
+fn json_lines_become_messages_as_they_stand() {
+    let folder = quick();
+    let (text, mut expected) = lines(2_000, 300);
+    fs::write(folder.path().join("a.jsonl"), &text).unwrap();
+    // The last line without its end.
+    let (text, more) = lines(7, 10);
+    fs::write(folder.path().join("b.ndjson"), text.trim_end()).unwrap();
+    expected.extend(more);
+    fs::write(folder.path().join("c.json"), "").unwrap();
+    let files = store(folder.path());
+    let plan = plan_at(&files, 10).unwrap();
+    let messages = all_of(&plan).unwrap();
+    assert_eq!(rows_of(&messages), expected);
+    assert_eq!(messages.len(), 200 + 1);
+    assert_eq!(plan.rows(), None);
+
+    let there = LocalStore::new(folder.path().join("messages"));
+    Publish::to_files(&plan, &there).threads(2).run().unwrap();
+    let found = VerifyMessages::new(&there, &plan).run().unwrap();
+    assert!(found.findings.findings.is_empty(), "{:?}", found.findings);
+    assert_eq!(found.findings.rows_compared, 2_007);
+}
+
+#[test]
+fn a_long_file_of_lines_is_read_in_pieces() {
+    let folder = quick();
+    let (text, expected) = lines(12_000, 9_000);
+    assert!(text.len() > 32 << 20);
+    fs::write(folder.path().join("a.json"), &text).unwrap();
+    let plan = plan_at(&store(folder.path()), 10).unwrap();
+    assert!(plan.parts().len() >= 2, "{:?}", plan.parts());
+    assert_eq!(rows_of(&all_of(&plan).unwrap()), expected);
+}
+
+#[test]
+fn lines_that_are_no_objects_are_named() {
+    let folder = quick();
+    let path = folder.path().join("a.json");
+    let files = store(folder.path());
+    for bad in [
+        "[1]",
+        "{\"a\":1",
+        "{\"a\":1} {\"a\":2}",
+        "7",
+        "\u{feff}{\"a\":1}",
+        "{\"a\":\u{1}}",
+    ] {
+        fs::write(&path, format!("{{\"a\":0}}\n\n{bad}\n{{\"a\":2}}\n")).unwrap();
+        match all_of(&plan_at(&files, 10).unwrap()) {
+            Err(Error::Input { path, reason }) => {
+                assert!(path.contains("a.json, bytes 0.."), "{path}");
+                assert!(reason.starts_with("row 1: "), "{reason}");
+            }
+            other => panic!("{bad}: {other:?}"),
+        }
+    }
+    fs::write(&path, [b"{\"a\":\"".as_slice(), b"\xff\"}\n"].concat()).unwrap();
+    assert!(matches!(
+        all_of(&plan_at(&files, 10).unwrap()),
+        Err(Error::Input { .. })
+    ));
+}
+
+#[test]
+fn what_texts_cannot_be_is_refused() {
+    let folder = quick();
+    put(folder.path().join("a.json"), "{\"a\":null}\n");
+    let files = store(folder.path());
+    let names = find_files(files.as_ref()).unwrap();
+    let build = |settings: MessageSettings| {
+        let plan = MessagePlan::builder("pets").settings(settings);
+        plan.files(open_files(files.clone(), &names).unwrap())
+            .build()
+    };
+    let kept = MessageSettings::default();
+    assert!(build(kept).is_ok());
+    let others = [
+        MessageSettings {
+            nulls: lakeseed_sink::messages::Nulls::Omit,
+            ..kept
+        },
+        MessageSettings {
+            grouping: lakeseed_sink::messages::Grouping::Modulo,
+            ..kept
+        },
+    ];
+    for settings in others {
+        assert!(matches!(build(settings), Err(Error::Invalid { .. })));
+    }
+    // Two formats are no table.
+    strange_file(&folder.path().join("b.parquet"), &numbers(10), 10);
+    let names = find_files(files.as_ref()).unwrap();
+    assert!(matches!(
+        open_files(files.clone(), &names),
+        Err(Error::Invalid { .. })
+    ));
+}
+
+#[test]
+fn a_changed_line_is_found() {
+    let folder = quick();
+    let (text, _) = lines(300, 50);
+    put(folder.path().join("in/a.json"), &text);
+    let plan = plan_at(&store(&folder.path().join("in")), 10).unwrap();
+    let root = folder.path().join("out");
+    let there = LocalStore::new(&root);
+    Publish::to_files(&plan, &there).run().unwrap();
+    let names = crate::trees::files(&root).into_iter();
+    let name = names
+        .into_iter()
+        .find(|name| name.ends_with(".messages.jsonl"))
+        .unwrap();
+    let text = fs::read_to_string(root.join(&name)).unwrap();
+    fs::write(root.join(&name), text.replacen("12.50", "12.5", 3)).unwrap();
+    let found = VerifyMessages::new(&there, &plan).run().unwrap();
+    assert_eq!(
+        (found.counts.altered_rows, found.counts.missing_rows),
+        (3, 0)
+    );
 }

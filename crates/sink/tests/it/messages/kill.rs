@@ -147,18 +147,14 @@ enum Case {
 impl Case {
     fn run(self, folder: &Path) {
         let plan = plan();
-        match self {
-            Self::Files => {
-                let store = LocalStore::new(folder.join("out"));
-                Publish::to_files(&plan, &store).threads(2).run().unwrap();
-            }
-            _ => {
-                let shelf = Shelf::new(folder, self == Self::Queue);
-                let ledger = folder.join("ledger");
-                let run = Publish::with_ledger(&plan, &shelf, ledger);
-                run.threads(2).run().unwrap();
-            }
+        if self == Self::Files {
+            let store = LocalStore::new(folder.join("out"));
+            Publish::to_files(&plan, &store).threads(2).run().unwrap();
+            return;
         }
+        let queue = Shelf::new(folder, self == Self::Queue);
+        let publish = Publish::with_ledger(&plan, &queue, folder.join("ledger"));
+        publish.threads(2).run().unwrap();
     }
 }
 
