@@ -72,8 +72,10 @@ impl Work<'_> {
             }
         }
         reading.end().await;
-        if all < self.there && !stream::drops(&info) && self.had.is_empty() {
-            let gone = self.there - all;
+        // Beside those that nobody had heard of.
+        let heard = all - found.len() as u64;
+        if heard < self.there && !stream::drops(&info) && self.had.is_empty() {
+            let gone = self.there - heard;
             return Err(Failure::Final(
                 Trouble::Other,
                 format!(
