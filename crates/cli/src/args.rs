@@ -4,14 +4,12 @@
 //! here does something, and every flag has an environment variable (see [`command`]).
 
 mod bench;
+mod choice;
 mod parameters;
+mod publish;
 mod remote;
 mod sql;
 mod star;
-#[cfg_attr(
-    not(feature = "star"),
-    expect(dead_code, reason = "only the command sql asks")
-)]
 mod typed;
 mod values;
 
@@ -28,7 +26,9 @@ use crate::log::LogLevel;
 pub(crate) use bench::Bench;
 #[cfg(feature = "star")]
 pub(crate) use bench::BenchQueries;
+pub(crate) use choice::Choice;
 pub(crate) use parameters::{Given, Parameters};
+pub(crate) use publish::{Grouping, Messages, Nulls, Publish};
 #[cfg(feature = "s3")]
 pub(crate) use remote::Sse;
 pub(crate) use remote::{Remote, RemoteFlags};
@@ -40,7 +40,7 @@ pub(crate) use typed::Typed;
 #[cfg(feature = "star")]
 pub(crate) use values::Cell;
 pub(crate) use values::{Expected, Rows, Target, count};
-use values::{compression, date, partitions, positive_count, scale, shard, shown_rows, size};
+use values::{compression, date, partitions, positive_count, rate, scale, shard, shown_rows, size};
 
 /// Large, believable, perfectly repeatable data: from one command to files.
 #[derive(Debug, Parser)]
@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Schema(Schema),
     /// Reads an output back, makes its rows again and compares: exit code 1 if anything differs.
     Verify(Verify),
+    /// Sends rows as JSON messages: to a queue, to files, to stdout.
+    Publish(Box<Publish>),
     /// Shows how far a run is, from a second terminal, or what a finished output holds.
     Status(Stored),
     /// Makes one output of what the shards of a run have written.
@@ -148,9 +150,14 @@ pub(crate) struct Logging {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The output: a folder, or a bucket's prefix as `s3://lake/demo`.
+    /// The output: a folder, a bucket's prefix as `s3://lake/demo`, or a queue as
+    /// `nats://HOST:PORT/SUBJECT`.
     #[arg(value_name = "URI")]
     pub(crate) place: PathBuf,
+    /// The ledger of a queue's messages; by default the only one of this queue below
+    /// ./lakeseed-ledger.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) ledger: Option<PathBuf>,
     /// Only presence, sizes and footers: no bytes are digested, no rows made again.
     #[arg(long)]
     pub(crate) quick: bool,

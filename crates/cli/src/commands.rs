@@ -8,6 +8,7 @@ mod generate;
 mod list;
 mod peek;
 mod plan;
+mod publish;
 mod schema;
 #[cfg(feature = "star")]
 mod sql;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Plan(args) => plan::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Publish(args) => publish::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Combine(args) => combine::run(&args),
         #[cfg(feature = "star")]

@@ -11,6 +11,7 @@ mod cell;
 mod ended;
 mod grid;
 mod progress;
+mod published;
 mod read;
 mod run;
 #[cfg(feature = "star")]
@@ -29,6 +30,7 @@ pub(crate) use cell::{Cell, cell};
 pub(crate) use ended::{ended, going_on};
 pub(crate) use grid::{Align, Grid};
 pub(crate) use progress::{Progress, Style};
+pub(crate) use published::PublishOutcome;
 pub(crate) use run::Outcome;
 #[cfg(feature = "star")]
 pub(crate) use star::StarProgress;

@@ -120,7 +120,7 @@ pub enum Error {
         /// The system's own error.
         source: io::Error,
     },
-    /// An object store refused, or could not be reached.
+    /// An object store or a queue refused, or could not be reached.
     #[error("cannot {action} {address}: {trouble}")]
     Remote {
         /// What was tried: "read", "write", "complete" ...
@@ -140,6 +140,14 @@ pub enum Error {
         /// The source's own error.
         source: ArrowError,
     },
+    /// A file that rows are to be read from cannot be read.
+    #[error("cannot read the rows of {path}: {reason}")]
+    Input {
+        /// Where, without credentials.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
     /// The source of a table's rows broke its promise.
     #[error("table `{table}` gave other rows than promised: expected {expected}, found {found}")]
     Promise {
@@ -149,6 +157,23 @@ pub enum Error {
         expected: String,
         /// What the source gave.
         found: String,
+    },
+    /// Rows that belong together take more than a message may.
+    #[error(
+        "{what} of table `{table}` ({part}) takes {bytes} bytes in a message of its own: expected at most {most}"
+    )]
+    MessageTooLarge {
+        /// The table, or the file.
+        table: String,
+        /// The part, by name.
+        part: String,
+        /// The row, counted from the table's first where the part knows its first row's number, else
+        /// from the part's first; or the group.
+        what: String,
+        /// Bytes of the smallest message with it.
+        bytes: u64,
+        /// The limit.
+        most: u64,
     },
     /// A library that encodes failed.
     #[error("cannot encode {format}")]
@@ -163,7 +188,7 @@ pub enum Error {
     Stopped,
 }
 
-/// Why an object store did not do what it was asked, by what a caller can do about it.
+/// Why an object store or a queue did not do what it was asked, by what a caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Trouble {
@@ -185,6 +210,8 @@ pub enum Trouble {
     Unavailable,
     /// The request went out, and no answer tells whether it took effect.
     Unknown,
+    /// There is no room for more, until somebody takes something away.
+    Full,
     /// The server does not do what the commit needs, such as writing only under a free name.
     Unsupported,
     /// Anything else.
@@ -203,6 +230,7 @@ impl std::fmt::Display for Trouble {
             Self::OutOfHandles => "too many open files for another connection",
             Self::Unavailable => "the server is not available",
             Self::Unknown => "no answer tells whether it was done",
+            Self::Full => "it is full",
             Self::Unsupported => "the server does not support it",
             Self::Other => "the request failed",
         })

@@ -30,6 +30,7 @@
 //! - [`inspect`], [`open_finished`], [`settle`], [`statuses`], [`combine`]: what stands in a store.
 //! - [`Verify`]: a finished output read back, and compared with its rows made again.
 //! - [`format`](mod@format): the encoders.
+//! - [`messages`]: rows as JSON messages of at most K rows and B bytes, on their way to a queue.
 //! - [`UnitRun`]: parts whose rows nobody counts in advance, such as results of queries.
 //! - [`Output`]: all of it in four calls.
 //!
@@ -37,18 +38,24 @@
 //! several. What this crate does not do: make rows, print.
 
 mod commit;
+#[cfg(any(feature = "nats", feature = "s3"))]
+mod environment;
 mod error;
 mod fail;
 pub mod format;
 pub mod hints;
 mod manifest;
+pub mod messages;
 mod output;
 mod path;
 mod plan;
 mod pump;
 mod report;
 mod rows;
+#[cfg(any(feature = "nats", feature = "s3"))]
+mod secret;
 mod source;
+mod sources;
 mod store;
 mod stream;
 mod totals;
@@ -59,6 +66,8 @@ pub use self::commit::{
     Ending, LastEnd, LastRun, Mode, PartRecord, PlanRecord, PlannedRows, Shard, Standing, Status,
     TableRecord, combine, inspect, open_finished, put_report, settle, statuses,
 };
+#[cfg(any(feature = "nats", feature = "s3"))]
+pub use self::environment::Environment;
 pub use self::error::{Error, Result, Trouble};
 pub use self::format::{Compression, Csv, FileFormat, FormatKind, Json, Parquet};
 pub use self::manifest::{
@@ -72,7 +81,10 @@ pub use self::plan::{
 };
 pub use self::pump::{DEFAULT_THREADS, Observer, Run};
 pub use self::report::{Report, TableReport};
+#[cfg(any(feature = "nats", feature = "s3"))]
+pub use self::secret::Secret;
 pub use self::source::{BatchSource, BoxedReader, FnSource, Source};
+pub use self::sources::{FileRows, find_files, open_files};
 #[cfg(feature = "s3")]
 pub use self::store::s3;
 pub use self::store::{Found, LocalStore, Lock, Look, MemoryStore, PartWriter, PutNew, Store};

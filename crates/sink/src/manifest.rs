@@ -96,6 +96,9 @@ pub struct ManifestPart {
     pub bytes: u64,
     /// The BLAKE3 digest of the bytes, in hexadecimal.
     pub blake3: String,
+    /// How many messages, in a file of messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<u64>,
     /// Control totals of the rows, partition columns included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub totals: Option<Totals>,

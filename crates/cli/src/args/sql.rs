@@ -3,11 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use lakeseed_gen_core::Date;
 
-use super::{
-    Logging, Means, Parameters, Remote, Rows, Typed, count, date, partitions, scale, shown_rows,
-};
+use super::{Choice, Logging, Means, Remote, Typed, partitions, shown_rows};
 
 #[derive(Debug, Args)]
 pub(crate) struct Sql {
@@ -55,29 +52,8 @@ pub(crate) struct SqlRows {
     /// Only this dataset: all its flags are then taken as `generate` takes them.
     #[arg(long, value_name = "DATASET")]
     pub(crate) dataset: Option<String>,
-    /// All row counts relative to scale 1, which is about 1 GB of CSV.
-    #[arg(short, long, value_name = "F", value_parser = scale, allow_negative_numbers = true)]
-    pub(crate) scale: Option<f64>,
-    /// Row counts of root tables, as invoices=60M; a bare number where there is one root.
-    #[arg(
-        long,
-        value_name = "[TABLE=]N",
-        value_parser = Rows::parse,
-        value_delimiter = ',',
-        allow_negative_numbers = true
-    )]
-    pub(crate) rows: Vec<Rows>,
-    /// First day of event tables; 2023-01-01 unless told otherwise.
-    #[arg(long, value_name = "DATE", value_parser = date)]
-    pub(crate) start: Option<Date>,
-    /// Last day of event tables, itself included; the last of the start's year by default.
-    #[arg(long, value_name = "DATE", value_parser = date)]
-    pub(crate) end: Option<Date>,
-    /// Another seed makes other values; the default is fixed.
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
-    pub(crate) seed: Option<u64>,
     #[command(flatten)]
-    pub(crate) parameters: Parameters,
+    pub(crate) choice: Choice,
 }
 
 /// What becomes of the answer.

@@ -156,6 +156,21 @@ pub(super) fn partitions(text: &str) -> Result<usize, Expected> {
         .ok_or_else(|| Expected::new("a whole number from 1 to 4,096", "change the number"))
 }
 
+/// Messages a second: `5000/s`, `1.5k/s`, `0.5/s`.
+pub(super) fn rate(text: &str) -> Result<f64, Expected> {
+    let expected = || Expected::new("a rate above 0, as 5000/s or 1.5k/s", "change the rate");
+    let number = text.strip_suffix("/s").unwrap_or(text).trim();
+    let rate = match number_of(number) {
+        Some(whole) => whole as f64,
+        None => number.parse::<f64>().map_err(|_| expected())?,
+    };
+    if rate.is_finite() && rate > 0.0 {
+        Ok(rate)
+    } else {
+        Err(expected())
+    }
+}
+
 /// Rows of a table for people, which waits in memory for its widest cells.
 pub(super) fn shown_rows(text: &str) -> Result<u64, Expected> {
     let rows = number_of(text).filter(|rows| (1..=MOST_SHOWN).contains(rows));
@@ -321,6 +336,16 @@ mod tests {
         assert!(Rows::parse("4611686018427387905").is_err());
         assert!(Rows::parse("invoices=0").is_err());
         assert!(Rows::parse("invoices=").is_err());
+    }
+
+    #[test]
+    fn rates_are_finite_and_above_zero() {
+        assert_eq!(rate("5000/s"), Ok(5_000.0));
+        assert_eq!(rate("1.5k/s"), Ok(1_500.0));
+        assert_eq!(rate("0.5"), Ok(0.5));
+        for text in ["0/s", "-1/s", "5/min", "nan/s", "inf", "", "/s"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `lakeseed verify`: an output read back, its rows made again.
 
+mod messages;
 #[cfg(feature = "star")]
 mod star;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use anyhow::Result;
 use lakeseed_budget::Bytes;
 use lakeseed_gen_core::Dataset;
+use lakeseed_sink::messages::{MessageCounts, MessagesRecord};
 use lakeseed_sink::{
     Finding, Findings, Grade, Judge, Manifest, Source, Store, Verify, open_finished,
 };
@@ -33,6 +35,9 @@ struct Verified {
     clean: bool,
     #[serde(flatten)]
     findings: Findings,
+    /// Of an output of messages.
+    #[serde(flatten)]
+    messages: Option<MessageCounts>,
 }
 
 pub(super) fn run(args: &args::Verify) -> Result<()> {
@@ -42,8 +47,28 @@ pub(super) fn run(args: &args::Verify) -> Result<()> {
 }
 
 fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
+    let address = args.place.to_string_lossy();
+    if lower::is_queue(&address) {
+        let (place, found) = messages::verify_queue(args, &address, stop, log)?;
+        return tell(args, place, found.findings, Some(found.counts), log);
+    }
+    if args.ledger.is_some() {
+        let advice = "leave it out: files remember by themselves";
+        return Err(Failure::usage("a queue with --ledger", args.place.display(), advice).into());
+    }
     let store: Arc<dyn Store> = lower::store(&args.place, &args.remote, log)?.into();
     let manifest = open_finished(store.as_ref())?;
+    if let Some(record) = MessagesRecord::of(&manifest) {
+        log.info(&format!("verifies {}", store.address()));
+        let found = messages::verify(args, &record, store.as_ref(), &manifest, stop, log)?;
+        return tell(
+            args,
+            store.address(),
+            found.findings,
+            Some(found.counts),
+            log,
+        );
+    }
     // The last plan of a star speaks for all.
     let last = manifest.plans.last();
     let is_of = |what: &str| last.is_some_and(|plan| plan.data.get(what).is_some());
@@ -53,11 +78,7 @@ fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
     } else {
         Some(dataset(&manifest)?)
     };
-    let stopped = || {
-        let signal = stop.signal().unwrap_or(2);
-        let line = format!("stopped by {}; nothing was changed", stop.name());
-        anyhow::Error::new(Failure::stopped(signal, line))
-    };
+    let stopped = || stopped(stop);
     let threads = lower::threads(args.means.threads);
     let judges = if is_star && !args.quick {
         let judges = Judges::of(&manifest, store.as_ref(), threads, stop);
@@ -92,10 +113,29 @@ fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
         }
         error.into()
     })?;
+    tell(args, store.address(), findings, None, log)
+}
+
+/// The work was ended from outside.
+fn stopped(stop: &Stop) -> anyhow::Error {
+    let signal = stop.signal().unwrap_or(2);
+    let line = format!("stopped by {}; nothing was changed", stop.name());
+    anyhow::Error::new(Failure::stopped(signal, line))
+}
+
+/// Shows what was found, and fails where it is more than notes.
+fn tell(
+    args: &args::Verify,
+    place: String,
+    findings: Findings,
+    messages: Option<MessageCounts>,
+    log: &Log,
+) -> Result<()> {
     let verified = Verified {
-        place: store.address(),
+        place,
         clean: findings.is_clean(),
         findings,
+        messages,
     };
     for finding in &verified.findings.findings {
         log.warn(&line(finding));
@@ -111,7 +151,11 @@ fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
     // Findings stay findings when nobody reads them to their end.
     let count = verified.findings.errors().count();
     let expected = format!("{} to hold what its manifest says", verified.place);
-    let advice = "write it anew with --overwrite";
+    let advice = if verified.messages.is_some() {
+        "publish it to another place"
+    } else {
+        "write it anew with --overwrite"
+    };
     let findings = if count == 1 { "finding" } else { "findings" };
     Err(Failure::found(expected, format!("{count} {findings}"), advice).into())
 }
@@ -241,7 +285,17 @@ impl Verified {
             1 => "1 thing is wrong".to_owned(),
             more => format!("{more} things are wrong"),
         };
-        let what = if is_quick {
+        let what = if let Some(counts) = &self.messages {
+            let messages = units::grouped(counts.messages);
+            let rows = units::grouped(found.rows_compared);
+            format!(
+                "{files} files, {messages} messages with {rows} rows: {} missing, {} doubled, {} \
+                 altered",
+                units::grouped(counts.missing_rows),
+                units::grouped(counts.doubled_rows),
+                units::grouped(counts.altered_rows),
+            )
+        } else if is_quick {
             format!("{files} files looked at, their bytes and rows not")
         } else {
             format!(

@@ -178,6 +178,7 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
             };
             Failure::usage(format!("{expected} for the {what}"), found, advice)
         }
+        E::MessageTooLarge { .. } | E::Input { .. } => of_rows(error),
         E::Memory { needed, granted } => {
             let (needed, granted) = (Bytes::new(*needed), Bytes::new(*granted));
             Failure::refused(format!("{needed} for one worker"), granted, MORE_MEMORY)
@@ -186,6 +187,28 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
             Failure::usage("what the format can hold", error, "choose another --format")
         }
         _ => Failure::failed(format!("{chain:#}")),
+    }
+}
+
+/// Rows that are to become messages do not fit, or cannot be read.
+fn of_rows(error: &sink::Error) -> Failure {
+    match error {
+        sink::Error::MessageTooLarge {
+            table,
+            part,
+            what,
+            bytes,
+            most,
+        } => {
+            let expected = format!("messages of at most {most} bytes");
+            let got = format!("{bytes} bytes for {what} of {table} ({part})");
+            Failure::usage(expected, got, "raise --max-bytes")
+        }
+        sink::Error::Input { path, reason } => {
+            let expected = format!("rows that can be read at {path}");
+            Failure::refused(expected, reason, "check the file")
+        }
+        other => Failure::failed(other.to_string()),
     }
 }
 
@@ -201,14 +224,19 @@ fn of_remote(
 ) -> Failure {
     use sink::Trouble as T;
     let cause = chain.root_cause().to_string();
+    let is_queue = crate::lower::is_queue(address);
     let advice = match trouble {
         T::OutOfHandles => MORE_FILES,
         T::Denied => "check the credentials, and what they are allowed to do there",
         T::Expired => "renew the credentials and repeat the command",
         T::ClockSkew => "set the clock of this machine",
+        T::Missing if is_queue => "check the subject",
+        T::Unreachable if is_queue => "check the address and the network",
+        T::Untrusted if is_queue => "check the address, or trust its authority with NATS_CA",
         T::Missing => "check the bucket's name and the --region",
         T::Unreachable => "check --endpoint-url and the network",
         T::Untrusted => "check --endpoint-url, or trust its authority with --ca-bundle",
+        T::Full => "make room there, or raise its limit",
         T::Unsupported => "choose another place",
         _ => "repeat the command",
     };

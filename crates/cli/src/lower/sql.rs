@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use lakeseed_budget::Bytes;
-use lakeseed_gen_core::dataset::DEFAULT_SEED;
 use lakeseed_gen_core::{Dataset, DatasetInfo, Settings, datasets, find};
 use lakeseed_sink::{Manifest, Store};
 use lakeseed_star_schema::query::{Named, Queries, QuerySettings, named, system_temp};
@@ -16,7 +15,7 @@ use lakeseed_star_schema::{BytesRead, Files, FilesOptions};
 use super::star::files::Place;
 use super::star::{finished, ours, strangers};
 use super::{Destination, Memory, threads};
-use crate::args::{Remote, Source, Sql, Target};
+use crate::args::{Remote, Sql, Target};
 use crate::error::{self, Failure};
 use crate::log::Log;
 
@@ -130,7 +129,7 @@ pub(crate) fn tables(args: &Sql, sql: &str, queries: &mut Queries, log: &Log) ->
 /// commands.
 fn refuse_parameters(args: &Sql) -> Result<()> {
     let flags = ["dataset", "scale", "rows", "start", "end", "seed"];
-    let mut given = args.rows.parameters.0.iter();
+    let mut given = args.rows.choice.parameters.0.iter();
     let parameter = given.find(|given| !given.by_environment);
     let typed = args.typed.first_of(&flags);
     match typed.or_else(|| parameter.map(|given| given.name)) {
@@ -180,20 +179,11 @@ fn is_of(info: &DatasetInfo, named: &Named) -> bool {
 /// A dataset with what the flags say of it. Of several, each takes those that concern it, and every flag
 /// has to concern one.
 fn dataset(args: &Sql, info: &'static DatasetInfo, chosen: &[&DatasetInfo]) -> Result<Dataset> {
-    let rows = &args.rows;
     let is_alone = chosen.len() == 1;
-    let mut source = Source {
-        target: Target {
-            dataset: info.name.to_owned(),
-            table: None,
-        },
-        scale: rows.scale,
-        rows: rows.rows.clone(),
-        start: rows.start,
-        end: rows.end,
-        seed: rows.seed.unwrap_or(DEFAULT_SEED),
-        parameters: rows.parameters.clone(),
-    };
+    let mut source = args.rows.choice.of(Target {
+        dataset: info.name.to_owned(),
+        table: None,
+    });
     if !is_alone {
         let others =
             |has: &dyn Fn(&DatasetInfo) -> bool| !has(info) && chosen.iter().any(|info| has(info));

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use lakeseed_budget::Bytes;
+use lakeseed_sink::messages::MessagePlan;
 use lakeseed_sink::{LastRun, ManifestPart, Observer, Plan};
 
 use super::{going_on, tell, units};
@@ -90,23 +91,47 @@ struct Table {
     finished_files: AtomicU64,
 }
 
+/// What is going to be there.
+struct Planned<'p> {
+    name: &'p str,
+    rows: u64,
+    /// Files, or what else is finished alone.
+    parts: u64,
+}
+
 impl Progress {
     pub(crate) fn start(style: Style, plan: &Plan<'_>, log: &Log) -> Self {
+        let tables = plan.tables().iter();
+        let tables = tables.map(|table| Planned {
+            name: table.name(),
+            rows: table.rows(),
+            parts: table.parts().len() as u64,
+        });
+        Self::of(style, &tables.collect::<Vec<_>>(), log)
+    }
+
+    /// The same of messages, whose rows are not always known before they are read: 0 then.
+    pub(crate) fn of_messages(style: Style, plan: &MessagePlan<'_>, log: &Log) -> Self {
+        let planned = Planned {
+            name: plan.table(),
+            rows: plan.rows().unwrap_or(0),
+            parts: plan.parts().len() as u64,
+        };
+        Self::of(style, &[planned], log)
+    }
+
+    fn of(style: Style, planned: &[Planned<'_>], log: &Log) -> Self {
         let bars = MultiProgress::new();
-        let width = plan
-            .tables()
-            .iter()
-            .map(|table| table.name().len())
-            .max()
-            .unwrap_or(0);
-        let tables = plan.tables().iter().map(|table| Table {
-            name: table.name().to_owned(),
+        let width = planned.iter().map(|table| table.name.len()).max();
+        let width = width.unwrap_or(0);
+        let tables = planned.iter().map(|table| Table {
+            name: table.name.to_owned(),
             bar: match style.form {
-                Form::Bars => bars.add(bar(table.name(), width, table.rows())),
+                Form::Bars => bars.add(bar(table.name, width, table.rows)),
                 Form::Lines | Form::Nothing => ProgressBar::hidden(),
             },
-            rows: table.rows(),
-            files: table.parts().len() as u64,
+            rows: table.rows,
+            files: table.parts,
             bytes: AtomicU64::new(0),
             finished_bytes: AtomicU64::new(0),
             finished_files: AtomicU64::new(0),
@@ -117,7 +142,7 @@ impl Progress {
             started: Instant::now(),
             tables: tables.collect(),
             bars,
-            planned_rows: plan.rows(),
+            planned_rows: planned.iter().map(|table| table.rows).sum(),
             found_rows: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -139,6 +164,19 @@ impl Progress {
             }
             Form::Lines | Form::Nothing => tell(line),
         }
+    }
+
+    /// Tells of a part. Returns how many parts of the table are finished now, and their bytes.
+    fn finished(&self, table: &Table, part: &str, rows: u64, bytes: u64) -> (u64, u64) {
+        self.log
+            .debug(&format!("finished {part}: {rows} rows, {bytes} bytes"));
+        if self.style.is_verbose {
+            let (rows, size) = (units::grouped(rows), Bytes::new(bytes));
+            self.tell(&format!("finished {part}: {rows} rows, {size}"));
+        }
+        let bytes = table.finished_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let files = table.finished_files.fetch_add(1, Ordering::Relaxed) + 1;
+        (files, bytes)
     }
 
     /// Takes the bars off the screen.
@@ -165,6 +203,16 @@ impl Progress {
         let rows = self.rows();
         let bytes = self.bytes.load(Ordering::Relaxed);
         let there = rows + self.found_rows.load(Ordering::Relaxed);
+        if self.planned_rows == 0 {
+            // Files of text do not say how many they are.
+            tell(&format!(
+                "{} rows, {} rows/s, {}B/s",
+                units::grouped(there),
+                units::short(units::per_second(rows, elapsed)),
+                units::short(units::per_second(bytes, elapsed)),
+            ));
+            return;
+        }
         let left = self.planned_rows.saturating_sub(there) as f64 / rows.max(1) as f64;
         tell(&format!(
             "{} of {} rows ({} %), {} rows/s, {}B/s, {} left",
@@ -215,21 +263,8 @@ impl Observer for Progress {
     }
 
     fn part_finished(&self, table: usize, part: &ManifestPart) {
-        let line = format!(
-            "finished {}: {} rows, {} bytes",
-            part.path, part.rows, part.bytes
-        );
-        self.log.debug(&line);
         let table = &self.tables[table];
-        let bytes = table
-            .finished_bytes
-            .fetch_add(part.bytes, Ordering::Relaxed)
-            + part.bytes;
-        let files = table.finished_files.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.style.is_verbose {
-            let (rows, size) = (units::grouped(part.rows), Bytes::new(part.bytes));
-            self.tell(&format!("finished {}: {rows} rows, {size}", part.path));
-        }
+        let (files, bytes) = self.finished(table, &part.path, part.rows, part.bytes);
         if files == table.files && self.style.form == Form::Lines {
             let (rows, size) = (units::grouped(table.rows), Bytes::new(bytes));
             let file = if files == 1 { "file" } else { "files" };
@@ -238,6 +273,10 @@ impl Observer for Progress {
                 table.name
             ));
         }
+    }
+
+    fn part_acknowledged(&self, part: &str, rows: u64, bytes: u64) {
+        self.finished(&self.tables[0], part, rows, bytes);
     }
 }
 

@@ -26,7 +26,10 @@ mod layout;
 mod limits;
 mod log;
 mod memory;
+#[cfg(feature = "nats")]
+mod nats;
 mod places;
+mod publish;
 mod shards;
 mod signals;
 mod size;

@@ -84,7 +84,7 @@ pub(crate) fn joined(plan_ids: &[String]) -> String {
 }
 
 /// Texts go in with their length, so that no two lists of texts look alike.
-struct Digest(blake3::Hasher);
+pub(crate) struct Digest(blake3::Hasher);
 
 impl Digest {
     /// Of what every plan has: our version, the data, the format.
@@ -100,7 +100,15 @@ impl Digest {
         digest
     }
 
-    fn columns(&mut self, schema: &Schema) {
+    /// Of what every plan of messages has: our version, the data.
+    pub(crate) fn of_messages(data_id: &str) -> Self {
+        let mut digest = Self(blake3::Hasher::new());
+        digest.text(concat!("lakeseed ", env!("CARGO_PKG_VERSION"), " messages"));
+        digest.text(data_id);
+        digest
+    }
+
+    pub(crate) fn columns(&mut self, schema: &Schema) {
         self.number(schema.fields().len() as u64);
         for field in schema.fields() {
             self.text(field.name());
@@ -116,16 +124,16 @@ impl Digest {
         }
     }
 
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.number(text.len() as u64);
         self.0.update(text.as_bytes());
     }
 
-    fn number(&mut self, number: u64) {
+    pub(crate) fn number(&mut self, number: u64) {
         self.0.update(&number.to_le_bytes());
     }
 
-    fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         let mut hex = self.0.finalize().to_hex().to_string();
         hex.truncate(DIGITS);
         hex

@@ -54,6 +54,11 @@ pub trait Observer: Sync {
     fn part_finished(&self, table: usize, part: &ManifestPart) {
         let _ = (table, part);
     }
+
+    /// A queue has acknowledged all messages of a part, and the ledger says so, where there is one.
+    fn part_acknowledged(&self, part: &str, rows: u64, bytes: u64) {
+        let _ = (part, rows, bytes);
+    }
 }
 
 /// A plan on its way to a store or a stream.

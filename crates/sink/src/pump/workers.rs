@@ -328,6 +328,7 @@ impl<'p, 'w> Pump<'p, 'w> {
                 .get()
                 .map(|digest| digest.to_hex().to_string())
                 .unwrap_or_default(),
+            messages: None,
             totals,
         };
         if let Some(session) = self.session {

@@ -72,6 +72,18 @@ impl Tally {
     /// [`Error::Invalid`] when the columns are not those of the schema, in its order. Nothing has
     /// been added then.
     pub fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.add_each(batch, &mut |_| ())
+    }
+
+    /// The same, and gives the hash of each row to `each`.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub(crate) fn add_each(
+        &mut self,
+        batch: &RecordBatch,
+        each: &mut impl FnMut(u128),
+    ) -> Result<()> {
         self.check(batch)?;
         for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
             column.begin(array);
@@ -85,7 +97,9 @@ impl Tally {
                 column.add(array, start, &mut self.states);
             }
             for state in &self.states {
-                self.row_hash = self.row_hash.wrapping_add(hash::mix(*state));
+                let hash = hash::mix(*state);
+                self.row_hash = self.row_hash.wrapping_add(hash);
+                each(hash);
             }
         }
         self.rows += rows as u64;

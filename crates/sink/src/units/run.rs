@@ -239,6 +239,7 @@ fn written(
             .get()
             .map(|digest: &blake3::Hash| digest.to_hex().to_string())
             .unwrap_or_default(),
+        messages: None,
         totals,
     })
 }

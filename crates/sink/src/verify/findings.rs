@@ -44,6 +44,10 @@ pub enum FindingKind {
     MissingRows,
     /// A part has rows beyond those that it should have.
     SurplusRows,
+    /// Rows of a part are there more than once.
+    DoubledRows,
+    /// Rows of a part are there with other values.
+    AlteredRows,
     /// A part has another number of rows than the manifest says.
     Rows,
     /// The control totals in the manifest are not those of the rows made again.
@@ -94,6 +98,8 @@ impl FindingKind {
             Self::Values => "other values",
             Self::MissingRows => "missing rows",
             Self::SurplusRows => "surplus rows",
+            Self::DoubledRows => "rows twice",
+            Self::AlteredRows => "altered rows",
             Self::Rows => "other number of rows",
             Self::Totals => "other totals",
             Self::Sums => "wrong sums",
@@ -131,7 +137,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(
+    pub(crate) fn new(
         what: FindingKind,
         table: &str,
         expected: impl Into<String>,
@@ -149,12 +155,12 @@ impl Finding {
         }
     }
 
-    pub(super) fn part(mut self, path: &str) -> Self {
+    pub(crate) fn part(mut self, path: &str) -> Self {
         self.part = Some(clip(path));
         self
     }
 
-    pub(super) fn row(mut self, row: u64) -> Self {
+    pub(crate) fn row(mut self, row: u64) -> Self {
         self.row = Some(row);
         self
     }

@@ -19,10 +19,8 @@ mod judge;
 mod made;
 mod parquet;
 mod part;
-mod ranged;
 mod tally;
 mod text;
-mod thrift;
 mod whole;
 
 use std::collections::{HashMap, HashSet};

@@ -5,23 +5,17 @@ use std::sync::Arc;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
-use parquet::file::metadata::ParquetMetaDataReader;
-use parquet::file::reader::Length;
 
+use super::Fail;
 use super::compare::{self, Rows};
 use super::part::{Context, Report, Table};
-use super::ranged::RangedFile;
-use super::{Fail, thrift};
 use crate::format::FormatKind;
+use crate::sources::{RangedFile, footer, rows_of_groups};
 
 /// Rows of a batch where nobody knows how wide they are.
 const BATCH_ROWS: usize = 4096;
 const LEAST_WINDOW_BYTES: u64 = 64 << 10;
 const MOST_WINDOW_BYTES: u64 = 1 << 20;
-/// The most that a footer may take: a thousand row groups of a hundred columns take a third of it.
-const MOST_FOOTER_BYTES: u64 = 64 << 20;
-const MAGIC: &[u8; 4] = b"PAR1";
-const TAIL_BYTES: u64 = 8;
 
 /// Reads all rows and compares them.
 pub(super) fn rows(
@@ -93,53 +87,8 @@ pub(super) fn check_ends(
 
 /// The footer, checked against the file's size and the part's rows.
 fn metadata(file: &RangedFile, report: &mut Report<'_>) -> Result<ArrowReaderMetadata, Fail> {
-    let size = file.len();
-    let damaged = |what: &str| Fail::Unreadable(what.to_owned());
-    if size < TAIL_BYTES + MAGIC.len() as u64 {
-        return Err(damaged("a file too short to be Parquet"));
-    }
-    let tail = file
-        .bytes(size - TAIL_BYTES, TAIL_BYTES)
-        .map_err(Fail::unreadable)?;
-    let head = file
-        .bytes(0, MAGIC.len() as u64)
-        .map_err(Fail::unreadable)?;
-    if head.as_ref() != MAGIC || !tail.ends_with(MAGIC) {
-        return Err(damaged(
-            "a file that does not begin and end as Parquet does",
-        ));
-    }
-    let length = tail
-        .first_chunk::<4>()
-        .map_or(0, |length| u32::from_le_bytes(*length));
-    if u64::from(length) > MOST_FOOTER_BYTES.min(size - TAIL_BYTES) {
-        return Err(damaged("a footer of an unreasonable size"));
-    }
-    let length = u64::from(length);
-    let footer = file
-        .bytes(size - TAIL_BYTES - length, length)
-        .map_err(Fail::unreadable)?;
-    if !thrift::is_sane_footer(&footer) {
-        return Err(damaged(
-            "a footer that is none, or of an unreasonable shape",
-        ));
-    }
-    let footer = ParquetMetaDataReader::decode_metadata(&footer).map_err(Fail::unreadable)?;
-    let mut rows: u64 = 0;
-    for group in footer.row_groups() {
-        rows = rows.saturating_add(u64::try_from(group.num_rows()).unwrap_or(u64::MAX));
-        for column in group.columns() {
-            let start = column.dictionary_page_offset().unwrap_or(i64::MAX);
-            let start = start.min(column.data_page_offset());
-            let end = start.checked_add(column.compressed_size());
-            let is_inside = start >= 0
-                && column.compressed_size() >= 0
-                && end.is_some_and(|end| end as u64 <= size - TAIL_BYTES);
-            if !is_inside {
-                return Err(damaged("a column that is not within the file"));
-            }
-        }
-    }
+    let (footer, _) = footer(file).map_err(Fail::Unreadable)?;
+    let rows = rows_of_groups(&footer);
     let in_footer = u64::try_from(footer.file_metadata().num_rows()).unwrap_or(u64::MAX);
     if in_footer != rows || rows != report.part.rows {
         let finding = report.finding(

@@ -16,7 +16,10 @@ mod hostile;
 mod kill;
 mod layout;
 mod manifest;
+mod messages;
 mod names;
+#[cfg(feature = "nats")]
+mod nats;
 mod output;
 mod parallel;
 mod plan;

@@ -280,7 +280,7 @@ pub(crate) fn with_short_texts(batch: &RecordBatch) -> RecordBatch {
 }
 
 /// A source that cuts the rows of a batch into pieces of random sizes.
-pub(crate) fn ragged(batch: &RecordBatch, seed: u64) -> impl Source {
+pub(crate) fn ragged(batch: &RecordBatch, seed: u64) -> impl Source + use<> {
     let batch = batch.clone();
     FnSource::new(batch.schema(), move |rows: Range<u64>, _| {
         let mut random = Random(seed ^ rows.start);

@@ -20,10 +20,33 @@ use super::lines::{Lines, SHORT};
 use super::numbers::{FLOAT_BYTES, INTEGER_BYTES};
 use super::times::{DayCache, TIME_BYTES};
 
+/// What becomes of a null in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Nulls {
+    /// It is written.
+    #[default]
+    Kept,
+    /// It is left out with its name.
+    LeftOut,
+}
+
+impl Nulls {
+    /// What stands before a member's name: where members may be left out, nobody knows the first
+    /// one before the row, and each brings its comma.
+    pub(super) fn start(self, at: usize) -> u8 {
+        if at == 0 && self == Self::Kept {
+            b'{'
+        } else {
+            b','
+        }
+    }
+}
+
 /// Rendered dictionaries and dates, kept from batch to batch.
 #[derive(Debug, Default)]
 pub(super) struct Caches {
     pub(super) days: DayCache,
+    nulls: Nulls,
     rendered: Vec<Rendered>,
 }
 
@@ -40,6 +63,13 @@ struct Rendered {
 const MAX_RENDERED: usize = 64;
 
 impl Caches {
+    pub(super) fn with_nulls(nulls: Nulls) -> Self {
+        Self {
+            nulls,
+            ..Self::default()
+        }
+    }
+
     fn rendered(&mut self, values: &ArrayRef, style: TextStyle) -> Rendered {
         let known =
             |rendered: &&Rendered| rendered.style == style && same_values(&rendered.values, values);
@@ -65,6 +95,7 @@ impl Caches {
             let mut context = Context {
                 days: &mut self.days,
                 floats: &[],
+                nulls: Nulls::Kept,
             };
             cell.write(row, &mut lines, &mut context, style);
             ends.push(lines.len() as u32);
@@ -86,6 +117,7 @@ pub(super) struct Context<'c> {
     pub(super) days: &'c mut DayCache,
     /// The doubles of the block, rendered.
     pub(super) floats: &'c [&'c [u8]],
+    pub(super) nulls: Nulls,
 }
 
 /// Whether two arrays share their memory: the same dictionary seen again.
@@ -112,6 +144,11 @@ impl Prefix {
         }
     }
 
+    /// Whether it is a member's: an element of a list has none.
+    fn is_name(&self) -> bool {
+        !matches!(self, Self::Short(_, 0))
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Short(..) => SHORT,
@@ -124,7 +161,7 @@ impl Prefix {
 #[derive(Debug)]
 pub(super) struct Cell<'a> {
     prefix: Prefix,
-    nulls: Option<&'a NullBuffer>,
+    nulls: Option<NullBuffer>,
     values: Values<'a>,
 }
 
@@ -203,7 +240,12 @@ impl<'a> Cell<'a> {
         caches: &mut Caches,
     ) -> Self {
         let values = Values::new(array, style, caches);
-        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+        let nulls = match caches.nulls {
+            Nulls::Kept => array.nulls().cloned(),
+            // Nulls of a dictionary's values, and of a column without a type, too.
+            Nulls::LeftOut => array.logical_nulls(),
+        };
+        let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
         Self {
             prefix: Prefix::new(prefix),
             nulls,
@@ -235,13 +277,15 @@ impl<'a> Cell<'a> {
         context: &mut Context<'_>,
         style: TextStyle,
     ) {
+        let is_null = self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+        if is_null && context.nulls == Nulls::LeftOut && self.prefix.is_name() {
+            return;
+        }
         match &self.prefix {
             Prefix::Short(text, len) => lines.fixed(text, *len),
             Prefix::Long(text) => lines.slice(text),
         }
-        if let Some(nulls) = self.nulls
-            && nulls.is_null(row)
-        {
+        if is_null {
             if style == TextStyle::Json {
                 lines.fixed(b"null", 4);
             }
@@ -321,7 +365,7 @@ impl<'a> Values<'a> {
                 Self::Struct(
                     children
                         .map(|(at, (field, column))| {
-                            let start = if at == 0 { b'{' } else { b',' };
+                            let start = caches.nulls.start(at);
                             let prefix = escape::json_name(start, field.name());
                             Cell::new(&prefix, column, style, caches)
                         })
@@ -402,11 +446,11 @@ impl<'a> Values<'a> {
             }
             Self::WideDictionary(keys, rendered) => rendered.write(keys[row], lines),
             Self::Struct(children) => {
+                let start = lines.len();
                 for child in children {
                     child.write(row, lines, context, style);
                 }
-                // A struct without fields has no first name to bring the brace.
-                lines.slice(if children.is_empty() { b"{}" } else { b"}" });
+                lines.close_object(start);
             }
             Self::List(offsets, child) => {
                 lines.byte(b'[');

@@ -15,7 +15,7 @@ const STEP_BYTES: usize = 64 * 1024;
 
 /// A growing block of text.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     bytes: Vec<u8>,
     at: usize,
     /// What one row of fixed-width cells may take: kept free behind every cell of any width.
@@ -37,11 +37,32 @@ impl Lines {
         self.row_bytes = row_bytes + SLACK;
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// The text, cut to its length; what follows begins without memory, and goes on with the same
+    /// room for a row.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.truncate(self.at);
+        self.at = 0;
+        bytes
+    }
+
+    /// Goes on in the memory of an earlier block, in the middle of a batch too.
+    pub(crate) fn restart(&mut self, bytes: Vec<u8>) {
+        self.bytes = bytes;
+        self.at = 0;
+        self.ensure(0);
+    }
+
+    /// Forgets the text and keeps its memory.
+    pub(crate) fn clear(&mut self) {
+        self.at = 0;
+    }
+
+    pub(crate) fn len(&self) -> usize {
         self.at
     }
 
-    pub(super) fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.at]
     }
 
@@ -53,7 +74,7 @@ impl Lines {
 
     /// Makes room for `more` bytes and a row behind them.
     #[inline]
-    pub(super) fn ensure(&mut self, more: usize) {
+    pub(crate) fn ensure(&mut self, more: usize) {
         if self.bytes.len() - self.at < more + self.row_bytes {
             self.grow(more + self.row_bytes);
         }
@@ -71,7 +92,7 @@ impl Lines {
     }
 
     #[inline]
-    pub(super) fn byte(&mut self, byte: u8) {
+    pub(crate) fn byte(&mut self, byte: u8) {
         self.bytes[self.at] = byte;
         self.at += 1;
     }
@@ -86,7 +107,7 @@ impl Lines {
 
     /// Copies a slice of any length; there must be room.
     #[inline]
-    pub(super) fn slice(&mut self, bytes: &[u8]) {
+    pub(crate) fn slice(&mut self, bytes: &[u8]) {
         self.bytes[self.at..self.at + bytes.len()].copy_from_slice(bytes);
         self.at += bytes.len();
     }
@@ -112,6 +133,32 @@ impl Lines {
             target.copy_from_slice(bytes);
         }
         self.at += len;
+    }
+
+    /// Moves the text from `from` on by `by` bytes; what stands in the gap is the caller's business.
+    pub(crate) fn shift(&mut self, from: usize, by: usize) {
+        self.ensure(by);
+        self.bytes.copy_within(from..self.at, from + by);
+        self.at += by;
+    }
+
+    /// Writes bytes over those at `at`, which are there already.
+    #[inline]
+    pub(crate) fn overwrite(&mut self, at: usize, bytes: &[u8]) {
+        debug_assert!(at + bytes.len() <= self.at);
+        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Closes the object that begins at `start`, where each member has brought its comma or the
+    /// first one its brace.
+    #[inline]
+    pub(super) fn close_object(&mut self, start: usize) {
+        if self.at == start {
+            self.byte(b'{');
+        } else {
+            self.bytes[start] = b'{';
+        }
+        self.byte(b'}');
     }
 
     /// Copies the `len` bytes of `rendered` at `from`, which has [`SHORT`] bytes to spare.

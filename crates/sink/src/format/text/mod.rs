@@ -21,16 +21,18 @@ mod escape;
 mod floats;
 mod lines;
 mod numbers;
+mod objects;
+mod rows;
 pub(crate) mod times;
 
-use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_array::RecordBatchReader;
 use arrow_schema::SchemaRef;
 
 use self::codec::TextCodec;
-use self::column::{Caches, Cell, Context};
 pub(crate) use self::escape::csv_header;
-use self::floats::{BLOCK, FloatBuffers};
-use self::lines::Lines;
+pub(crate) use self::lines::Lines;
+pub(crate) use self::objects::{Around, Objects};
+use self::rows::Rows;
 use super::{Assembler, Chunk, ChunkData, Compression, EncodeError, Encoder, Format};
 use crate::error::{Error, Result};
 use crate::plan::DEFAULT_TEXT_CHUNK_BYTES;
@@ -74,16 +76,7 @@ impl TextFormat {
         schema: &SchemaRef,
         compression: Compression,
     ) -> Result<Self> {
-        for field in schema.fields() {
-            let refused = column::unsupported(field.name(), field.data_type(), style);
-            if let Some((column, found)) = refused {
-                return Err(Error::Unsupported {
-                    format: style.name(),
-                    column,
-                    found: Box::new(found),
-                });
-            }
-        }
+        check(schema, style)?;
         Ok(Self {
             style,
             schema: schema.clone(),
@@ -92,25 +85,26 @@ impl TextFormat {
     }
 }
 
+/// Refuses columns that a text cannot hold.
+fn check(schema: &SchemaRef, style: TextStyle) -> Result<()> {
+    for field in schema.fields() {
+        let refused = column::unsupported(field.name(), field.data_type(), style);
+        if let Some((column, found)) = refused {
+            return Err(Error::Unsupported {
+                format: style.name(),
+                column,
+                found: Box::new(found),
+            });
+        }
+    }
+    Ok(())
+}
+
 impl Format for TextFormat {
     fn encoder(&self) -> Result<Box<dyn Encoder>> {
-        let prefixes = self
-            .schema
-            .fields()
-            .iter()
-            .enumerate()
-            .map(|(at, field)| match (self.style, at) {
-                (TextStyle::Csv, 0) => Vec::new(),
-                (TextStyle::Csv, _) => b",".to_vec(),
-                (TextStyle::Json, 0) => escape::json_name(b'{', field.name()),
-                (TextStyle::Json, _) => escape::json_name(b',', field.name()),
-            })
-            .collect();
         Ok(Box::new(TextEncoder {
             style: self.style,
-            prefixes,
-            caches: Caches::default(),
-            floats: FloatBuffers::default(),
+            rows: Rows::new(&self.schema, self.style),
             codec: TextCodec::try_new(self.compression)?,
             spare: Vec::new(),
         }))
@@ -139,9 +133,7 @@ impl Format for TextFormat {
 
 struct TextEncoder {
     style: TextStyle,
-    prefixes: Vec<Vec<u8>>,
-    caches: Caches,
-    floats: FloatBuffers,
+    rows: Rows,
     codec: TextCodec,
     /// The memory of an earlier chunk.
     spare: Vec<u8>,
@@ -158,8 +150,8 @@ impl Encoder for TextEncoder {
             let batch = batch.map_err(EncodeError::Rows)?;
             count += batch.num_rows() as u64;
             match self.style {
-                TextStyle::Csv => self.rows::<false>(&batch, &mut lines),
-                TextStyle::Json => self.rows::<true>(&batch, &mut lines),
+                TextStyle::Csv => self.rows.write(&batch, &mut lines, &mut CsvLines)?,
+                TextStyle::Json => self.rows.write(&batch, &mut lines, &mut JsonLines)?,
             }
         }
         let plain_bytes = lines.len() as u64;
@@ -178,53 +170,39 @@ impl Encoder for TextEncoder {
     }
 }
 
-impl TextEncoder {
-    fn cells<'a>(&mut self, batch: &'a RecordBatch, lines: &mut Lines) -> Vec<Cell<'a>> {
-        let mut row_bytes = 2;
-        let mut cells = Vec::with_capacity(batch.num_columns());
-        for (prefix, array) in self.prefixes.iter().zip(batch.columns()) {
-            let cell = Cell::new(prefix, array, self.style, &mut self.caches);
-            row_bytes += cell.bytes();
-            cells.push(cell);
-        }
-        lines.set_row_bytes(row_bytes);
-        cells
+/// The ends of CSV lines.
+struct CsvLines;
+
+impl Around for CsvLines {
+    #[inline]
+    fn before(&mut self, _text: &mut Lines) -> Result<()> {
+        Ok(())
     }
 
-    fn rows<const IS_JSON: bool>(&mut self, batch: &RecordBatch, lines: &mut Lines) {
-        // A constant inside the loops.
-        let style = if IS_JSON {
-            TextStyle::Json
-        } else {
-            TextStyle::Csv
-        };
-        let mut cells = self.cells(batch, lines);
-        let mut floats = Vec::new();
-        for cell in &mut cells {
-            floats.extend(cell.rendered_apart(floats.len()));
+    #[inline]
+    fn after(&mut self, text: &mut Lines, start: usize) -> Result<()> {
+        // A line of nothing is skipped by readers: a single null stands as an empty text.
+        if text.len() == start {
+            text.slice(b"\"\"");
         }
-        for start in (0..batch.num_rows()).step_by(BLOCK) {
-            let mut context = Context {
-                days: &mut self.caches.days,
-                floats: &self.floats.render(&floats, start, style),
-            };
-            for row in start..batch.num_rows().min(start + BLOCK) {
-                lines.ensure(0);
-                let line = lines.len();
-                for cell in &cells {
-                    cell.write(row, lines, &mut context, style);
-                }
-                if IS_JSON {
-                    lines.fixed(b"}\n", 2);
-                    continue;
-                }
-                // A line of nothing is skipped by readers: a single null stands as an empty text.
-                if lines.len() == line {
-                    lines.slice(b"\"\"");
-                }
-                lines.byte(b'\n');
-            }
-        }
+        text.byte(b'\n');
+        Ok(())
+    }
+}
+
+/// The ends of JSON lines.
+struct JsonLines;
+
+impl Around for JsonLines {
+    #[inline]
+    fn before(&mut self, _text: &mut Lines) -> Result<()> {
+        Ok(())
+    }
+
+    #[inline]
+    fn after(&mut self, text: &mut Lines, _start: usize) -> Result<()> {
+        text.byte(b'\n');
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use super::lines::Lines;
 
 const EIGHT: u64 = 100_000_000;
 /// The zeros of eight ASCII digits.
-const ASCII_ZEROS: u64 = 0x3030_3030_3030_3030;
+pub(super) const ASCII_ZEROS: u64 = 0x3030_3030_3030_3030;
 /// The widest integer: 39 digits of 128 bits and a sign.
 pub(super) const INTEGER_BYTES: usize = 40;
 /// The widest shortest-form double, with its sign and exponent.
@@ -15,7 +15,7 @@ pub(super) const FLOAT_BYTES: usize = 32;
 
 /// The eight decimal digits of a number below 10^8, one a byte, the first in the lowest.
 #[inline]
-fn eight_digits(number: u64) -> u64 {
+pub(super) fn eight_digits(number: u64) -> u64 {
     let fours = (number / 10_000) | ((number % 10_000) << 32);
     let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
     let pairs = hundreds | ((fours - hundreds * 100) << 16);

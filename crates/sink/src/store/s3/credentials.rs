@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider};
 use object_store::{ClientOptions, CredentialProvider, RetryConfig, StaticCredentialProvider};
 
-use super::options::{Environment, Keys, check_header};
+use super::options::{Keys, check_header};
 use super::profile::Profile;
-use super::secret::{Scrubber, Secret};
 use super::watch;
+use crate::environment::Environment;
 use crate::error::{Error, Result, chain};
+use crate::secret::{Scrubber, Secret};
 
 const WEB_IDENTITY_TOKEN: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 const POD_TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
@@ -254,7 +255,7 @@ fn provided(sources: &Sources, profile: &Profile) -> Result<(AwsCredentialProvid
     let store = builder.build().map_err(|error| Error::Invalid {
         what: "credentials",
         expected: found.clone(),
-        found: super::secret::scrub_shapes(&error.to_string()),
+        found: crate::secret::scrub_shapes(&error.to_string()),
     })?;
     Ok((Arc::clone(store.credentials()), found))
 }

@@ -19,7 +19,6 @@ mod patience;
 mod profile;
 mod reach;
 mod read;
-mod secret;
 mod uploads;
 mod watch;
 
@@ -33,7 +32,7 @@ use bytes::Bytes;
 use self::core::Core;
 use self::engine::Engine;
 use self::failure::Failure;
-pub use self::options::{ConditionalPut, Encryption, Environment, Keys, S3Options};
+pub use self::options::{ConditionalPut, Encryption, Keys, S3Options};
 use self::part::S3Part;
 pub use self::patience::{
     Counts, DEFAULT_ANSWER, DEFAULT_FIRST_WAIT, DEFAULT_MOST_WAIT, DEFAULT_TOTAL, Events, Level,
@@ -41,10 +40,11 @@ pub use self::patience::{
 };
 pub use self::reach::Reach;
 use self::read::S3Read;
-pub use self::secret::Secret;
 use super::{Found, Lock, Look, PartWriter, PutNew, Store};
+pub use crate::environment::Environment;
 use crate::error::{Result, Trouble};
 use crate::path::PartPath;
+pub use crate::secret::Secret;
 
 /// A prefix in a bucket as a store.
 ///

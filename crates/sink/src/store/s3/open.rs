@@ -16,9 +16,9 @@ use super::options::{Encryption, Location, S3Options, bucket_url};
 use super::patience::Counters;
 use super::profile::Profile;
 use super::reach::Reach;
-use super::secret::Scrubber;
 use super::watch::{Skew, Watch};
 use crate::error::{Error, Result, chain};
+use crate::secret::Scrubber;
 
 /// The region where nothing names one; most servers beside AWS ask for none.
 pub(super) const DEFAULT_REGION: &str = "us-east-1";

@@ -1,12 +1,12 @@
 //! What a user may say about an S3 store, and where the aws tool would have it from.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::patience::{Events, Patience, Pause, RealPause};
-use super::secret::{Secret, scrub_shapes};
+use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::secret::{Secret, scrub_shapes};
 
 /// The longest prefix, in bytes: leaves half of the 1,024 that a key may have to our own names.
 const MAX_PREFIX_BYTES: usize = 512;
@@ -116,41 +116,6 @@ pub enum ConditionalPut {
     /// By looking first, for servers without that. Two runs that start in the same moment may both
     /// believe that they are alone.
     LookFirst,
-}
-
-type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
-
-/// Where variables are looked up: the process's environment, unless told otherwise.
-#[derive(Clone)]
-pub struct Environment(Arc<Lookup>);
-
-impl Environment {
-    /// Looks variables up with a function.
-    pub fn new(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(lookup))
-    }
-
-    /// The variable's value, unless it is empty.
-    pub(super) fn get(&self, name: &str) -> Option<String> {
-        (self.0)(name).filter(|value| !value.is_empty())
-    }
-
-    /// The value of the first of these that has one.
-    pub(super) fn first(&self, names: &[&str]) -> Option<String> {
-        names.iter().find_map(|name| self.get(name))
-    }
-}
-
-impl Default for Environment {
-    fn default() -> Self {
-        Self::new(|name| std::env::var(name).ok())
-    }
-}
-
-impl fmt::Debug for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Environment")
-    }
 }
 
 /// A bucket and the prefix of all keys in it.
@@ -287,7 +252,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn refused(result: Result<impl fmt::Debug>, text: &str) {
+    fn refused(result: Result<impl std::fmt::Debug>, text: &str) {
         let error = result.unwrap_err().to_string();
         assert!(error.contains(text), "{error}");
     }

@@ -4,9 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::ini::{Ini, Section};
-use super::options::{Environment, Keys};
-use super::secret::Secret;
+use super::options::Keys;
+use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 
 /// What both files say about one profile.
 #[derive(Debug)]

@@ -17,8 +17,8 @@ use object_store::client::{
 };
 
 use super::patience::Counters;
-use super::secret::Scrubber;
 use crate::error::chain;
+use crate::secret::Scrubber;
 
 /// What became of the requests of one try.
 #[derive(Debug, Clone, Default)]

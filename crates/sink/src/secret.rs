@@ -1,4 +1,4 @@
-//! Secrets, and the scrubber that every text passes before it leaves the store.
+//! Secrets, and the scrubber that every text passes before it leaves a store or a queue.
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
@@ -31,7 +31,7 @@ const ECHOES: &[&str] = &[
 /// A text that is never shown: not by `Debug`, not by `Display`, not by serde.
 ///
 /// ```
-/// use lakeseed_sink::s3::Secret;
+/// use lakeseed_sink::Secret;
 ///
 /// let secret = Secret::new("wJalrXUtnFEMI");
 /// assert_eq!(format!("{secret:?} {secret}"), "*** ***");

@@ -21,7 +21,7 @@ const HEADER_BYTES: u64 = 64 * 1024;
 
 /// A file read in ranges.
 #[derive(Clone)]
-pub(super) struct RangedFile {
+pub(crate) struct RangedFile {
     inner: Arc<Inner>,
 }
 
@@ -37,7 +37,7 @@ struct Inner {
 }
 
 impl RangedFile {
-    pub(super) fn new(
+    pub(crate) fn new(
         store: Arc<dyn Store>,
         name: &str,
         size: u64,
@@ -58,7 +58,7 @@ impl RangedFile {
     }
 
     /// Bytes that were read since the last call.
-    pub(super) fn take_read_bytes(&self) -> u64 {
+    pub(crate) fn take_read_bytes(&self) -> u64 {
         self.inner.read_bytes.swap(0, Ordering::Relaxed)
     }
 
@@ -148,7 +148,7 @@ impl ChunkReader for RangedFile {
 
 /// A page's header about to be read. Sizes beyond all reason are refused before somebody makes
 /// room for them.
-pub(super) struct HeaderRead {
+pub(crate) struct HeaderRead {
     bytes: Bytes,
     is_checked: bool,
 }

@@ -1,0 +1,87 @@
+//! The arguments of `lakeseed publish`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use lakeseed_budget::Bytes;
+
+use super::{
+    Choice, Logging, Means, Progress, Remote, Target, Typed, Voice, positive_count, rate, size,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    // The first: a field takes its values out of what was parsed.
+    #[command(flatten)]
+    pub(crate) typed: Typed,
+    /// The table whose rows are made and sent; not with --from.
+    #[arg(value_name = "DATASET[.TABLE]", value_parser = Target::parse)]
+    pub(crate) target: Option<Target>,
+    /// Sends the rows of files in place of generated ones: a file, a folder or `s3://` prefix of
+    /// Parquet or of JSON lines, or one table of a finished output of lakeseed's.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) from: Option<PathBuf>,
+    /// Where the messages go: a folder or `s3://lake/messages` for files, - for stdout, or a queue's
+    /// address.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) messages: Messages,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    #[command(flatten)]
+    pub(crate) means: Means,
+    /// Folder in which it is written down what a queue has acknowledged; by default one below
+    /// ./lakeseed-ledger, named after plan and place.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) ledger: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    #[command(flatten)]
+    pub(crate) logging: Logging,
+    /// How progress is shown on stderr.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Progress::Auto)]
+    pub(crate) progress: Progress,
+    /// The result as JSON on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) voice: Voice,
+}
+
+/// How rows become messages.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "How rows become messages")]
+pub(crate) struct Messages {
+    /// At most so many rows in a message; 10 by default.
+    #[arg(long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
+    pub(crate) max_rows: Option<u64>,
+    /// At most so many bytes in a message; 256KiB by default.
+    #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
+    pub(crate) max_bytes: Option<Bytes>,
+    /// Which rows share a message.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Grouping::Neighbours)]
+    pub(crate) grouping: Grouping,
+    /// What becomes of nulls.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Nulls::Keep)]
+    pub(crate) nulls: Nulls,
+    /// At most so many messages a second, as 5000/s.
+    #[arg(long, value_name = "N/s", value_parser = rate, allow_negative_numbers = true)]
+    pub(crate) rate: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Grouping {
+    /// Rows that follow each other; the first limit that is reached closes a message.
+    Neighbours,
+    /// Row n in group n mod G, where G is rows / --max-rows, rounded up; generated rows only.
+    Modulo,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Nulls {
+    /// As "name":null.
+    Keep,
+    /// Left out with their names.
+    Omit,
+}

@@ -1,0 +1,150 @@
+//! Files whose rows are published: which of them, as which table, and what is written down of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use lakeseed_sink::{Error, FileRows, Manifest, Store, find_files, open_files, open_finished};
+use serde::{Deserialize, Serialize};
+
+use crate::args::Remote;
+use crate::error::{self, Failure};
+use crate::log::Log;
+
+/// The ends of the names of files in a bucket, where nobody can tell a file from a prefix.
+const FILES: [&str; 4] = [".parquet", ".json", ".jsonl", ".ndjson"];
+
+/// Files that have been found.
+pub(super) struct Files {
+    pub(super) table: String,
+    pub(super) data_id: String,
+    pub(super) rows: FileRows,
+    pub(super) record: FilesRecord,
+}
+
+/// What is written down of files whose rows were published, so that `verify` finds them again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FilesRecord {
+    /// The place, as it was given.
+    pub(super) from: String,
+    /// The files below it.
+    pub(super) files: Vec<String>,
+}
+
+/// Opens the files at a place.
+///
+/// # Errors
+/// An output of ours that is unfinished or has several tables, no files, files that cannot be read.
+pub(super) fn open(from: &Path, remote: &Remote, log: &Log) -> Result<Files> {
+    let (root, file) = root_and_file(from);
+    let store: Arc<dyn Store> = super::super::store(&root, remote, log)?.into();
+    let manifest = match (&file, open_finished(store.as_ref())) {
+        (Some(_), _) | (None, Err(Error::NoOutput { .. })) => None,
+        (None, found) => Some(found?),
+    };
+    let (table, names) = match (file, manifest) {
+        (Some(file), _) => (stem(&file), vec![file]),
+        (None, Some(manifest)) => of_output(from, manifest)?,
+        (None, None) => (last_name(from), find_files(store.as_ref())?),
+    };
+    if names.is_empty() {
+        let expected = "Parquet files or JSON lines to publish";
+        let got = format!("none at {}", store.address());
+        return Err(Failure::refused(expected, got, "check --from").into());
+    }
+    let record = FilesRecord {
+        from: from.display().to_string(),
+        files: names,
+    };
+    let rows = open_files(store, &record.files)?;
+    Ok(Files {
+        data_id: data_id(&table),
+        table,
+        rows,
+        record,
+    })
+}
+
+/// The data id of files: what tells them from others is in the identities of their pieces.
+pub(super) fn data_id(table: &str) -> String {
+    format!("files of {table}")
+}
+
+/// Opens files that were published before.
+///
+/// # Errors
+/// As [`open`], and for files that have gone.
+pub(super) fn reopen(record: &FilesRecord, remote: &Remote, log: &Log) -> Result<FileRows> {
+    let (root, _) = root_and_file(Path::new(&record.from));
+    let store: Arc<dyn Store> = super::super::store(&root, remote, log)?.into();
+    Ok(open_files(store, &record.files)?)
+}
+
+/// The folder of a file, and the file's name, where a place is one file.
+fn root_and_file(from: &Path) -> (PathBuf, Option<String>) {
+    let text = from.to_string_lossy();
+    let is_bucket = text.contains("://");
+    let is_file = if is_bucket {
+        let text = text.to_ascii_lowercase();
+        FILES.iter().any(|end| text.ends_with(end))
+    } else {
+        from.is_file()
+    };
+    match text.rsplit_once('/') {
+        _ if !is_file => (from.to_owned(), None),
+        Some(("", name)) => (PathBuf::from("/"), Some(name.to_owned())),
+        Some((folder, name)) => (PathBuf::from(folder), Some(name.to_owned())),
+        None => (PathBuf::from("."), Some(text.into_owned())),
+    }
+}
+
+/// The only table of an output of ours.
+fn of_output(from: &Path, manifest: Manifest) -> Result<(String, Vec<String>)> {
+    let names: Vec<String> = manifest.tables.iter().map(|at| at.name.clone()).collect();
+    let mut tables = manifest.tables.into_iter();
+    let (Some(table), None) = (tables.next(), tables.next()) else {
+        let names: Vec<String> = names
+            .iter()
+            .map(|name| format!("{}/{name}", from.display()))
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let got = format!("{} with {}", from.display(), names.len());
+        let advice = format!("choose {}", error::list(&names));
+        return Err(Failure::usage("one table for --from", got, &advice).into());
+    };
+    if !table.partition_columns.is_empty() {
+        let columns = table.partition_columns.join(", ");
+        let expected = format!("table {} with all its columns in its files", table.name);
+        let got = format!("{columns} in the names of its folders");
+        return Err(Failure::refused(expected, got, "generate it without --partition-by").into());
+    }
+    let parts = table.parts.into_iter();
+    Ok((table.name, parts.map(|part| part.path).collect()))
+}
+
+fn stem(file: &str) -> String {
+    let stem = file.split('.').next().unwrap_or_default();
+    named(stem)
+}
+
+fn last_name(from: &Path) -> String {
+    let text = from.to_string_lossy();
+    named(
+        text.trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or_default(),
+    )
+}
+
+/// A table's name: it becomes a folder's where messages go to files.
+fn named(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let plain: String = name.chars().filter(|c| is_plain(*c)).take(100).collect();
+    let plain = plain.trim_start_matches('_');
+    if plain.is_empty() {
+        "rows".to_owned()
+    } else {
+        plain.to_owned()
+    }
+}

@@ -1,0 +1,188 @@
+//! Parquet files: a piece is a row group, its rows are numbered by the footers.
+
+use std::sync::Arc;
+
+use arrow_schema::{Field, Schema, SchemaRef};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::file::metadata::RowGroupMetaData;
+
+use super::find::InputFile;
+use super::footer::footer;
+use super::ranged::RangedFile;
+use crate::error::Result;
+use crate::messages::{Piece, Pieces};
+use crate::source::BoxedReader;
+use crate::store::Store;
+
+/// What all windows of an open row group hold together, where files are at hand and where each read
+/// is a request.
+const NEAR_BYTES: u64 = 8 << 20;
+const FAR_BYTES: u64 = 32 << 20;
+const LEAST_WINDOW_BYTES: u64 = 64 << 10;
+const MOST_WINDOW_BYTES: u64 = 4 << 20;
+/// A page as writers make them, stored and unpacked.
+const PAGE_BYTES: u64 = 2 << 20;
+
+/// The Parquet files of a table.
+pub(super) struct ParquetPieces {
+    store: Arc<dyn Store>,
+    files: Vec<ParquetFile>,
+    schema: SchemaRef,
+    pieces: Vec<Piece>,
+    /// The file and the row group of each piece.
+    places: Vec<(usize, usize)>,
+    window_bytes: u64,
+    open_bytes: u64,
+}
+
+struct ParquetFile {
+    file: InputFile,
+    metadata: ArrowReaderMetadata,
+}
+
+impl ParquetPieces {
+    /// Reads the footers of all files.
+    pub(super) fn open(store: Arc<dyn Store>, files: Vec<InputFile>) -> Result<Self> {
+        let mut opened = Vec::with_capacity(files.len());
+        let mut schema: Option<SchemaRef> = None;
+        let (mut pieces, mut places) = (Vec::new(), Vec::new());
+        let mut first_row: u64 = 0;
+        for file in files {
+            let ranged = RangedFile::new(
+                Arc::clone(&store),
+                &file.name,
+                file.bytes,
+                LEAST_WINDOW_BYTES,
+                2,
+            );
+            let unreadable = |reason: String| file.unreadable(store.as_ref(), reason);
+            let (footer, bytes) = footer(&ranged).map_err(unreadable)?;
+            // What a file holds shows in its footer: sizes, offsets, counts, bounds.
+            let digest = blake3::hash(&bytes).to_hex();
+            let footer = Arc::new(footer);
+            let metadata = ArrowReaderMetadata::try_new(footer, ArrowReaderOptions::new())
+                .map_err(|error| unreadable(error.to_string()))?;
+            schema = Some(match schema {
+                None => metadata.schema().clone(),
+                Some(table) => agree(&table, metadata.schema())
+                    .map_err(|reason| file.unreadable(store.as_ref(), reason))?,
+            });
+            for (group, found) in metadata.metadata().row_groups().iter().enumerate() {
+                let rows = u64::try_from(found.num_rows()).unwrap_or(0);
+                pieces.push(Piece {
+                    name: format!("{}, row group {group}", file.name),
+                    identity: format!("{} {} {digest} {group}", file.name, file.bytes),
+                    first_row: Some(first_row),
+                    rows: Some(rows),
+                });
+                places.push((opened.len(), group));
+                first_row = first_row.saturating_add(rows);
+            }
+            opened.push(ParquetFile { file, metadata });
+        }
+        let schema = schema.unwrap_or_else(|| Arc::new(Schema::empty()));
+        let total = if store.part_bytes() > 0 {
+            FAR_BYTES
+        } else {
+            NEAR_BYTES
+        };
+        let columns = schema.fields().len().max(1) as u64;
+        let window_bytes = (total / columns).clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES);
+        let groups = opened
+            .iter()
+            .flat_map(|file| file.metadata.metadata().row_groups());
+        let held = groups.map(|group| held_bytes(group, window_bytes)).max();
+        Ok(Self {
+            open_bytes: held.unwrap_or(0),
+            store,
+            files: opened,
+            schema: plain(&schema),
+            pieces,
+            places,
+            window_bytes,
+        })
+    }
+}
+
+/// What reading a row group holds: a window and a page of each column.
+fn held_bytes(group: &RowGroupMetaData, window_bytes: u64) -> u64 {
+    let columns = group.columns().iter().map(|column| {
+        let stored = u64::try_from(column.compressed_size()).unwrap_or(0);
+        let unpacked = u64::try_from(column.uncompressed_size()).unwrap_or(0);
+        stored.min(window_bytes.max(PAGE_BYTES)) + unpacked.min(PAGE_BYTES)
+    });
+    columns.sum()
+}
+
+/// Without what writers keep beside the columns.
+fn plain(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter();
+    let plain = |field: &Arc<Field>| {
+        Field::new(field.name(), field.data_type().clone(), field.is_nullable())
+    };
+    Arc::new(Schema::new(fields.map(plain).collect::<Vec<_>>()))
+}
+
+/// The columns of two files as one table's; in words, why they are not.
+fn agree(table: &Schema, file: &Schema) -> Result<SchemaRef, String> {
+    let (ours, theirs) = (table.fields(), file.fields());
+    if ours.len() != theirs.len() {
+        return Err(format!(
+            "{} columns, where the files before it have {}",
+            theirs.len(),
+            ours.len()
+        ));
+    }
+    let mut fields = Vec::with_capacity(ours.len());
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        if ours.name() != theirs.name() || ours.data_type() != theirs.data_type() {
+            return Err(format!(
+                "column `{}` of type {}, where the files before it have `{}` of type {}",
+                theirs.name(),
+                theirs.data_type(),
+                ours.name(),
+                ours.data_type()
+            ));
+        }
+        let is_nullable = ours.is_nullable() || theirs.is_nullable();
+        fields.push(ours.as_ref().clone().with_nullable(is_nullable));
+    }
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+impl Pieces for ParquetPieces {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    fn open(&self, piece: usize, batch_rows: usize) -> Result<BoxedReader> {
+        let (file, group) = self.places[piece];
+        let ParquetFile { file, metadata } = &self.files[file];
+        let ranged = RangedFile::new(
+            Arc::clone(&self.store),
+            &file.name,
+            file.bytes,
+            self.window_bytes,
+            self.schema.fields().len() + 1,
+        );
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(ranged, metadata.clone());
+        let reader = builder
+            .with_row_groups(vec![group])
+            .with_batch_size(batch_rows)
+            .build();
+        match reader {
+            Ok(reader) => Ok(Box::new(reader)),
+            Err(error) => Err(file.unreadable(self.store.as_ref(), error.to_string())),
+        }
+    }
+
+    fn open_bytes(&self) -> u64 {
+        self.open_bytes
+    }
+}

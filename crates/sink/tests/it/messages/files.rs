@@ -1,0 +1,309 @@
+//! Rows of files that stand already.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use lakeseed_sink::messages::{MessagePlan, MessageSettings, Publish, VerifyMessages};
+use lakeseed_sink::{
+    BatchSource, Error, Layout, LocalStore, Parquet, Plan, Result, Run, Store, TableSpec,
+    find_files, open_files, open_finished,
+};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
+
+use super::{Seen, all_of};
+use crate::readback::read_json;
+use crate::support::{flat_batch, nested_batch, numbers, without_dictionaries};
+use crate::trees::{put, quick};
+
+/// A file of another crate's writer, with row groups of so many rows.
+fn strange_file(path: &Path, batch: &RecordBatch, group_rows: usize) {
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group_rows));
+    let file = File::create(path).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties.build())).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+}
+
+fn plan_at(store: &Arc<dyn Store>, max_rows: u64) -> Result<MessagePlan<'static>> {
+    let names = find_files(store.as_ref())?;
+    let settings = MessageSettings {
+        max_rows,
+        ..MessageSettings::default()
+    };
+    let plan = MessagePlan::builder("pets").settings(settings);
+    plan.files(open_files(store.clone(), &names)?).build()
+}
+
+fn rows_of(messages: &[Seen]) -> Vec<String> {
+    messages.iter().flat_map(Seen::rows).collect()
+}
+
+fn store(folder: &Path) -> Arc<dyn Store> {
+    Arc::new(LocalStore::new(folder))
+}
+
+#[test]
+fn files_of_strangers_become_messages() {
+    for batch in [flat_batch(1, 1_000, 10), nested_batch(2, 1_000, 10)] {
+        let folder = quick();
+        // Two files, in the order of their names.
+        strange_file(&folder.path().join("a.parquet"), &batch.slice(0, 700), 250);
+        fs::create_dir(folder.path().join("b")).unwrap();
+        strange_file(
+            &folder.path().join("b/c.parquet"),
+            &batch.slice(700, 300),
+            1_000,
+        );
+        put(folder.path().join("notes.txt"), "none of it");
+        put(folder.path().join("_hidden/d.parquet"), "none of it");
+        let plan = plan_at(&store(folder.path()), 10).unwrap();
+        assert_eq!(plan.rows(), Some(1_000));
+        let names: Vec<&str> = plan.parts().iter().map(|part| part.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "a.parquet, row group 0",
+                "a.parquet, row group 1",
+                "a.parquet, row group 2",
+                "b/c.parquet, row group 0"
+            ]
+        );
+        let messages = all_of(&plan).unwrap();
+        let expected = without_dictionaries(&batch);
+        let rows = rows_of(&messages).join("\n");
+        assert_eq!(&read_json(rows.as_bytes(), &expected), &expected);
+        // No message crosses a row group: 250, 250, 200 and 300 rows in tens.
+        assert_eq!(messages.len(), 25 + 25 + 20 + 30);
+    }
+}
+
+#[test]
+fn our_own_files_become_messages_that_verify() {
+    let batch = numbers(20_000);
+    let folder = quick();
+    let out = LocalStore::new(folder.path().join("out"));
+    let layout = Layout {
+        files: Some(3),
+        row_group_rows: 3_000,
+        ..Layout::default()
+    };
+    let plan = Plan::builder(Parquet::zstd(1))
+        .layout(layout)
+        .table(TableSpec::new("pets", BatchSource::new(batch), 0..20_000))
+        .build()
+        .unwrap();
+    Run::new(&plan, &out).commit().unwrap();
+
+    let files = store(&folder.path().join("out"));
+    let plan = plan_at(&files, 7).unwrap();
+    let there = LocalStore::new(folder.path().join("messages"));
+    let done = Publish::to_files(&plan, &there).threads(2).run().unwrap();
+    assert_eq!(done.rows, 20_000);
+    let found = VerifyMessages::new(&there, &plan).threads(2).run().unwrap();
+    assert!(found.findings.findings.is_empty(), "{:?}", found.findings);
+    assert_eq!(found.findings.rows_compared, 20_000);
+    assert_eq!(open_finished(&there).unwrap().rows(), 20_000);
+}
+
+#[test]
+fn other_contents_make_another_plan() {
+    let folder = quick();
+    let path = folder.path().join("a.parquet");
+    let files = store(folder.path());
+    let mut ids = Vec::new();
+    for rows in [100, 101, 100] {
+        strange_file(&path, &numbers(rows), 50);
+        ids.push(plan_at(&files, 10).unwrap().id().to_owned());
+    }
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(ids[0], ids[2]);
+}
+
+#[test]
+fn files_that_are_no_table_are_refused() {
+    let folder = quick();
+    let files = store(folder.path());
+    assert!(matches!(plan_at(&files, 10), Err(Error::Invalid { .. })));
+
+    strange_file(&folder.path().join("a.parquet"), &numbers(100), 50);
+    strange_file(&folder.path().join("b.parquet"), &flat_batch(1, 10, 0), 50);
+    let refused = plan_at(&files, 10).unwrap_err().to_string();
+    assert!(
+        refused.contains("b.parquet") && refused.contains("columns"),
+        "{refused}"
+    );
+
+    let whole = fs::read(folder.path().join("a.parquet")).unwrap();
+    for damaged in [
+        &whole[..whole.len() - 1],
+        &whole[..7],
+        &whole[1..],
+        b"".as_slice(),
+    ] {
+        fs::write(folder.path().join("b.parquet"), damaged).unwrap();
+        let refused = plan_at(&files, 10);
+        assert!(matches!(refused, Err(Error::Input { .. })), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_damaged_row_group_ends_the_part_alone() {
+    let folder = quick();
+    let path = folder.path().join("a.parquet");
+    strange_file(&path, &numbers(1_000), 500);
+    let plan = plan_at(&store(folder.path()), 10).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    // The pages of the first row group, behind the magic.
+    bytes[4..200].fill(0xee);
+    fs::write(&path, bytes).unwrap();
+    assert!(plan.messages(0, &mut |_| Ok(())).is_err());
+    assert!(plan.messages(1, &mut |_| Ok(())).is_ok());
+}
+
+/// Lines as a stranger writes them: spaces, blank lines, other line ends, values of every kind.
+fn lines(rows: usize, width: usize) -> (String, Vec<String>) {
+    let random = &mut crate::support::Random(9);
+    let mut text = String::new();
+    let mut expected = Vec::new();
+    for row in 0..rows {
+        let filler = "x".repeat(random.below(width as u64 + 1) as usize);
+        let said = serde_json::to_string(&random.text()).unwrap();
+        let object = match row % 3 {
+            0 => format!("{{\"id\": {row}, \"price\": 12.50, \"large\": 18446744073709551615123}}"),
+            1 => format!(
+                "{{\"id\":{row},\"text\":{said},\"more\":[1, {{\"a\":null}}],\"f\":\"{filler}\"}}"
+            ),
+            _ => format!("{{ \"id\" : {row}, \"f\" : \"{filler}\", \"e\" : 1e400 }}"),
+        };
+        let ends = ["\n", "\r\n", " \n\n", "\n  \n"];
+        text.push_str(&object);
+        text.push_str(ends[random.below(4) as usize]);
+        expected.push(object);
+    }
+    (text, expected)
+}
+
+#[test]
+fn json_lines_become_messages_as_they_stand() {
+    let folder = quick();
+    let (text, mut expected) = lines(2_000, 300);
+    fs::write(folder.path().join("a.jsonl"), &text).unwrap();
+    // The last line without its end.
+    let (text, more) = lines(7, 10);
+    fs::write(folder.path().join("b.ndjson"), text.trim_end()).unwrap();
+    expected.extend(more);
+    fs::write(folder.path().join("c.json"), "").unwrap();
+    let files = store(folder.path());
+    let plan = plan_at(&files, 10).unwrap();
+    let messages = all_of(&plan).unwrap();
+    assert_eq!(rows_of(&messages), expected);
+    assert_eq!(messages.len(), 200 + 1);
+    assert_eq!(plan.rows(), None);
+
+    let there = LocalStore::new(folder.path().join("messages"));
+    Publish::to_files(&plan, &there).threads(2).run().unwrap();
+    let found = VerifyMessages::new(&there, &plan).run().unwrap();
+    assert!(found.findings.findings.is_empty(), "{:?}", found.findings);
+    assert_eq!(found.findings.rows_compared, 2_007);
+}
+
+#[test]
+fn a_long_file_of_lines_is_read_in_pieces() {
+    let folder = quick();
+    let (text, expected) = lines(12_000, 9_000);
+    assert!(text.len() > 32 << 20);
+    fs::write(folder.path().join("a.json"), &text).unwrap();
+    let plan = plan_at(&store(folder.path()), 10).unwrap();
+    assert!(plan.parts().len() >= 2, "{:?}", plan.parts());
+    assert_eq!(rows_of(&all_of(&plan).unwrap()), expected);
+}
+
+#[test]
+fn lines_that_are_no_objects_are_named() {
+    let folder = quick();
+    let path = folder.path().join("a.json");
+    let files = store(folder.path());
+    for bad in [
+        "[1]",
+        "{\"a\":1",
+        "{\"a\":1} {\"a\":2}",
+        "7",
+        "\u{feff}{\"a\":1}",
+        "{\"a\":\u{1}}",
+    ] {
+        fs::write(&path, format!("{{\"a\":0}}\n\n{bad}\n{{\"a\":2}}\n")).unwrap();
+        match all_of(&plan_at(&files, 10).unwrap()) {
+            Err(Error::Input { path, reason }) => {
+                assert!(path.contains("a.json, bytes 0.."), "{path}");
+                assert!(reason.starts_with("row 1: "), "{reason}");
+            }
+            other => panic!("{bad}: {other:?}"),
+        }
+    }
+    fs::write(&path, [b"{\"a\":\"".as_slice(), b"\xff\"}\n"].concat()).unwrap();
+    assert!(matches!(
+        all_of(&plan_at(&files, 10).unwrap()),
+        Err(Error::Input { .. })
+    ));
+}
+
+#[test]
+fn what_texts_cannot_be_is_refused() {
+    let folder = quick();
+    put(folder.path().join("a.json"), "{\"a\":null}\n");
+    let files = store(folder.path());
+    let names = find_files(files.as_ref()).unwrap();
+    let build = |settings: MessageSettings| {
+        let plan = MessagePlan::builder("pets").settings(settings);
+        plan.files(open_files(files.clone(), &names).unwrap())
+            .build()
+    };
+    let kept = MessageSettings::default();
+    assert!(build(kept).is_ok());
+    let others = [
+        MessageSettings {
+            nulls: lakeseed_sink::messages::Nulls::Omit,
+            ..kept
+        },
+        MessageSettings {
+            grouping: lakeseed_sink::messages::Grouping::Modulo,
+            ..kept
+        },
+    ];
+    for settings in others {
+        assert!(matches!(build(settings), Err(Error::Invalid { .. })));
+    }
+    // Two formats are no table.
+    strange_file(&folder.path().join("b.parquet"), &numbers(10), 10);
+    let names = find_files(files.as_ref()).unwrap();
+    assert!(matches!(
+        open_files(files.clone(), &names),
+        Err(Error::Invalid { .. })
+    ));
+}
+
+#[test]
+fn a_changed_line_is_found() {
+    let folder = quick();
+    let (text, _) = lines(300, 50);
+    put(folder.path().join("in/a.json"), &text);
+    let plan = plan_at(&store(&folder.path().join("in")), 10).unwrap();
+    let root = folder.path().join("out");
+    let there = LocalStore::new(&root);
+    Publish::to_files(&plan, &there).run().unwrap();
+    let names = crate::trees::files(&root).into_iter();
+    let name = names
+        .into_iter()
+        .find(|name| name.ends_with(".messages.jsonl"))
+        .unwrap();
+    let text = fs::read_to_string(root.join(&name)).unwrap();
+    fs::write(root.join(&name), text.replacen("12.50", "12.5", 3)).unwrap();
+    let found = VerifyMessages::new(&there, &plan).run().unwrap();
+    assert_eq!(
+        (found.counts.altered_rows, found.counts.missing_rows),
+        (3, 0)
+    );
+}
