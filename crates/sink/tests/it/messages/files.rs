@@ -57,8 +57,10 @@ fn files_of_strangers_become_messages() {
             &batch.slice(700, 300),
             1_000,
         );
-        put(folder.path().join("notes.txt"), "none of it");
-        put(folder.path().join("_hidden/d.parquet"), "none of it");
+        put(folder.path().join("_hidden/d.txt"), "none of it");
+        for hidden in ["_SUCCESS", ".a.parquet.crc", "b_$folder$"] {
+            put(folder.path().join(hidden), "none of it");
+        }
         let plan = plan_at(&store(folder.path()), 10).unwrap();
         assert_eq!(plan.rows(), Some(1_000));
         let names: Vec<&str> = plan.parts().iter().map(|part| part.name.as_str()).collect();
@@ -146,6 +148,28 @@ fn files_that_are_no_table_are_refused() {
         fs::write(folder.path().join("b.parquet"), damaged).unwrap();
         let refused = plan_at(&files, 10);
         assert!(matches!(refused, Err(Error::Input { .. })), "{refused:?}");
+    }
+}
+
+#[test]
+fn what_would_not_be_read_is_refused() {
+    for (name, named, words) in [
+        ("b.jsonl.gz", "b.jsonl.gz", "unpack it"),
+        ("b.csv", "b.csv", "neither Parquet nor JSON lines"),
+        ("deep/notes", "deep/notes", "move it away"),
+        ("deep/day=7/b.jsonl", "deep/day=7", "holds a column"),
+        ("_day=7/b.jsonl", "_day=7", "holds a column"),
+    ] {
+        let folder = quick();
+        put(folder.path().join("a.jsonl"), "{}\n");
+        put(folder.path().join(name), "{}\n");
+        match find_files(store(folder.path()).as_ref()) {
+            Err(Error::Input { path, reason }) => {
+                assert!(path.ends_with(&format!("/{named}")), "{path}");
+                assert!(reason.contains(words), "{reason}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
     }
 }
 
