@@ -11,12 +11,16 @@ use lakeseed_sink::{
     find_files, open_files, open_finished,
 };
 use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::{ParquetMetaDataReader, ParquetMetaDataWriter};
 use parquet::file::properties::WriterProperties;
 
 use super::{Seen, all_of};
 use crate::readback::read_json;
 use crate::support::{flat_batch, nested_batch, numbers, without_dictionaries};
 use crate::trees::{put, quick};
+
+/// Files that are damaged one after the other.
+const DAMAGED: usize = 3_000;
 
 /// A file of another crate's writer, with row groups of so many rows.
 fn strange_file(path: &Path, batch: &RecordBatch, group_rows: usize) {
@@ -185,6 +189,77 @@ fn a_damaged_row_group_ends_the_part_alone() {
     fs::write(&path, bytes).unwrap();
     assert!(plan.messages(0, &mut |_| Ok(())).is_err());
     assert!(plan.messages(1, &mut |_| Ok(())).is_ok());
+}
+
+#[test]
+fn damage_is_an_error_whatever_the_decoder_does() {
+    let folder = quick();
+    let path = folder.path().join("a.parquet");
+    let files = store(folder.path());
+    strange_file(&path, &nested_batch(2, 400, 10), 200);
+    let whole = fs::read(&path).unwrap();
+    let random = &mut crate::support::Random(5);
+    let mut caught = 0;
+    for _ in 0..DAMAGED {
+        let mut bytes = whole.clone();
+        for _ in 0..=random.below(3) {
+            let at = random.below(bytes.len() as u64) as usize;
+            bytes[at] = random.below(256) as u8;
+        }
+        fs::write(&path, bytes).unwrap();
+        let Err(error) = plan_at(&files, 10).and_then(|plan| all_of(&plan)) else {
+            continue;
+        };
+        if let Error::Input { path, reason } = error
+            && reason.contains("the decoder cannot name")
+        {
+            assert!(path.contains("a.parquet"), "{path}");
+            caught += 1;
+        }
+    }
+    assert!(caught > 0, "no decoder has panicked");
+}
+
+/// Makes the footer of a file tell other numbers of rows.
+fn lie(path: &Path, rows: &[i64]) {
+    let bytes = fs::read(path).unwrap();
+    let length = u32::from_le_bytes(*bytes[..bytes.len() - 4].last_chunk().unwrap());
+    let (pages, footer) = bytes[..bytes.len() - 8].split_at(bytes.len() - 8 - length as usize);
+    let metadata = ParquetMetaDataReader::decode_metadata(footer).unwrap();
+    let mut builder = metadata.into_builder();
+    for (group, rows) in builder.take_row_groups().into_iter().zip(rows) {
+        let group = group.into_builder().set_num_rows(*rows).build().unwrap();
+        builder = builder.add_row_group(group);
+    }
+    let mut lying = pages.to_vec();
+    ParquetMetaDataWriter::new(&mut lying, &builder.build())
+        .finish()
+        .unwrap();
+    fs::write(path, lying).unwrap();
+}
+
+#[test]
+fn row_groups_of_impossible_numbers_of_rows_are_refused() {
+    let folder = quick();
+    let files = store(folder.path());
+    let refused = || match plan_at(&files, 10) {
+        Err(Error::Input { path, reason }) => {
+            assert!(reason.contains("impossible"), "{reason}");
+            path
+        }
+        other => panic!("{other:?}"),
+    };
+    let path = folder.path().join("a.parquet");
+    strange_file(&path, &numbers(15), 5);
+    lie(&path, &[5, -1, 5]);
+    assert!(refused().ends_with("a.parquet"));
+    // More rows together than a number can count.
+    for name in ["a.parquet", "b.parquet", "c.parquet"] {
+        let path = folder.path().join(name);
+        strange_file(&path, &numbers(5), 5);
+        lie(&path, &[i64::MAX]);
+    }
+    assert!(refused().ends_with("c.parquet"));
 }
 
 /// Lines as a stranger writes them: spaces, blank lines, other line ends, values of every kind.
