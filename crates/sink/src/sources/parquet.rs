@@ -62,8 +62,9 @@ impl ParquetPieces {
             );
             let unreadable = |reason: String| file.unreadable(store.as_ref(), reason);
             let (footer, bytes) = guarded(|| footer(&ranged)).map_err(unreadable)?;
-            // What a file holds shows in its footer: sizes, offsets, counts, bounds.
+            // The footer tells sizes, offsets, counts and bounds; values of the same size only the tag.
             let digest = blake3::hash(&bytes).to_hex();
+            let InputFile { name, bytes, tag } = &file;
             let footer = Arc::new(footer);
             let metadata = guarded(|| {
                 ArrowReaderMetadata::try_new(footer, ArrowReaderOptions::new())
@@ -85,7 +86,7 @@ impl ParquetPieces {
                 };
                 pieces.push(Piece {
                     name: format!("{}, row group {group}", file.name),
-                    identity: format!("{} {} {digest} {group}", file.name, file.bytes),
+                    identity: format!("{name} {bytes} {tag} {digest} {group}"),
                     first_row: Some(first_row),
                     rows: Some(rows),
                 });

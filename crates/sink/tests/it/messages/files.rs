@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use arrow_array::RecordBatch;
 use lakeseed_sink::messages::{MessagePlan, MessageSettings, Publish, VerifyMessages};
@@ -119,13 +120,30 @@ fn other_contents_make_another_plan() {
     let folder = quick();
     let path = folder.path().join("a.parquet");
     let files = store(folder.path());
+    let changed = |seconds: u64| {
+        let file = File::options().write(true).open(&path).unwrap();
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        file.set_modified(time).unwrap();
+    };
+    let id = || plan_at(&files, 10).unwrap().id().to_owned();
     let mut ids = Vec::new();
     for rows in [100, 101, 100] {
         strange_file(&path, &numbers(rows), 50);
-        ids.push(plan_at(&files, 10).unwrap().id().to_owned());
+        changed(7);
+        ids.push(id());
     }
     assert_ne!(ids[0], ids[1]);
     assert_eq!(ids[0], ids[2]);
+    // Values of the same size below the same footer: what the store tells is all there is.
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[50] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    changed(8);
+    assert_ne!(id(), ids[0]);
+    // A file that was touched is another one.
+    strange_file(&path, &numbers(100), 50);
+    changed(9);
+    assert_ne!(id(), ids[0]);
 }
 
 #[test]
