@@ -265,6 +265,34 @@ fn little_memory_is_enough() {
 }
 
 #[test]
+fn what_is_written_lies_apart_from_what_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("in")).unwrap();
+    fs::write(folder.join("in/a.jsonl"), "{}\n").unwrap();
+    let before = files(folder);
+    for line in [
+        "--from in --to in",
+        "--from in --to in/new/m",
+        "--from in --to in/new/../m",
+        "--from . --to m",
+        "--from in --to .",
+        "--from in/a.jsonl --to other/../in",
+        "--from s3://lake/in --to s3://lake/in/m",
+    ] {
+        let refused = run(folder, &format!("publish {line}"));
+        assert_eq!(refused.code, Some(2), "{line}: {}", refused.err);
+        assert!(
+            refused.err.contains("apart from each other"),
+            "{}",
+            refused.err
+        );
+    }
+    assert_eq!(files(folder), before);
+    succeed(folder, "publish --from in --to inside -q");
+}
+
+#[test]
 fn what_cannot_be_is_refused() {
     refused(
         "publish predictions --to nats://host/subject",
