@@ -155,7 +155,7 @@ pub(crate) struct Verify {
     #[arg(value_name = "URI")]
     pub(crate) place: PathBuf,
     /// The ledger of a queue's messages; by default the only one of this queue below
-    /// ./lakeseed-ledger.
+    /// ./.lakeseed-ledger.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) ledger: Option<PathBuf>,
     /// Only presence, sizes and footers: no bytes are digested, no rows made again.

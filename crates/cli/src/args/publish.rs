@@ -32,7 +32,7 @@ pub(crate) struct Publish {
     #[command(flatten)]
     pub(crate) means: Means,
     /// Folder in which it is written down what a queue has acknowledged; by default one below
-    /// ./lakeseed-ledger, named after plan and place.
+    /// ./.lakeseed-ledger, named after plan and place.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) ledger: Option<PathBuf>,
     #[command(flatten)]

@@ -1,5 +1,6 @@
 //! Messages: which rows, how they become messages, where these go, with what means.
 
+mod apart;
 mod files;
 
 use std::path::{Path, PathBuf};
@@ -22,8 +23,9 @@ use crate::args::{self, Publish, Remote};
 use crate::error::{self, Failure};
 use crate::log::Log;
 
-/// Where the ledgers of queues are, where nothing else is said.
-pub(super) const LEDGERS: &str = "lakeseed-ledger";
+/// Where the ledgers of queues are, where nothing else is said: hidden, so that nobody takes them for
+/// rows.
+pub(super) const LEDGERS: &str = ".lakeseed-ledger";
 /// Hexadecimal digits of a place in a ledger's name.
 const PLACE_DIGITS: usize = 8;
 
@@ -46,6 +48,14 @@ pub(crate) fn job(args: &Publish, log: &Log) -> Result<PublishJob> {
     refuse_what_does_not_fit(args, &to)?;
     let is_to = matches!(to.place(), Some(Destination::Bucket(_)));
     let from = from(args);
+    if let Some(from) = from {
+        if let Some(place) = to.place() {
+            apart::messages_and_source(&place.to_string(), from)?;
+        }
+        if let Some(ledger) = &args.ledger {
+            apart::ledger_and_source(ledger, from)?;
+        }
+    }
     let is_from = from.is_some_and(is_bucket);
     if let (Some(flag), false) = (&args.remote.given, is_to || is_from) {
         let expected = format!("s3://BUCKET/PREFIX with {flag}");

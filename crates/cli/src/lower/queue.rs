@@ -88,8 +88,23 @@ fn queue(scheme: &str, address: &str) -> Result<To> {
     }
     let expected = format!("a lakeseed that was built with the feature {feature}");
     let advice = "build it with that feature, or send to a folder";
-    // Not the address: it may hold a password.
-    Err(Failure::usage(expected, format!("one without, for {scheme}://"), advice).into())
+    let got = format!("one without, for {scheme}://{}", host(address));
+    Err(Failure::usage(expected, got, advice).into())
+}
+
+/// The host of an address alone: the rest may hold a password. Nothing, where it is not sure to be one.
+fn host(address: &str) -> &str {
+    let rest = address.split_once("://").map_or("", |(_, rest)| rest);
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, behind) = rest.split_at(end);
+    if behind.contains('@') {
+        // Of a password that holds such a sign itself.
+        return "";
+    }
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = host.split(':').next().unwrap_or_default();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if host.chars().all(is_plain) { host } else { "" }
 }
 
 /// Whether an address is one of a queue that can be read back.

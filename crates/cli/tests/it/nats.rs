@@ -4,12 +4,13 @@
 #[expect(dead_code, reason = "the tests of sink ask more of it")]
 mod server;
 
+use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use self::server::NatsServer;
-use crate::support::{Ran, binary, json, ran, run, succeed};
+use crate::support::{Ran, binary, files, json, ran, run, succeed};
 
 /// Five parts of predictions with few columns.
 const ROWS: &str = "predictions --classes 3 --rows 300k";
@@ -146,4 +147,25 @@ fn passwords_are_never_shown() {
             "{name}: {text}"
         );
     }
+}
+
+#[test]
+fn a_ledger_among_the_rows_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("in")).unwrap();
+    fs::write(folder.join("in/a.jsonl"), "{}\n").unwrap();
+    for (from, ledger) in [("in", "in"), ("in", "in/book"), (".", "book")] {
+        let line = format!("publish --from {from} --to nats://127.0.0.1:1/a --ledger {ledger}");
+        let refused = run(folder, &line);
+        assert_eq!(refused.code, Some(2), "{line}: {}", refused.err);
+        assert!(
+            refused
+                .err
+                .contains("expected a ledger apart from the source"),
+            "{}",
+            refused.err
+        );
+    }
+    assert_eq!(files(folder).len(), 1);
 }

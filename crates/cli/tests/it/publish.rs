@@ -265,12 +265,90 @@ fn little_memory_is_enough() {
 }
 
 #[test]
+fn a_table_of_an_output_has_the_parts_of_its_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    succeed(folder, &format!("generate {ROWS} -o pq --files 2 -q"));
+    let of_all = succeed(folder, "publish --from pq --to -");
+    // A part that the manifest does not have.
+    let (name, bytes) = files(&folder.join("pq/predictions")).pop_first().unwrap();
+    fs::write(folder.join("pq/predictions").join("more.parquet"), bytes).unwrap();
+    assert_eq!(
+        succeed(folder, "publish --from pq/predictions --to -"),
+        of_all
+    );
+    assert!(folder.join("pq/predictions").join(name).is_file());
+
+    // Without its manifest nobody knows whether the output is whole.
+    for (name, _) in files(&folder.join("pq/_lakeseed")) {
+        if name.starts_with("manifest") {
+            fs::remove_file(folder.join("pq/_lakeseed").join(name)).unwrap();
+        }
+    }
+    fs::write(folder.join("pq/_lakeseed/kept"), "something of a run").unwrap();
+    let refused = run(folder, "publish --from pq/predictions --to -");
+    assert_eq!((refused.code, refused.out.as_str()), (Some(3), ""));
+    assert!(
+        refused.err.contains("expected a finished output at ")
+            && refused
+                .err
+                .contains("one without a manifest; repeat the command that began it"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
+fn files_that_would_not_be_read_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("in")).unwrap();
+    fs::write(folder.join("in/a.jsonl"), "{}\n").unwrap();
+    fs::write(folder.join("in/b.jsonl.gz"), "").unwrap();
+    let refused = run(folder, "publish --from in --to -");
+    assert_eq!((refused.code, refused.out.as_str()), (Some(3), ""));
+    assert!(
+        refused.err.contains("in/b.jsonl.gz") && refused.err.contains("unpack it"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
+fn what_is_written_lies_apart_from_what_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("in")).unwrap();
+    fs::write(folder.join("in/a.jsonl"), "{}\n").unwrap();
+    let before = files(folder);
+    for line in [
+        "--from in --to in",
+        "--from in --to in/new/m",
+        "--from in --to in/new/../m",
+        "--from . --to m",
+        "--from in --to .",
+        "--from in/a.jsonl --to other/../in",
+        "--from s3://lake/in --to s3://lake/in/m",
+    ] {
+        let refused = run(folder, &format!("publish {line}"));
+        assert_eq!(refused.code, Some(2), "{line}: {}", refused.err);
+        assert!(
+            refused.err.contains("apart from each other"),
+            "{}",
+            refused.err
+        );
+    }
+    assert_eq!(files(folder), before);
+    succeed(folder, "publish --from in --to inside -q");
+}
+
+#[test]
 fn what_cannot_be_is_refused() {
     refused(
-        "publish predictions --to nats://host/subject",
+        "publish predictions --to kafka://user:secret@host:9092/topic?key=secret",
         2,
-        "expected a lakeseed that was built with the feature nats, got one without, for \
-         nats://host/subject; build it with that feature, or send to a folder",
+        "expected a lakeseed that was built with the feature kafka, got one without, for \
+         kafka://host; build it with that feature, or send to a folder",
     );
     refused(
         "publish predictions --to m --ledger l",

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{ArrowError, SchemaRef};
 
 use crate::error::{Error, Result};
 use crate::source::{BoxedReader, Source};
@@ -24,6 +24,21 @@ pub struct Piece {
     pub first_row: Option<u64>,
     /// How many rows it has, where that is known before reading.
     pub rows: Option<u64>,
+}
+
+/// What keeps rows from being made: an error of ours that came as Arrow's, or the source's own.
+pub(super) fn failed_rows(table: &str, source: ArrowError) -> Error {
+    let source = match source {
+        ArrowError::ExternalError(error) => match error.downcast::<Error>() {
+            Ok(ours) => return *ours,
+            Err(other) => ArrowError::ExternalError(other),
+        },
+        other => other,
+    };
+    Error::Source {
+        table: table.to_owned(),
+        source,
+    }
 }
 
 /// A table in pieces. Opening a piece twice gives the same rows in the same order.

@@ -231,8 +231,8 @@ impl<'a> MessagePlanBuilder<'a> {
     ///
     /// # Errors
     /// [`Error::Invalid`] for limits that no message can keep, rows that were not given, more than a
-    /// million parts, groups by modulo where rows cannot be had from any one on, and nulls to be left
-    /// out of rows that are texts;
+    /// million parts, groups by modulo where rows cannot be had from any one on, nulls to be left out of
+    /// rows that are texts, and names that two columns or two fields of a struct have;
     /// [`Error::Unsupported`] for columns that JSON cannot hold; [`Error::Name`] for a name that is
     /// none of a file.
     pub fn build(self) -> Result<MessagePlan<'a>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::block::Block;
 use super::group::{Finished, Neighbours, Place};
 use super::modulo::Tools;
+use super::pieces::failed_rows;
 use super::plan::{MessagePlan, Rows, groups_of_part};
 use super::settings::Nulls;
 use crate::error::{Error, Result};
@@ -97,10 +98,7 @@ impl Renderer {
             Rows::Pieces(pieces) => {
                 let mut messages = Neighbours::new(plan.settings, finished);
                 for batch in pieces.open(part, plan.batch_rows)? {
-                    let batch = batch.map_err(|source| Error::Source {
-                        table: plan.table.clone(),
-                        source,
-                    })?;
+                    let batch = batch.map_err(|source| failed_rows(&plan.table, source))?;
                     if let Some(tally) = &mut self.tally {
                         tally.add(&batch)?;
                     }

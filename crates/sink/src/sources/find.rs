@@ -59,18 +59,70 @@ impl Kind {
     }
 }
 
-/// The names of all files of a store that can be read as a table: not those that begin with a dot or
-/// an underscore, nor those in such folders.
+/// What stands behind the name of a folder in a bucket, where Hadoop has made it.
+const FOLDER_MARK: &str = "_$folder$";
+
+/// The names of all files of a store as a table: not those that begin with a dot or an underscore, nor
+/// those in such folders, nor marks of folders. Nothing else is left out: what would not be read is
+/// refused.
 ///
 /// # Errors
-/// When the store cannot be listed.
+/// [`Error::Input`] for a file of another format, and for a folder of the form `key=value`, whose
+/// column would be lost; [`Error::Invalid`] for more than a million files; when the store cannot be
+/// listed.
 pub fn find_files(store: &dyn Store) -> Result<Vec<String>> {
-    let is_hidden = |name: &str| name.split('/').any(|part| part.starts_with(['.', '_']));
-    let found = store.list("", MOST_FILES)?.into_iter();
-    let names = found.map(|found| found.name);
-    Ok(names
-        .filter(|name| !is_hidden(name) && Kind::of(name).is_some())
-        .collect())
+    find_at_most(store, MOST_FILES)
+}
+
+fn find_at_most(store: &dyn Store, most: usize) -> Result<Vec<String>> {
+    let found = store.list("", most + 1)?;
+    if found.len() > most {
+        return Err(Error::Invalid {
+            what: "number of files",
+            expected: format!("at most {most} at {}", store.address()),
+            found: "more".to_owned(),
+        });
+    }
+    let mut names = Vec::with_capacity(found.len());
+    for found in found {
+        if is_of_table(store, &found.name)? {
+            names.push(found.name);
+        }
+    }
+    Ok(names)
+}
+
+/// Whether a file is one of the table's. One that is neither hidden nor readable is an error.
+fn is_of_table(store: &dyn Store, name: &str) -> Result<bool> {
+    let refused = |name: &str, reason: &str| Error::Input {
+        path: format!("{}/{name}", store.address()),
+        reason: reason.to_owned(),
+    };
+    let (folders, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let mut end = 0;
+    for folder in folders.split('/') {
+        end += folder.len();
+        // A column may begin with an underscore.
+        if !folder.starts_with('.') && folder.find('=').is_some_and(|at| at > 0) {
+            let reason = "a folder that holds a column in its name, which would be lost; name the \
+                          folder itself to leave the column out, or write the files without";
+            return Err(refused(&name[..end], reason));
+        }
+        if folder.starts_with(['.', '_']) {
+            return Ok(false);
+        }
+        end += 1;
+    }
+    let is_mark = file.is_empty() || file.ends_with(FOLDER_MARK);
+    if is_mark || file.starts_with(['.', '_']) {
+        return Ok(false);
+    }
+    if Kind::of(file).is_none() {
+        let reason = "neither Parquet nor JSON lines (.parquet, .json, .jsonl, .ndjson), or packed; \
+                      unpack it, move it away, or name one file";
+        return Err(refused(name, reason));
+    }
+    Ok(true)
 }
 
 /// The rows of some files of a store as one table, in the order of the names given: Parquet, a row
@@ -116,5 +168,22 @@ pub fn open_files(store: Arc<dyn Store>, names: &[String]) -> Result<FileRows> {
             expected: "at least one file to read".to_owned(),
             found: "none".to_owned(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[test]
+    fn more_files_than_a_table_may_have_are_refused() {
+        let store = MemoryStore::new();
+        for name in ["a.json", "b.json", "c.json"] {
+            store.put_new(name, b"{}").unwrap();
+        }
+        assert_eq!(find_at_most(&store, 3).unwrap().len(), 3);
+        let refused = find_at_most(&store, 2).unwrap_err().to_string();
+        assert!(refused.contains("at most 2"), "{refused}");
     }
 }

@@ -1,17 +1,20 @@
 //! Parquet files: a piece is a row group, its rows are numbered by the footers.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
 };
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::find::InputFile;
 use super::footer::footer;
 use super::ranged::RangedFile;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::messages::{Piece, Pieces};
 use crate::source::BoxedReader;
 use crate::store::Store;
@@ -58,27 +61,37 @@ impl ParquetPieces {
                 2,
             );
             let unreadable = |reason: String| file.unreadable(store.as_ref(), reason);
-            let (footer, bytes) = footer(&ranged).map_err(unreadable)?;
-            // What a file holds shows in its footer: sizes, offsets, counts, bounds.
+            let (footer, bytes) = guarded(|| footer(&ranged)).map_err(unreadable)?;
+            // The footer tells sizes, offsets, counts and bounds; values of the same size only the tag.
             let digest = blake3::hash(&bytes).to_hex();
+            let InputFile { name, bytes, tag } = &file;
             let footer = Arc::new(footer);
-            let metadata = ArrowReaderMetadata::try_new(footer, ArrowReaderOptions::new())
-                .map_err(|error| unreadable(error.to_string()))?;
+            let metadata = guarded(|| {
+                ArrowReaderMetadata::try_new(footer, ArrowReaderOptions::new())
+                    .map_err(|error| error.to_string())
+            });
+            let metadata = metadata.map_err(unreadable)?;
             schema = Some(match schema {
                 None => metadata.schema().clone(),
                 Some(table) => agree(&table, metadata.schema())
                     .map_err(|reason| file.unreadable(store.as_ref(), reason))?,
             });
             for (group, found) in metadata.metadata().row_groups().iter().enumerate() {
-                let rows = u64::try_from(found.num_rows()).unwrap_or(0);
+                let rows = u64::try_from(found.num_rows()).ok();
+                let end = rows.and_then(|rows| first_row.checked_add(rows));
+                let (Some(rows), Some(end)) = (rows, end) else {
+                    return Err(unreadable(
+                        "row groups of impossible numbers of rows".to_owned(),
+                    ));
+                };
                 pieces.push(Piece {
                     name: format!("{}, row group {group}", file.name),
-                    identity: format!("{} {} {digest} {group}", file.name, file.bytes),
+                    identity: format!("{name} {bytes} {tag} {digest} {group}"),
                     first_row: Some(first_row),
                     rows: Some(rows),
                 });
                 places.push((opened.len(), group));
-                first_row = first_row.saturating_add(rows);
+                first_row = end;
             }
             opened.push(ParquetFile { file, metadata });
         }
@@ -171,18 +184,60 @@ impl Pieces for ParquetPieces {
             self.window_bytes,
             self.schema.fields().len() + 1,
         );
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(ranged, metadata.clone());
-        let reader = builder
-            .with_row_groups(vec![group])
-            .with_batch_size(batch_rows)
-            .build();
-        match reader {
-            Ok(reader) => Ok(Box::new(reader)),
-            Err(error) => Err(file.unreadable(self.store.as_ref(), error.to_string())),
+        let path = format!("{}/{}", self.store.address(), self.pieces[piece].name);
+        let build = || {
+            ParquetRecordBatchReaderBuilder::new_with_metadata(ranged, metadata.clone())
+                .with_row_groups(vec![group])
+                .with_batch_size(batch_rows)
+                .build()
+                .map_err(|error| error.to_string())
+        };
+        match guarded(build) {
+            Ok(reader) => Ok(Box::new(GuardedReader {
+                schema: reader.schema(),
+                reader: Some(reader),
+                path,
+            })),
+            Err(reason) => Err(Error::Input { path, reason }),
         }
     }
 
     fn open_bytes(&self) -> u64 {
         self.open_bytes
+    }
+}
+
+/// Decoders of files from elsewhere are trusted with nothing: one that panics has found damage.
+fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err("damage that the decoder cannot name".to_owned()))
+}
+
+/// Reads a row group. A panic is [`Error::Input`], as Arrow's error has it; behind it comes nothing.
+struct GuardedReader {
+    schema: SchemaRef,
+    /// `None` behind a panic: what a decoder has left behind is not looked at again.
+    reader: Option<ParquetRecordBatchReader>,
+    /// The file and the row group.
+    path: String,
+}
+
+impl Iterator for GuardedReader {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let reader = self.reader.as_mut()?;
+        guarded(|| Ok(reader.next())).unwrap_or_else(|reason| {
+            self.reader = None;
+            let path = self.path.clone();
+            let error = Error::Input { path, reason };
+            Some(Err(ArrowError::ExternalError(Box::new(error))))
+        })
+    }
+}
+
+impl RecordBatchReader for GuardedReader {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
     }
 }

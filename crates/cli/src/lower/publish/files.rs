@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use lakeseed_sink::{Error, FileRows, Manifest, Store, find_files, open_files, open_finished};
+use lakeseed_sink::{
+    Error, FileRows, Manifest, ManifestTable, Store, find_files, open_files, open_finished,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::args::Remote;
@@ -45,7 +47,10 @@ pub(super) fn open(from: &Path, remote: &Remote, log: &Log) -> Result<Files> {
     let (table, names) = match (file, manifest) {
         (Some(file), _) => (stem(&file), vec![file]),
         (None, Some(manifest)) => of_output(from, manifest)?,
-        (None, None) => (last_name(from), find_files(store.as_ref())?),
+        (None, None) => match of_its_output(&root, remote, log)? {
+            Some(found) => found,
+            None => (last_name(from), find_files(store.as_ref())?),
+        },
     };
     if names.is_empty() {
         let expected = "Parquet files or JSON lines to publish";
@@ -112,14 +117,55 @@ fn of_output(from: &Path, manifest: Manifest) -> Result<(String, Vec<String>)> {
         let advice = format!("choose {}", error::list(&names));
         return Err(Failure::usage("one table for --from", got, &advice).into());
     };
+    let parts = parts_of(&table)?;
+    Ok((table.name, parts))
+}
+
+/// The table of an output of ours whose folder a place is, with its parts as its manifest has them:
+/// others may lie beside them. `None` where the folder above is no output, or has no such table.
+fn of_its_output(root: &Path, remote: &Remote, log: &Log) -> Result<Option<(String, Vec<String>)>> {
+    let Some((output, name)) = output_and_table(root) else {
+        return Ok(None);
+    };
+    let store = super::super::store(&output, remote, log)?;
+    let manifest = match open_finished(store.as_ref()) {
+        Err(Error::NoOutput { .. }) => return Ok(None),
+        found => found?,
+    };
+    let table = manifest.tables.into_iter().find(|at| at.name == name);
+    let Some(table) = table else {
+        return Ok(None);
+    };
+    let parts = parts_of(&table)?.into_iter();
+    let own = format!("{name}/");
+    let below = parts.filter_map(|part| part.strip_prefix(&own).map(str::to_owned));
+    Ok(Some((name, below.collect())))
+}
+
+/// The folder or prefix above a place, and the place's own name.
+fn output_and_table(root: &Path) -> Option<(PathBuf, String)> {
+    let text = root.to_string_lossy();
+    if let Some((scheme, path)) = text.split_once("://") {
+        let (above, name) = path.trim_end_matches('/').rsplit_once('/')?;
+        return Some((
+            PathBuf::from(format!("{scheme}://{above}")),
+            name.to_owned(),
+        ));
+    }
+    let path = root.canonicalize().ok()?;
+    let name = path.file_name()?.to_str()?.to_owned();
+    Some((path.parent()?.to_owned(), name))
+}
+
+/// The files of a table, which must hold all of its columns.
+fn parts_of(table: &ManifestTable) -> Result<Vec<String>> {
     if !table.partition_columns.is_empty() {
         let columns = table.partition_columns.join(", ");
         let expected = format!("table {} with all its columns in its files", table.name);
         let got = format!("{columns} in the names of its folders");
         return Err(Failure::refused(expected, got, "generate it without --partition-by").into());
     }
-    let parts = table.parts.into_iter();
-    Ok((table.name, parts.map(|part| part.path).collect()))
+    Ok(table.parts.iter().map(|part| part.path.clone()).collect())
 }
 
 fn stem(file: &str) -> String {

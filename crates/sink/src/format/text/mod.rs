@@ -25,8 +25,10 @@ mod objects;
 mod rows;
 pub(crate) mod times;
 
+use std::collections::HashSet;
+
 use arrow_array::RecordBatchReader;
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, Fields, SchemaRef};
 
 use self::codec::TextCodec;
 pub(crate) use self::escape::csv_header;
@@ -97,7 +99,37 @@ fn check(schema: &SchemaRef, style: TextStyle) -> Result<()> {
             });
         }
     }
+    if style == TextStyle::Json
+        && let Some(found) = doubled_name(schema.fields(), "")
+    {
+        return Err(Error::Invalid {
+            what: "columns",
+            expected: "each name of a JSON object once".to_owned(),
+            found: format!("`{found}` twice"),
+        });
+    }
     Ok(())
+}
+
+/// A name that two columns have, or two fields of a struct at any depth: readers of JSON keep one value
+/// of the two, and do not say so.
+fn doubled_name(fields: &Fields, above: &str) -> Option<String> {
+    let mut names = HashSet::with_capacity(fields.len());
+    fields.iter().find_map(|field| {
+        let mut path = format!("{above}{}", field.name());
+        if !names.insert(field.name()) {
+            return Some(path);
+        }
+        let mut data_type = field.data_type();
+        while let DataType::List(child) = data_type {
+            path.push_str("[]");
+            data_type = child.data_type();
+        }
+        match data_type {
+            DataType::Struct(fields) => doubled_name(fields, &format!("{path}.")),
+            _ => None,
+        }
+    })
 }
 
 impl Format for TextFormat {

@@ -18,7 +18,8 @@ impl Objects {
     /// left out with its name. Within a list it is always written.
     ///
     /// # Errors
-    /// [`Error::Unsupported`](crate::Error::Unsupported) for a column that JSON cannot hold.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for a column that JSON cannot hold,
+    /// [`Error::Invalid`](crate::Error::Invalid) for a name that comes twice.
     pub(crate) fn try_new(schema: &SchemaRef, keeps_nulls: bool) -> Result<Self> {
         check(schema, TextStyle::Json)?;
         let nulls = if keeps_nulls {

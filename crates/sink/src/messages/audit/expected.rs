@@ -9,7 +9,8 @@ use arrow_array::{
 };
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::messages::pieces::failed_rows;
 use crate::messages::plan::{MessagePlan, Rows, groups_of_part};
 use crate::source::BoxedReader;
 
@@ -20,10 +21,7 @@ impl MessagePlan<'_> {
         part: usize,
         each: &mut dyn FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        let failed = |source: ArrowError| Error::Source {
-            table: self.table.clone(),
-            source,
-        };
+        let failed = |source: ArrowError| failed_rows(&self.table, source);
         let mut read = |reader: BoxedReader| {
             for batch in reader {
                 each(&as_json_has_it(&batch.map_err(failed)?).map_err(failed)?)?;

@@ -53,7 +53,7 @@ impl PartAudit {
 /// Messages of a plan on their way to be judged.
 ///
 /// # Memory
-/// A few hundred bytes a part, and a bit a message; in the second look 32 bytes a row of the parts
+/// A few hundred bytes a part, and a few bits a message that came; in the second look 32 bytes a row of the parts
 /// that it is about.
 ///
 /// # Example
@@ -93,8 +93,8 @@ struct Found {
     hashes: Vec<u128>,
     /// Rows that are none of the table's.
     wrong: u64,
-    /// A bit a message that has come.
-    seen: Vec<u64>,
+    /// A bit a message that has come, in words of 64: whoever names a huge number makes no room.
+    seen: BTreeMap<u64, u64>,
     doubled_messages: u64,
 }
 
@@ -109,12 +109,10 @@ impl Found {
 
     /// Notes that a message has come.
     fn see(&mut self, number: u64) {
-        let (word, bit) = ((number / 64) as usize, number % 64);
-        if self.seen.len() <= word {
-            self.seen.resize(word + 1, 0);
-        }
-        self.doubled_messages += self.seen[word] >> bit & 1;
-        self.seen[word] |= 1 << bit;
+        let word = self.seen.entry(number / 64).or_default();
+        let bit = number % 64;
+        self.doubled_messages += *word >> bit & 1;
+        *word |= 1 << bit;
     }
 }
 
@@ -147,7 +145,8 @@ impl<'p> Audit<'p> {
     }
 
     /// Takes a message: the part and the number that its name tells. From any thread, in any order.
-    /// Returns whether it is one that may be there: the part is looked at.
+    /// Returns whether it is one that may be there: the part is looked at. A number that is beyond the
+    /// part's rows, where these are known, is one strange thing.
     ///
     /// # Errors
     /// What the library of totals fails with.
@@ -311,6 +310,12 @@ impl Reader<'_, '_> {
         let Some(mut found) = self.audit.found(part) else {
             return Ok(false);
         };
+        let rows = self.audit.plan.parts[part].rows;
+        if rows.is_some_and(|rows| number >= rows) {
+            // No message of the plan has that number, whatever is in this one.
+            found.wrong += 1;
+            return Ok(true);
+        }
         found.see(number);
         match parse::rows_of(body) {
             // Passed on as they stood: the text is what counts.

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use arrow_array::RecordBatch;
 use lakeseed_sink::messages::{MessagePlan, MessageSettings, Publish, VerifyMessages};
@@ -11,12 +12,16 @@ use lakeseed_sink::{
     find_files, open_files, open_finished,
 };
 use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::{ParquetMetaDataReader, ParquetMetaDataWriter};
 use parquet::file::properties::WriterProperties;
 
 use super::{Seen, all_of};
 use crate::readback::read_json;
 use crate::support::{flat_batch, nested_batch, numbers, without_dictionaries};
 use crate::trees::{put, quick};
+
+/// Files that are damaged one after the other.
+const DAMAGED: usize = 3_000;
 
 /// A file of another crate's writer, with row groups of so many rows.
 fn strange_file(path: &Path, batch: &RecordBatch, group_rows: usize) {
@@ -57,8 +62,10 @@ fn files_of_strangers_become_messages() {
             &batch.slice(700, 300),
             1_000,
         );
-        put(folder.path().join("notes.txt"), "none of it");
-        put(folder.path().join("_hidden/d.parquet"), "none of it");
+        put(folder.path().join("_hidden/d.txt"), "none of it");
+        for hidden in ["_SUCCESS", ".a.parquet.crc", "b_$folder$"] {
+            put(folder.path().join(hidden), "none of it");
+        }
         let plan = plan_at(&store(folder.path()), 10).unwrap();
         assert_eq!(plan.rows(), Some(1_000));
         let names: Vec<&str> = plan.parts().iter().map(|part| part.name.as_str()).collect();
@@ -113,13 +120,30 @@ fn other_contents_make_another_plan() {
     let folder = quick();
     let path = folder.path().join("a.parquet");
     let files = store(folder.path());
+    let changed = |seconds: u64| {
+        let file = File::options().write(true).open(&path).unwrap();
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        file.set_modified(time).unwrap();
+    };
+    let id = || plan_at(&files, 10).unwrap().id().to_owned();
     let mut ids = Vec::new();
     for rows in [100, 101, 100] {
         strange_file(&path, &numbers(rows), 50);
-        ids.push(plan_at(&files, 10).unwrap().id().to_owned());
+        changed(7);
+        ids.push(id());
     }
     assert_ne!(ids[0], ids[1]);
     assert_eq!(ids[0], ids[2]);
+    // Values of the same size below the same footer: what the store tells is all there is.
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[50] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    changed(8);
+    assert_ne!(id(), ids[0]);
+    // A file that was touched is another one.
+    strange_file(&path, &numbers(100), 50);
+    changed(9);
+    assert_ne!(id(), ids[0]);
 }
 
 #[test]
@@ -150,6 +174,28 @@ fn files_that_are_no_table_are_refused() {
 }
 
 #[test]
+fn what_would_not_be_read_is_refused() {
+    for (name, named, words) in [
+        ("b.jsonl.gz", "b.jsonl.gz", "unpack it"),
+        ("b.csv", "b.csv", "neither Parquet nor JSON lines"),
+        ("deep/notes", "deep/notes", "move it away"),
+        ("deep/day=7/b.jsonl", "deep/day=7", "holds a column"),
+        ("_day=7/b.jsonl", "_day=7", "holds a column"),
+    ] {
+        let folder = quick();
+        put(folder.path().join("a.jsonl"), "{}\n");
+        put(folder.path().join(name), "{}\n");
+        match find_files(store(folder.path()).as_ref()) {
+            Err(Error::Input { path, reason }) => {
+                assert!(path.ends_with(&format!("/{named}")), "{path}");
+                assert!(reason.contains(words), "{reason}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_damaged_row_group_ends_the_part_alone() {
     let folder = quick();
     let path = folder.path().join("a.parquet");
@@ -161,6 +207,77 @@ fn a_damaged_row_group_ends_the_part_alone() {
     fs::write(&path, bytes).unwrap();
     assert!(plan.messages(0, &mut |_| Ok(())).is_err());
     assert!(plan.messages(1, &mut |_| Ok(())).is_ok());
+}
+
+#[test]
+fn damage_is_an_error_whatever_the_decoder_does() {
+    let folder = quick();
+    let path = folder.path().join("a.parquet");
+    let files = store(folder.path());
+    strange_file(&path, &nested_batch(2, 400, 10), 200);
+    let whole = fs::read(&path).unwrap();
+    let random = &mut crate::support::Random(5);
+    let mut caught = 0;
+    for _ in 0..DAMAGED {
+        let mut bytes = whole.clone();
+        for _ in 0..=random.below(3) {
+            let at = random.below(bytes.len() as u64) as usize;
+            bytes[at] = random.below(256) as u8;
+        }
+        fs::write(&path, bytes).unwrap();
+        let Err(error) = plan_at(&files, 10).and_then(|plan| all_of(&plan)) else {
+            continue;
+        };
+        if let Error::Input { path, reason } = error
+            && reason.contains("the decoder cannot name")
+        {
+            assert!(path.contains("a.parquet"), "{path}");
+            caught += 1;
+        }
+    }
+    assert!(caught > 0, "no decoder has panicked");
+}
+
+/// Makes the footer of a file tell other numbers of rows.
+fn lie(path: &Path, rows: &[i64]) {
+    let bytes = fs::read(path).unwrap();
+    let length = u32::from_le_bytes(*bytes[..bytes.len() - 4].last_chunk().unwrap());
+    let (pages, footer) = bytes[..bytes.len() - 8].split_at(bytes.len() - 8 - length as usize);
+    let metadata = ParquetMetaDataReader::decode_metadata(footer).unwrap();
+    let mut builder = metadata.into_builder();
+    for (group, rows) in builder.take_row_groups().into_iter().zip(rows) {
+        let group = group.into_builder().set_num_rows(*rows).build().unwrap();
+        builder = builder.add_row_group(group);
+    }
+    let mut lying = pages.to_vec();
+    ParquetMetaDataWriter::new(&mut lying, &builder.build())
+        .finish()
+        .unwrap();
+    fs::write(path, lying).unwrap();
+}
+
+#[test]
+fn row_groups_of_impossible_numbers_of_rows_are_refused() {
+    let folder = quick();
+    let files = store(folder.path());
+    let refused = || match plan_at(&files, 10) {
+        Err(Error::Input { path, reason }) => {
+            assert!(reason.contains("impossible"), "{reason}");
+            path
+        }
+        other => panic!("{other:?}"),
+    };
+    let path = folder.path().join("a.parquet");
+    strange_file(&path, &numbers(15), 5);
+    lie(&path, &[5, -1, 5]);
+    assert!(refused().ends_with("a.parquet"));
+    // More rows together than a number can count.
+    for name in ["a.parquet", "b.parquet", "c.parquet"] {
+        let path = folder.path().join(name);
+        strange_file(&path, &numbers(5), 5);
+        lie(&path, &[i64::MAX]);
+    }
+    assert!(refused().ends_with("c.parquet"));
 }
 
 /// Lines as a stranger writes them: spaces, blank lines, other line ends, values of every kind.

@@ -1,8 +1,10 @@
 //! Neighbours: any rows, any limits, read back by other crates.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Field, Fields, Schema};
 use lakeseed_sink::Error;
 use lakeseed_sink::messages::{MessageId, MessageSettings, Nulls, PIECE_ROWS};
 use proptest::prelude::*;
@@ -216,5 +218,44 @@ fn names_that_are_none_are_refused() {
         "a-+1-2-00000000000000000000000000000000",
     ] {
         assert!(text.parse::<MessageId>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn names_that_come_twice_are_refused() {
+    let of = |names: [&str; 2]| -> Fields {
+        let field = |name: &str| Field::new(name, DataType::Int64, true);
+        names.into_iter().map(field).collect()
+    };
+    let nested = |fields: Fields, is_list: bool| {
+        let inner = DataType::Struct(fields);
+        let inner = if is_list {
+            DataType::List(Arc::new(Field::new("item", inner, true)))
+        } else {
+            inner
+        };
+        let outer = Fields::from(vec![Field::new("b", inner, true)]);
+        Schema::new(vec![Field::new("a", DataType::Struct(outer), true)])
+    };
+    let build = |schema: Schema| {
+        let batch = RecordBatch::new_empty(Arc::new(schema));
+        plan_of(&batch, 1, MessageSettings::default()).map(drop)
+    };
+    for (schema, name) in [
+        (Schema::new(of(["x", "x"])), "`x`"),
+        (nested(of(["x", "x"]), false), "`a.b.x`"),
+        (nested(of(["x", "x"]), true), "`a.b[].x`"),
+    ] {
+        match build(schema) {
+            Err(Error::Invalid { found, .. }) => assert!(found.contains(name), "{found}"),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    for schema in [
+        Schema::new(of(["x", "X"])),
+        nested(of(["a", "b"]), false),
+        nested(of(["a", "b"]), true),
+    ] {
+        build(schema).unwrap();
     }
 }

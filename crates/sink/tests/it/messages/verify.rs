@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use lakeseed_sink::messages::{
     Audit, Grouping, MessageCounts, MessageFindings, MessagePlan, MessageSettings, Nulls,
     PIECE_ROWS, Publish, VerifyMessages,
 };
-use lakeseed_sink::{Error, FindingKind, LocalStore};
+use lakeseed_sink::{Error, FindingKind, LocalStore, Store, find_files, open_files};
 
 use super::{all_of, plan_of};
 use crate::support::{Random, flat_batch, nested_batch, numbers};
@@ -325,4 +326,37 @@ fn an_audit_takes_messages_in_any_order() {
         (found[0].missing, found[0].altered, found[0].strange),
         (0, 0, 0)
     );
+}
+
+#[test]
+fn a_number_beyond_the_plan_is_strange_and_takes_no_room() {
+    let plan = plan_of(&numbers(100), 100, settings()).unwrap();
+    let messages = all_of(&plan).unwrap();
+    for number in [100, 1 << 40, u64::MAX] {
+        let look = |audit: &Audit<'_>| {
+            for (at, message) in (0..).zip(&messages) {
+                audit.take(0, at, &message.body).unwrap();
+            }
+            audit.take(0, number, &messages[0].body).unwrap();
+        };
+        let audit = Audit::first_look(&plan).unwrap();
+        look(&audit);
+        assert_eq!(audit.suspects(&|| false).unwrap(), [0]);
+        let audit = Audit::second_look(&plan, &[0]).unwrap();
+        look(&audit);
+        let found = &audit.judge(&|| false).unwrap()[0];
+        assert_eq!((found.strange, found.doubled, found.missing), (1, 0, 0));
+    }
+    // Nobody knows how many rows a piece of lines has.
+    let folder = quick();
+    crate::trees::put(folder.path().join("a.json"), "{}\n{}\n");
+    let store: Arc<dyn Store> = Arc::new(LocalStore::new(folder.path()));
+    let names = find_files(store.as_ref()).unwrap();
+    let plan = MessagePlan::builder("pets").files(open_files(store, &names).unwrap());
+    let plan = plan.build().unwrap();
+    let audit = Audit::second_look(&plan, &[0]).unwrap();
+    audit.take(0, u64::MAX, b"[{},{}]").unwrap();
+    audit.take(0, u64::MAX, b"[{}]").unwrap();
+    let found = &audit.judge(&|| false).unwrap()[0];
+    assert_eq!((found.doubled, found.doubled_messages), (1, 1));
 }
