@@ -140,7 +140,7 @@ fn passwords_are_never_shown() {
         let all = [refused.out, refused.err].concat();
         assert!(!all.contains("canary"), "{all}");
     }
-    for (name, bytes) in crate::support::files(folder) {
+    for (name, bytes) in files(folder) {
         let text = String::from_utf8_lossy(&bytes);
         assert!(
             !name.contains("canary") && !text.contains("canary"),
