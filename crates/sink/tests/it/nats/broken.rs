@@ -57,8 +57,8 @@ fn connections_that_are_cut_lose_and_double_nothing() {
         println!("seed {seed}");
         let mut random = Random(seed);
         let (stream, subject) = (format!("LAKE{seed}"), format!("lake{seed}"));
-        let mut plain = server.plain();
-        plain.stream(&stream, &subject, &no_window());
+        let mut wire = server.plain();
+        wire.stream(&stream, &subject, &no_window());
         // Cuts of messages, and of acknowledgements: these were stored, and nobody knows it.
         let faults = (0..6).map(|at| Fault {
             after: if at % 2 == 0 {
@@ -74,7 +74,7 @@ fn connections_that_are_cut_lose_and_double_nothing() {
         let published = Publish::to_queue(&plan, &queue).threads(2).run().unwrap();
         assert!(proxy.happened() >= 4, "{} cuts", proxy.happened());
         assert_eq!(published.rows, batch.num_rows() as u64);
-        stands_once(&mut plain, &stream, &plan);
+        stands_once(&mut wire, &stream, &plan);
     }
 }
 
@@ -84,8 +84,8 @@ fn a_server_that_stands_still_is_waited_for_and_a_stop_is_heard() {
     let Some(server) = NatsServer::start(test) else {
         return;
     };
-    let mut plain = server.plain();
-    plain.stream("LAKE", "lake", &no_window());
+    let mut wire = server.plain();
+    wire.stream("LAKE", "lake", &no_window());
     let batch = rows().slice(0, 50_000);
     let plan = plan(&batch);
     let hold = |after| Fault {
@@ -121,10 +121,10 @@ fn a_server_that_stands_still_is_waited_for_and_a_stop_is_heard() {
     assert_eq!(receipt.position.as_deref(), Some("500"));
     assert_eq!(proxy.happened(), 1);
     assert!(asked.load(Ordering::SeqCst) > 3, "nobody waited");
-    stands_once(&mut plain, "LAKE", &plan);
+    stands_once(&mut wire, "LAKE", &plan);
     // A stop ends the waiting.
-    plain.api("STREAM.DELETE.LAKE", &json!({}));
-    plain.stream("LAKE", "lake", &no_window());
+    wire.api("STREAM.DELETE.LAKE", &json!({}));
+    wire.stream("LAKE", "lake", &no_window());
     let proxy = Proxy::new(server.port(), vec![hold(100_000)]);
     let queue = NatsQueue::new(&proxy.url("lake"), options).unwrap();
     let over = || proxy.happened() > 0;
@@ -140,8 +140,8 @@ fn a_server_that_never_answers_again_ends_the_run() {
     let Some(server) = NatsServer::start("a_server_that_never_answers_again_ends_the_run") else {
         return;
     };
-    let mut plain = server.plain();
-    plain.stream("LAKE", "lake", &json!({}));
+    let mut wire = server.plain();
+    wire.stream("LAKE", "lake", &json!({}));
     let batch = rows().slice(0, 50_000);
     let plan = plan(&batch);
     let proxy = Proxy::new(
@@ -167,7 +167,7 @@ fn a_server_that_never_answers_again_ends_the_run() {
     proxy.let_go();
     let published = publish(&plan, &queue, &ledger).unwrap();
     assert_eq!(published.messages, 500);
-    stands_once(&mut plain, "LAKE", &plan);
+    stands_once(&mut wire, "LAKE", &plan);
 }
 
 #[test]

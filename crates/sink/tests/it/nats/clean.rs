@@ -17,8 +17,8 @@ fn everything_arrives_once_and_is_read_back() {
     let Some(server) = NatsServer::start("everything_arrives_once_and_is_read_back") else {
         return;
     };
-    let mut plain = server.plain();
-    plain.stream("LAKE", "lake.>", &json!({}));
+    let mut wire = server.plain();
+    wire.stream("LAKE", "lake.>", &json!({}));
     let batch = rows();
     let plan = plan(&batch);
     let queue = queue(&server.url("lake.new"));
@@ -30,9 +30,9 @@ fn everything_arrives_once_and_is_read_back() {
     assert!(warnings.contains("one replica"), "{warnings}");
     assert!(warnings.contains("sync_interval"), "{warnings}");
     assert!(!warnings.contains("memory"), "{warnings}");
-    stands_once(&mut plain, "LAKE", &plan);
+    stands_once(&mut wire, "LAKE", &plan);
     // The library's own reader tells the same, from any message on.
-    let all = plain.all("LAKE");
+    let all = wire.all("LAKE");
     let read: Vec<_> = queue.read(0).unwrap().map(Result::unwrap).collect();
     assert_eq!(read.len(), all.len());
     for (read, (number, id, body)) in read.iter().zip(&all) {
@@ -46,8 +46,8 @@ fn everything_arrives_once_and_is_read_back() {
     );
     assert_eq!(queue.read(read.len() as u64).unwrap().count(), 0);
     // Reading took nothing away, and left no consumer behind.
-    assert_eq!(plain.all("LAKE").len(), read.len());
-    assert_eq!(plain.consumers("LAKE"), 0);
+    assert_eq!(wire.all("LAKE").len(), read.len());
+    assert_eq!(wire.consumers("LAKE"), 0);
 }
 
 #[test]
@@ -55,8 +55,8 @@ fn what_is_missing_double_or_altered_is_told() {
     let Some(server) = NatsServer::start("what_is_missing_double_or_altered_is_told") else {
         return;
     };
-    let mut plain = server.plain();
-    plain.stream("LAKE", "lake", &no_window());
+    let mut wire = server.plain();
+    wire.stream("LAKE", "lake", &no_window());
     let batch = rows();
     let plan = plan(&batch);
     let queue = queue(&server.url("lake"));
@@ -71,21 +71,21 @@ fn what_is_missing_double_or_altered_is_told() {
     let found = verify();
     assert!(found.findings.is_clean(), "{found:?}");
     assert_eq!(found.findings.rows_read, batch.num_rows() as u64);
-    assert_eq!(found.counts.messages, plain.last("LAKE"));
+    assert_eq!(found.counts.messages, wire.last("LAKE"));
     // A message is taken out, one comes twice, one has another number in its last row, and somebody
     // else writes to the subject too.
-    let all = plain.all("LAKE");
-    plain.api("STREAM.MSG.DELETE.LAKE", &json!({ "seq": 5 }));
+    let all = wire.all("LAKE");
+    wire.api("STREAM.MSG.DELETE.LAKE", &json!({ "seq": 5 }));
     let (_, double, body) = &all[900];
-    plain.send("lake", double, body);
-    plain.api("STREAM.MSG.DELETE.LAKE", &json!({ "seq": 1500 }));
+    wire.send("lake", double, body);
+    wire.api("STREAM.MSG.DELETE.LAKE", &json!({ "seq": 1500 }));
     let (_, altered, body) = &all[1499];
     let mut body = body.clone();
     let digit = body.iter().rposition(u8::is_ascii_digit).unwrap();
     body[digit] = if body[digit] == b'7' { b'8' } else { b'7' };
-    plain.send("lake", altered, &body);
-    plain.send("lake", "of somebody else", b"hello");
-    assert_eq!(plain.last("LAKE"), all.len() as u64 + 3);
+    wire.send("lake", altered, &body);
+    wire.send("lake", "of somebody else", b"hello");
+    assert_eq!(wire.last("LAKE"), all.len() as u64 + 3);
     let found = verify();
     assert_eq!(found.counts.missing_rows, 100, "{found:?}");
     assert_eq!(found.counts.doubled_rows, 100, "{found:?}");
@@ -99,8 +99,8 @@ fn other_subjects_of_the_stream_are_left_alone() {
     let Some(server) = NatsServer::start("other_subjects_of_the_stream_are_left_alone") else {
         return;
     };
-    let mut plain = server.plain();
-    plain.stream("LAKE", "lake.*", &no_window());
+    let mut wire = server.plain();
+    wire.stream("LAKE", "lake.*", &no_window());
     let batch = rows();
     for (subject, rows) in [("lake.a", 5_000), ("lake.b", 4_000)] {
         let batch = batch.slice(0, rows);
@@ -108,7 +108,7 @@ fn other_subjects_of_the_stream_are_left_alone() {
         Publish::to_queue(&plan(&batch), &queue).run().unwrap();
         assert_eq!(queue.read(0).unwrap().count(), rows / 100, "{subject}");
     }
-    assert_eq!(plain.last("LAKE"), 90);
+    assert_eq!(wire.last("LAKE"), 90);
 }
 
 #[test]
@@ -131,8 +131,8 @@ fn the_same_again_sends_nothing_within_the_window() {
     let Some(server) = NatsServer::start("the_same_again_sends_nothing_within_the_window") else {
         return;
     };
-    let mut plain = server.plain();
-    plain.stream("LAKE", "lake", &json!({}));
+    let mut wire = server.plain();
+    wire.stream("LAKE", "lake", &json!({}));
     let batch = rows().slice(0, 20_000);
     let plan = plan(&batch);
     let queue = queue(&server.url("lake"));
@@ -143,9 +143,9 @@ fn the_same_again_sends_nothing_within_the_window() {
     assert_eq!((again.parts_found, again.messages_found), (1, 0));
     let other = publish(&plan, &queue, &folder.path().join("two")).unwrap();
     assert_eq!((other.messages_found, other.messages), (200, 200));
-    stands_once(&mut plain, "LAKE", &plan);
+    stands_once(&mut wire, "LAKE", &plan);
     // The server goes on to know ids of what was deleted: that is no delivery.
-    plain.api("STREAM.PURGE.LAKE", &json!({}));
+    wire.api("STREAM.PURGE.LAKE", &json!({}));
     let error = publish(&plan, &queue, &folder.path().join("three")).unwrap_err();
     let (kind, text) = trouble(&error);
     assert_eq!(kind, Trouble::Other, "{text}");
@@ -157,8 +157,8 @@ fn a_work_queue_is_read_without_taking() {
     let Some(server) = NatsServer::start("a_work_queue_is_read_without_taking") else {
         return;
     };
-    let mut plain = server.plain();
-    plain.stream("LAKE", "lake", &json!({ "retention": "workqueue" }));
+    let mut wire = server.plain();
+    wire.stream("LAKE", "lake", &json!({ "retention": "workqueue" }));
     let batch = rows().slice(0, 3_000);
     let plan = plan(&batch);
     let queue = queue(&server.url("lake"));
@@ -170,7 +170,7 @@ fn a_work_queue_is_read_without_taking() {
             .any(|line| line.contains("have taken"))
     );
     assert_eq!(queue.read(0).unwrap().map(Result::unwrap).count(), 30);
-    stands_once(&mut plain, "LAKE", &plan);
+    stands_once(&mut wire, "LAKE", &plan);
 }
 
 #[test]
@@ -186,16 +186,16 @@ fn a_stream_is_made_where_that_is_asked_for() {
     };
     let queue = NatsQueue::new(&server.url("lake.new"), options).unwrap();
     Publish::to_queue(&plan, &queue).run().unwrap();
-    let mut plain = server.plain();
-    let made = plain.api("STREAM.INFO.LAKE", &json!({}))["config"].clone();
+    let mut wire = server.plain();
+    let made = wire.api("STREAM.INFO.LAKE", &json!({}))["config"].clone();
     assert_eq!(made["storage"], "file");
     assert_eq!(made["discard"], "new");
     assert_eq!(made["duplicate_window"], 120_000_000_000_u64);
     assert_eq!(made["max_bytes"], -1);
-    stands_once(&mut plain, "LAKE", &plan);
+    stands_once(&mut wire, "LAKE", &plan);
     // Once it is there it is taken as it is.
     Publish::to_queue(&plan, &queue).run().unwrap();
-    assert_eq!(plain.last("LAKE"), 10);
+    assert_eq!(wire.last("LAKE"), 10);
 }
 
 #[test]
@@ -206,11 +206,11 @@ fn the_service_of_the_project_takes_messages() {
         return;
     };
     let port = url.rsplit_once(':').unwrap().1.parse().unwrap();
-    let mut plain = Plain::connect(port, &json!({}));
+    let mut wire = Plain::connect(port, &json!({}));
     // Others use it too.
     let name = format!("T{}", std::process::id());
     let subject = format!("{name}.lake");
-    plain.stream(&name, &subject, &json!({ "storage": "memory" }));
+    wire.stream(&name, &subject, &json!({ "storage": "memory" }));
     let batch = rows().slice(0, 2_000);
     let plan = plan(&batch);
     let queue = queue(&format!("{url}/{subject}"));
@@ -222,6 +222,6 @@ fn the_service_of_the_project_takes_messages() {
             .iter()
             .any(|line| line.contains("in memory"))
     );
-    stands_once(&mut plain, &name, &plan);
-    plain.api(&format!("STREAM.DELETE.{name}"), &json!({}));
+    stands_once(&mut wire, &name, &plan);
+    wire.api(&format!("STREAM.DELETE.{name}"), &json!({}));
 }

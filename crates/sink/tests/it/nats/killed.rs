@@ -43,12 +43,12 @@ fn a_client_that_is_killed_anywhere_goes_on_and_doubles_nothing() {
     let Some(server) = NatsServer::start(test) else {
         return;
     };
-    let mut plain = server.plain();
+    let mut wire = server.plain();
     let folder = quick();
     let batch = rows();
     let plan = plan(&batch);
     // A run that nobody kills names the points.
-    plain.stream("CLEAN", "clean", &no_window());
+    wire.stream("CLEAN", "clean", &no_window());
     let log = folder.path().join("points");
     let log_name = log.to_str().unwrap();
     let clean = run(
@@ -74,7 +74,7 @@ fn a_client_that_is_killed_anywhere_goes_on_and_doubles_nothing() {
         let count = hits.lines().filter(|hit| hit == point).count();
         for (which, hit) in [("first", 1), ("middle", count.div_ceil(2)), ("last", count)] {
             let name = format!("K{at}{which}");
-            plain.stream(&name, &name, &no_window());
+            wire.stream(&name, &name, &no_window());
             let (url, ledger) = (server.url(&name), folder.path().join(&name));
             let killed = run(
                 &url,
@@ -89,8 +89,8 @@ fn a_client_that_is_killed_anywhere_goes_on_and_doubles_nothing() {
             let published = publish(&plan, &queue(&url), &ledger).unwrap();
             found += published.messages_found;
             println!("{point}:{hit}: {} found", published.messages_found);
-            stands_once(&mut plain, &name, &plan);
-            plain.api(&format!("STREAM.DELETE.{name}"), &serde_json::json!({}));
+            stands_once(&mut wire, &name, &plan);
+            wire.api(&format!("STREAM.DELETE.{name}"), &serde_json::json!({}));
         }
     }
     assert!(found > 0, "no kill left anything behind");

@@ -62,13 +62,13 @@ fn publish(plan: &MessagePlan<'_>, queue: &NatsQueue, ledger: &Path) -> Result<P
 
 /// Every message of the plan stands in the stream once, whole, and nothing else does.
 #[track_caller]
-fn stands_once(plain: &mut Plain, stream: &str, plan: &MessagePlan<'_>) {
+fn stands_once(wire: &mut Plain, stream: &str, plan: &MessagePlan<'_>) {
     let mut expected = BTreeMap::new();
     for message in all_of(plan).unwrap() {
         expected.insert(message.id, message.body);
     }
     let mut seen = 0;
-    for (number, id, body) in plain.all(stream) {
+    for (number, id, body) in wire.all(stream) {
         let whole = expected.remove(&id);
         assert!(
             whole.is_some(),

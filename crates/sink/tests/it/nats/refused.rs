@@ -14,8 +14,8 @@ use crate::trees::quick;
 
 #[test]
 fn a_stream_that_is_missing_is_named_with_the_command_that_makes_one() {
-    let test = "a_stream_that_is_missing_is_named_with_the_command_that_makes_one";
-    let Some(server) = NatsServer::start(test) else {
+    let name_of_test = "a_stream_that_is_missing_is_named_with_the_command_that_makes_one";
+    let Some(server) = NatsServer::start(name_of_test) else {
         return;
     };
     let batch = rows().slice(0, 100);
@@ -36,8 +36,8 @@ fn a_stream_that_goes_away_ends_the_run() {
     let Some(server) = NatsServer::start("a_stream_that_goes_away_ends_the_run") else {
         return;
     };
-    let mut plain = server.plain();
-    plain.stream("LAKE", "lake", &json!({}));
+    let mut wire = server.plain();
+    wire.stream("LAKE", "lake", &json!({}));
     let batch = rows().slice(0, 5_000);
     let plan = plan(&batch);
     let queue = queue(&server.url("lake"));
@@ -49,7 +49,7 @@ fn a_stream_that_goes_away_ends_the_run() {
         is_over: &|| false,
     };
     let mut sender = queue.open(part).unwrap();
-    plain.api("STREAM.DELETE.LAKE", &json!({}));
+    wire.api("STREAM.DELETE.LAKE", &json!({}));
     let sent = plan
         .messages(0, &mut |block| sender.send(block))
         .and_then(|_| sender.finish());
@@ -59,11 +59,11 @@ fn a_stream_that_goes_away_ends_the_run() {
 
 #[test]
 fn a_full_stream_refuses_and_the_run_goes_on_when_there_is_room() {
-    let test = "a_full_stream_refuses_and_the_run_goes_on_when_there_is_room";
-    let Some(server) = NatsServer::start(test) else {
+    let name_of_test = "a_full_stream_refuses_and_the_run_goes_on_when_there_is_room";
+    let Some(server) = NatsServer::start(name_of_test) else {
         return;
     };
-    let mut plain = server.plain();
+    let mut wire = server.plain();
     for (name, limit, window) in [
         (
             "BYTES",
@@ -75,7 +75,7 @@ fn a_full_stream_refuses_and_the_run_goes_on_when_there_is_room() {
         let subject = name.to_lowercase();
         let mut fields = limit;
         fields["duplicate_window"] = json!(window);
-        plain.stream(name, &subject, &fields);
+        wire.stream(name, &subject, &fields);
         let batch = rows();
         let plan = plan(&batch);
         let queue = queue(&server.url(&subject));
@@ -85,27 +85,27 @@ fn a_full_stream_refuses_and_the_run_goes_on_when_there_is_room() {
         assert!(matches!(error, Error::Incomplete { .. }), "{error:?}");
         let (kind, text) = trouble(&error);
         assert_eq!(kind, Trouble::Full, "{text}");
-        assert!(plain.last(name) > 100, "nothing was sent");
+        assert!(wire.last(name) > 100, "nothing was sent");
         let larger = json!({ "duplicate_window": window });
-        plain.api(
+        wire.api(
             &format!("STREAM.UPDATE.{name}"),
             &config(name, &subject, &larger),
         );
         let published = publish(&plan, &queue, &ledger).unwrap();
         assert!(published.messages_found > 0, "{published:?}");
-        stands_once(&mut plain, name, &plan);
+        stands_once(&mut wire, name, &plan);
     }
 }
 
 #[test]
 fn messages_above_the_limits_are_refused_before_the_first() {
-    let test = "messages_above_the_limits_are_refused_before_the_first";
-    let Some(server) = NatsServer::with(test, "max_payload: 100000") else {
+    let name_of_test = "messages_above_the_limits_are_refused_before_the_first";
+    let Some(server) = NatsServer::with(name_of_test, "max_payload: 100000") else {
         return;
     };
-    let mut plain = server.plain();
-    plain.stream("WIDE", "wide", &json!({}));
-    plain.stream("NARROW", "narrow", &json!({ "max_msg_size": 5_000 }));
+    let mut wire = server.plain();
+    wire.stream("WIDE", "wide", &json!({}));
+    wire.stream("NARROW", "narrow", &json!({ "max_msg_size": 5_000 }));
     let batch = rows().slice(0, 1_000);
     let sized = |max_bytes| {
         let settings = MessageSettings {
@@ -138,13 +138,13 @@ fn messages_above_the_limits_are_refused_before_the_first() {
 
 #[test]
 fn wrong_credentials_are_denied_and_never_shown() {
-    let test = "wrong_credentials_are_denied_and_never_shown";
+    let name_of_test = "wrong_credentials_are_denied_and_never_shown";
     let settings = "authorization { user: ana, password: \"right:p@ss\" }";
-    let Some(server) = NatsServer::with(test, settings) else {
+    let Some(server) = NatsServer::with(name_of_test, settings) else {
         return;
     };
-    let mut plain = Plain::connect(server.port(), &json!({"user": "ana", "pass": "right:p@ss"}));
-    plain.stream("LAKE", "lake", &json!({}));
+    let mut wire = Plain::connect(server.port(), &json!({"user": "ana", "pass": "right:p@ss"}));
+    wire.stream("LAKE", "lake", &json!({}));
     let batch = rows().slice(0, 1_000);
     let plan = plan(&batch);
     let send = |queue: &NatsQueue| Publish::to_queue(&plan, queue).run();
@@ -173,25 +173,25 @@ fn wrong_credentials_are_denied_and_never_shown() {
         ..options()
     };
     send(&NatsQueue::new(&format!("nats://{host}"), variables).unwrap()).unwrap();
-    assert_eq!(plain.last("LAKE"), 10);
+    assert_eq!(wire.last("LAKE"), 10);
 }
 
 #[test]
 fn nkeys_and_tokens_let_in() {
     // The pair of the manual of NATS.
-    let seed = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
+    let secret_seed = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
     let public = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
-    let test = "nkeys_and_tokens_let_in";
+    let name_of_test = "nkeys_and_tokens_let_in";
     let users = format!("authorization {{ users: [ {{ nkey: {public} }} ] }}");
-    let Some(by_key) = NatsServer::with(test, &users) else {
+    let Some(by_key) = NatsServer::with(name_of_test, &users) else {
         return;
     };
-    let by_token = NatsServer::with(test, "authorization { token: t0ken }").unwrap();
+    let by_token = NatsServer::with(name_of_test, "authorization { token: t0ken }").unwrap();
     let batch = rows().slice(0, 100);
     let plan = plan(&batch);
     let folder = quick();
     let file = folder.path().join("user.nk");
-    fs::write(&file, format!("# a comment\n{seed}\n")).unwrap();
+    fs::write(&file, format!("# a comment\n{secret_seed}\n")).unwrap();
     let file = file.to_str().unwrap().to_owned();
     let send = |server: &NatsServer, options: NatsOptions| {
         let options = NatsOptions {
@@ -232,15 +232,15 @@ fn nkeys_and_tokens_let_in() {
 
 #[test]
 fn a_subject_that_is_not_allowed_is_denied() {
-    let test = "a_subject_that_is_not_allowed_is_denied";
+    let name_of_test = "a_subject_that_is_not_allowed_is_denied";
     let settings = "authorization { users: [ { user: ana, password: a, \
                     permissions: { publish: [\"$JS.API.>\"], subscribe: \"_INBOX.>\" } }, \
                     { user: eve, password: e, permissions: { publish: lake, subscribe: \"_INBOX.>\" } } ] }";
-    let Some(server) = NatsServer::with(test, settings) else {
+    let Some(server) = NatsServer::with(name_of_test, settings) else {
         return;
     };
-    let mut plain = Plain::connect(server.port(), &json!({"user": "ana", "pass": "a"}));
-    plain.stream("LAKE", "lake", &json!({}));
+    let mut wire = Plain::connect(server.port(), &json!({"user": "ana", "pass": "a"}));
+    wire.stream("LAKE", "lake", &json!({}));
     let batch = rows().slice(0, 100);
     let plan = plan(&batch);
     // One may ask and not send, the other send and not ask.

@@ -36,8 +36,8 @@ fn a_server_is_trusted_by_its_authority_alone() {
         certificate.display(),
         key.display()
     );
-    let test = "a_server_is_trusted_by_its_authority_alone";
-    let Some(server) = NatsServer::with(test, &settings) else {
+    let name_of_test = "a_server_is_trusted_by_its_authority_alone";
+    let Some(server) = NatsServer::with(name_of_test, &settings) else {
         return;
     };
     let batch = rows().slice(0, 1_000);
@@ -65,7 +65,7 @@ fn a_server_is_trusted_by_its_authority_alone() {
         assert_eq!(kind, Trouble::Untrusted, "{text}");
     }
     // One that has none is not spoken to in the clear where TLS was asked for.
-    let clear = NatsServer::start(test).unwrap();
+    let clear = NatsServer::start(name_of_test).unwrap();
     let url = clear.url("lake").replace("nats://", "tls://");
     assert!(send(&url, trusting).is_err());
 }

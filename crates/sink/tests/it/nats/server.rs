@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const PROGRAM: &str = "LAKESEED_TEST_NATS_SERVER";
 
 /// A server with its own store; it ends with the value.
@@ -132,21 +132,21 @@ impl Plain {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        let mut plain = Self {
+        let mut wire = Self {
             stream: BufReader::new(stream),
             asked: 0,
         };
-        assert!(plain.line().starts_with("INFO "));
+        assert!(wire.line().starts_with("INFO "));
         let mut hello = json!({"verbose": false, "headers": true, "no_responders": true});
         for (name, value) in fields.as_object().unwrap() {
             hello[name] = value.clone();
         }
-        plain.write(format!("CONNECT {hello}\r\nSUB _INBOX.plain.* 1\r\nPING\r\n").as_bytes());
+        wire.write(format!("CONNECT {hello}\r\nSUB _INBOX.wire.* 1\r\nPING\r\n").as_bytes());
         loop {
-            let line = plain.line();
+            let line = wire.line();
             assert!(!line.starts_with("-ERR"), "{line}");
             if line == "PONG" {
-                return plain;
+                return wire;
             }
         }
     }
@@ -165,7 +165,7 @@ impl Plain {
     pub(crate) fn ask(&mut self, subject: &str, question: &Value) -> Value {
         self.asked += 1;
         let question = question.to_string();
-        let (inbox, len) = (format!("_INBOX.plain.{}", self.asked), question.len());
+        let (inbox, len) = (format!("_INBOX.wire.{}", self.asked), question.len());
         self.write(format!("PUB {subject} {inbox} {len}\r\n{question}\r\n").as_bytes());
         self.answer(&inbox, subject)
     }
@@ -193,7 +193,7 @@ impl Plain {
     pub(crate) fn send(&mut self, subject: &str, id: &str, body: &[u8]) {
         self.asked += 1;
         let headers = format!("NATS/1.0\r\nNats-Msg-Id: {id}\r\n\r\n");
-        let inbox = format!("_INBOX.plain.{}", self.asked);
+        let inbox = format!("_INBOX.wire.{}", self.asked);
         let (of_headers, all) = (headers.len(), headers.len() + body.len());
         self.write(format!("HPUB {subject} {inbox} {of_headers} {all}\r\n{headers}").as_bytes());
         self.write(body);
