@@ -156,6 +156,14 @@ impl ReadBack {
     }
 
     /// All messages, from the first on.
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(
+            clippy::unnecessary_wraps,
+            clippy::unused_self,
+            reason = "no queue can be read in such a build, so there is no such value"
+        )
+    )]
     pub(crate) fn read(&self) -> lakeseed_sink::Result<AllDelivered<'_>> {
         #[cfg(feature = "nats")]
         {
