@@ -158,6 +158,9 @@ pub(crate) struct Verify {
     /// ./.lakeseed-ledger.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) ledger: Option<PathBuf>,
+    /// Reads a queue that can only be read by taking messages; they are given back at the end.
+    #[arg(long)]
+    pub(crate) take: bool,
     /// Only presence, sizes and footers: no bytes are digested, no rows made again.
     #[arg(long)]
     pub(crate) quick: bool,

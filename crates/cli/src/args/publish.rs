@@ -25,6 +25,10 @@ pub(crate) struct Publish {
     /// address.
     #[arg(long, value_name = "PLACE")]
     pub(crate) to: PathBuf,
+    /// Makes the queue's stream, topic or queue where it is missing, with settings that keep what
+    /// they are given.
+    #[arg(long)]
+    pub(crate) create: bool,
     #[command(flatten)]
     pub(crate) messages: Messages,
     #[command(flatten)]

@@ -56,6 +56,10 @@ fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
         let advice = "leave it out: files remember by themselves";
         return Err(Failure::usage("a queue with --ledger", args.place.display(), advice).into());
     }
+    if args.take {
+        let advice = "leave it out: files are read beside others";
+        return Err(Failure::usage("a queue with --take", args.place.display(), advice).into());
+    }
     let store: Arc<dyn Store> = lower::store(&args.place, &args.remote, log)?.into();
     let manifest = open_finished(store.as_ref())?;
     if let Some(record) = MessagesRecord::of(&manifest) {

@@ -44,7 +44,7 @@ pub(crate) struct PublishJob {
 
 /// Fixes what the arguments ask for; nothing is made yet.
 pub(crate) fn job(args: &Publish, log: &Log) -> Result<PublishJob> {
-    let to = To::parse(&args.to)?;
+    let to = To::parse(&args.to, args.create)?;
     refuse_what_does_not_fit(args, &to)?;
     let is_to = matches!(to.place(), Some(Destination::Bucket(_)));
     let from = from(args);
@@ -175,6 +175,10 @@ fn refuse_what_does_not_fit(args: &Publish, to: &To) -> Result<()> {
         let expected = "a queue with --ledger";
         let advice = "leave it out: files remember by themselves, and stdout cannot";
         return refused(expected, &format!("'{to}'"), advice);
+    }
+    if args.typed.has("create") && !matches!(to, To::Queue(_)) {
+        let advice = "leave it out: folders are made where they are missing";
+        return refused("a queue with --create", &format!("'{to}'"), advice);
     }
     if let (Some(target), true) = (&args.target, args.typed.has("from")) {
         let got = format!("{target} and --from");

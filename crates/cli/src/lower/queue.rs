@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 #[cfg(feature = "nats")]
 use lakeseed_sink::messages::nats::{NatsOptions, NatsQueue};
-use lakeseed_sink::messages::{AllDelivered, LedgerRecord, MessageLines, Queue};
-#[cfg(feature = "nats")]
-use lakeseed_sink::messages::{Delivered, LedgerState};
+use lakeseed_sink::messages::{
+    AllDelivered, LedgerRecord, LedgerState, MessageLines, ReadableQueue, Reading,
+};
 
 use super::place::Destination;
 use crate::error::Failure;
@@ -31,16 +31,12 @@ pub(crate) enum To {
     /// Lines on standard output.
     Stdout(MessageLines),
     /// A queue.
-    #[cfg_attr(
-        not(feature = "nats"),
-        expect(dead_code, reason = "only features bring queues")
-    )]
-    Queue(Box<dyn Queue>),
+    Queue(Box<dyn ReadableQueue>),
 }
 
 impl To {
-    /// What a text means.
-    pub(crate) fn parse(text: &Path) -> Result<Self> {
+    /// What a text means; `create` makes the stream, topic or queue that is missing.
+    pub(crate) fn parse(text: &Path, create: bool) -> Result<Self> {
         let address = text.to_string_lossy();
         if let Some(path) = address.strip_prefix("file://") {
             if path.starts_with('/') {
@@ -52,7 +48,7 @@ impl To {
         if let Some((scheme, _)) = address.split_once("://")
             && scheme != "s3"
         {
-            return queue(scheme, &address);
+            return Ok(Self::Queue(queue(scheme, &address, create)?));
         }
         match Destination::parse(text)? {
             Destination::Stdout => Ok(Self::Stdout(MessageLines::stdout())),
@@ -75,21 +71,27 @@ impl To {
 }
 
 /// The queue behind an address.
-fn queue(scheme: &str, address: &str) -> Result<To> {
+#[cfg_attr(
+    not(feature = "nats"),
+    expect(unused_variables, reason = "only features bring queues")
+)]
+fn queue(scheme: &str, address: &str, create: bool) -> Result<Box<dyn ReadableQueue>> {
     let known = QUEUES.iter().find(|(known, _)| *known == scheme);
     let Some((_, feature)) = known else {
         let expected = "a folder, s3://BUCKET/PREFIX, - or a queue's address";
         let advice = "name one of these";
         return Err(Failure::usage(expected, format!("'{scheme}://'"), advice).into());
     };
-    #[cfg(feature = "nats")]
-    if *feature == "nats" {
-        return Ok(To::Queue(Box::new(nats(address)?)));
+    match *feature {
+        #[cfg(feature = "nats")]
+        "nats" => Ok(Box::new(nats(address, create)?)),
+        _ => {
+            let expected = format!("a lakeseed that was built with the feature {feature}");
+            let advice = "build it with that feature, or send to a folder";
+            let got = format!("one without, for {scheme}://{}", host(address));
+            Err(Failure::usage(expected, got, advice).into())
+        }
     }
-    let expected = format!("a lakeseed that was built with the feature {feature}");
-    let advice = "build it with that feature, or send to a folder";
-    let got = format!("one without, for {scheme}://{}", host(address));
-    Err(Failure::usage(expected, got, advice).into())
 }
 
 /// The host of an address alone: the rest may hold a password. Nothing, where it is not sure to be one.
@@ -113,41 +115,31 @@ pub(crate) fn is_queue(address: &str) -> bool {
     scheme.is_some_and(|scheme| QUEUES.iter().any(|(known, _)| *known == scheme))
 }
 
+/// A subject; a stream that is made for it has its name, dots as underscores.
 #[cfg(feature = "nats")]
-fn nats(address: &str) -> Result<NatsQueue> {
-    Ok(NatsQueue::new(address, NatsOptions::default())?)
+fn nats(address: &str, create: bool) -> Result<NatsQueue> {
+    let subject = address.rsplit('/').next().unwrap_or_default();
+    let options = NatsOptions {
+        create_stream: create.then(|| subject.replace('.', "_")),
+        ..NatsOptions::default()
+    };
+    Ok(NatsQueue::new(address, options)?)
 }
 
 /// A queue that is read back, and what was written down when its messages were sent.
 pub(crate) struct ReadBack {
-    #[cfg(feature = "nats")]
-    queue: NatsQueue,
+    queue: Box<dyn ReadableQueue>,
     pub(crate) record: LedgerRecord,
 }
 
 impl ReadBack {
     /// Finds the ledger of an address: the one that was given, or the only one of this address where
     /// `publish` keeps them.
-    #[cfg(feature = "nats")]
     pub(crate) fn find(address: &str, ledger: Option<&Path>) -> Result<Self> {
         let scheme = address.split_once("://").map_or("", |(scheme, _)| scheme);
-        if !matches!(scheme, "nats" | "tls") {
-            // Says which feature it would take.
-            queue(scheme, address)?;
-        }
-        let queue = nats(address)?;
+        let queue = queue(scheme, address, false)?;
         let record = ledger_of(&queue.address(), ledger)?;
         Ok(Self { queue, record })
-    }
-
-    /// Says which feature it would take.
-    #[cfg(not(feature = "nats"))]
-    pub(crate) fn find(address: &str, _ledger: Option<&Path>) -> Result<Self> {
-        let scheme = address.split_once("://").map_or("", |(scheme, _)| scheme);
-        match queue(scheme, address) {
-            Err(error) => Err(error),
-            Ok(_) => Err(Failure::usage("a queue that can be read", scheme, "name one").into()),
-        }
     }
 
     /// The place, without credentials.
@@ -155,27 +147,32 @@ impl ReadBack {
         &self.record.address
     }
 
-    /// All messages, from the first on.
-    #[cfg_attr(
-        not(feature = "nats"),
-        expect(
-            clippy::unnecessary_wraps,
-            clippy::unused_self,
-            reason = "no queue can be read in such a build, so there is no such value"
-        )
-    )]
-    pub(crate) fn read(&self) -> lakeseed_sink::Result<AllDelivered<'_>> {
-        #[cfg(feature = "nats")]
-        {
-            let all = self.queue.read(0)?;
-            Ok(Box::new(all.map(|message| message.map(Delivered::from))))
+    /// Refuses to read where reading disturbs others, unless that was asked for.
+    pub(crate) fn check_take(&self, take: bool) -> Result<()> {
+        let reading = self.queue.reading()?;
+        match (reading, take) {
+            (Reading::Taking(what), false) => {
+                let expected = format!("verify of {} with --take", self.address());
+                let got = format!("none, and {what}");
+                let advice = "give --take where no consumer is at work";
+                Err(Failure::refused(expected, got, advice).into())
+            }
+            (Reading::Beside, true) => {
+                let expected = "verify without --take";
+                let got = format!("--take, and {} is read beside others", self.address());
+                Err(Failure::usage(expected, got, "leave it out").into())
+            }
+            _ => Ok(()),
         }
-        #[cfg(not(feature = "nats"))]
-        Ok(Box::new(std::iter::empty()))
+    }
+
+    /// All messages, from the first on.
+    pub(crate) fn read(&self) -> lakeseed_sink::Result<AllDelivered<'_>> {
+        self.queue.read_back()
     }
 }
 
-#[cfg(feature = "nats")]
+/// The ledger of an address that is finished.
 fn ledger_of(address: &str, given: Option<&Path>) -> Result<LedgerRecord> {
     let folders = match given {
         Some(folder) => vec![folder.to_owned()],
@@ -216,7 +213,6 @@ fn ledger_of(address: &str, given: Option<&Path>) -> Result<LedgerRecord> {
     }
 }
 
-#[cfg(feature = "nats")]
 fn folders_below(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();

@@ -110,6 +110,37 @@ fn rows_of_files_arrive_and_damage_is_found() {
 }
 
 #[test]
+fn a_stream_is_made_where_it_is_missing_and_asked_for() {
+    let Some(server) = NatsServer::start("a_stream_is_made_where_it_is_missing_and_asked_for")
+    else {
+        return;
+    };
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url("made.here"));
+    let folder = folder.path();
+    let publish = format!("publish predictions --classes 3 --rows 5k --to {url}");
+    let missing = run(folder, &publish);
+    assert_eq!(missing.code, Some(3), "{}", missing.err);
+    assert!(missing.err.contains("--create"), "{}", missing.err);
+    json(folder, &format!("{publish} --create"));
+    assert_eq!(server.plain().last("made_here"), 500);
+    verified(folder, &url, 5_000);
+    // Where nothing is taken away, nobody is asked.
+    let taking = run(folder, &format!("verify {url} --take"));
+    assert_eq!(taking.code, Some(2), "{}", taking.err);
+    for (line, expected) in [
+        (
+            "publish predictions --rows 10 --to out --create",
+            "a queue with --create",
+        ),
+        ("verify out --take", "a queue with --take"),
+    ] {
+        let refused = run(folder, line);
+        assert_eq!(refused.code, Some(2), "{line}: {}", refused.err);
+        assert!(refused.err.contains(expected), "{}", refused.err);
+    }
+}
+
+#[test]
 fn passwords_are_never_shown() {
     let settings = "authorization { user: ana, password: right }";
     let Some(server) = NatsServer::with("passwords_are_never_shown", settings) else {

@@ -43,7 +43,7 @@ pub use self::pace::{Clock, SystemClock};
 pub use self::pieces::{PIECE_ROWS, Piece, Pieces, TextPieces};
 pub use self::plan::{MessagePart, MessagePlan, MessagePlanBuilder};
 pub use self::publish::Publish;
-pub use self::queue::{Before, PartToSend, Queue, Receipt, Sender};
+pub use self::queue::{Before, PartToSend, Queue, ReadableQueue, Reading, Receipt, Sender};
 pub use self::read_back::{AllDelivered, Delivered, VerifyQueue};
 pub use self::report::Published;
 pub use self::settings::{

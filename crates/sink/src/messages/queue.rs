@@ -9,6 +9,7 @@
 
 use super::block::Block;
 use super::plan::MessagePlan;
+use super::read_back::AllDelivered;
 use crate::error::Result;
 
 /// Where messages go.
@@ -50,6 +51,33 @@ pub trait Queue: Send + Sync {
     /// # Errors
     /// When the part cannot be begun.
     fn open<'q>(&'q self, part: PartToSend<'q>) -> Result<Box<dyn Sender + 'q>>;
+}
+
+/// A queue whose messages can be read back by whoever verifies them.
+pub trait ReadableQueue: Queue {
+    /// What reading does to the messages.
+    ///
+    /// # Errors
+    /// When the queue cannot be asked.
+    fn reading(&self) -> Result<Reading> {
+        Ok(Reading::Beside)
+    }
+
+    /// All messages, from the first to the last one of now, in any order, those of others among them.
+    ///
+    /// # Errors
+    /// When the queue cannot be reached or read.
+    fn read_back(&self) -> Result<AllDelivered<'_>>;
+}
+
+/// What reading does to the messages of a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// They stay where they are, and no consumer notices.
+    Beside,
+    /// They are taken and given back. The words say what consumers see of that, as the end of a
+    /// sentence: `consumers get none of them meanwhile`.
+    Taking(String),
 }
 
 /// A part about to be sent.

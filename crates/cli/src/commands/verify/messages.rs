@@ -41,7 +41,8 @@ pub(super) fn verify(
     super::quietly(log, || run.run())?.map_err(|error| stopped(error, stop))
 }
 
-/// Reads all messages of a queue back and compares. Nothing is taken away from others.
+/// Reads all messages of a queue back and compares. Where they must be taken away from others for
+/// that, `--take` is asked for.
 ///
 /// # Errors
 /// As [`verify`], and where no ledger tells what was sent.
@@ -56,6 +57,7 @@ pub(super) fn verify_queue(
         return Err(Failure::usage(expected, "--quick", "leave it out").into());
     }
     let queue = ReadBack::find(address, args.ledger.as_deref())?;
+    queue.check_take(args.take)?;
     let record = &queue.record;
     log.info(&format!("verifies {}", queue.address()));
     let sent = MessagesRecord {

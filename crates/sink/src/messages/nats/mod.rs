@@ -44,7 +44,8 @@ pub use self::reader::NatsReader;
 pub use self::reading::NatsMessage;
 use self::sender::NatsSender;
 use super::plan::MessagePlan;
-use super::queue::{PartToSend, Queue, Sender};
+use super::queue::{PartToSend, Queue, ReadableQueue, Sender};
+use super::read_back::{AllDelivered, Delivered};
 use crate::error::{Error, Result, Trouble};
 use crate::secret::Scrubber;
 
@@ -178,8 +179,8 @@ impl NatsQueue {
         Failure::Final(
             Trouble::Missing,
             format!(
-                "no stream takes the subject {subject}; make one: nats stream add NAME --subjects \
-                 {subject} --storage file --discard new --defaults"
+                "no stream takes the subject {subject}; lakeseed publish --create makes one, as does: nats \
+                 stream add NAME --subjects {subject} --storage file --discard new --defaults"
             ),
         )
     }
@@ -225,6 +226,13 @@ impl Queue for NatsQueue {
 
     fn open<'q>(&'q self, part: PartToSend<'q>) -> Result<Box<dyn Sender + 'q>> {
         Ok(Box::new(NatsSender::open(self, part)?))
+    }
+}
+
+impl ReadableQueue for NatsQueue {
+    fn read_back(&self) -> Result<AllDelivered<'_>> {
+        let all = self.read(0)?;
+        Ok(Box::new(all.map(|message| message.map(Delivered::from))))
     }
 }
 
