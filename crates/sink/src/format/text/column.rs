@@ -213,8 +213,8 @@ pub(super) fn unsupported(
 ) -> Option<(String, DataType)> {
     use DataType as T;
     match data_type {
-        T::Null | T::Boolean | T::Date32 | T::Utf8 | T::LargeUtf8 | T::Utf8View => None,
-        T::Timestamp(..) => None,
+        T::Null | T::Boolean | T::Date32 | T::Timestamp(..) => None,
+        text if text.is_string() => None,
         number if number.is_integer() || number.is_floating() && *number != T::Float16 => None,
         T::Decimal128(_, scale) if *scale >= 0 => None,
         T::Dictionary(_, values) if !values.is_nested() => unsupported(path, values, style),

@@ -37,7 +37,7 @@ fn strange_file(path: &Path, batch: &RecordBatch, group_rows: usize) {
 }
 
 fn plan_at(store: &Arc<dyn Store>, max_rows: u64) -> Result<MessagePlan<'static>> {
-    let names = find_files(store.as_ref())?;
+    let names = find_files(store.as_ref(), &[])?;
     let settings = MessageSettings {
         max_rows,
         ..MessageSettings::default()
@@ -124,7 +124,8 @@ fn times_of_strangers_are_read_back() {
     // As Spark and pandas write them: zones by name, nanoseconds, within lists too.
     let ticks = [0, -1, 1_675_159_872_123_456_789];
     let nanos = TimestampNanosecondArray::from(ticks.to_vec());
-    let micros = || TimestampMicrosecondArray::from(ticks.map(|tick: i64| tick.div_euclid(1_000)).to_vec());
+    let micros =
+        || TimestampMicrosecondArray::from(ticks.map(|tick: i64| tick.div_euclid(1_000)).to_vec());
     let field = Field::new(
         "item",
         micros().with_timezone("UTC").data_type().clone(),
@@ -232,7 +233,7 @@ fn files_that_are_no_table_are_refused() {
 fn what_would_not_be_read_is_refused() {
     for (name, named, words) in [
         ("b.jsonl.gz", "b.jsonl.gz", "unpack it"),
-        ("b.csv", "b.csv", "neither Parquet nor JSON lines"),
+        ("b.csv", "b.csv", "(.parquet, .json, .jsonl, .ndjson)"),
         ("deep/notes", "deep/notes", "move it away"),
         ("deep/day=7/b.jsonl", "deep/day=7", "holds a column"),
         ("_day=7/b.jsonl", "_day=7", "holds a column"),
@@ -240,7 +241,7 @@ fn what_would_not_be_read_is_refused() {
         let folder = quick();
         put(folder.path().join("a.jsonl"), "{}\n");
         put(folder.path().join(name), "{}\n");
-        match find_files(store(folder.path()).as_ref()) {
+        match find_files(store(folder.path()).as_ref(), &[]) {
             Err(Error::Input { path, reason }) => {
                 assert!(path.ends_with(&format!("/{named}")), "{path}");
                 assert!(reason.contains(words), "{reason}");
@@ -427,7 +428,7 @@ fn what_texts_cannot_be_is_refused() {
     let folder = quick();
     put(folder.path().join("a.json"), "{\"a\":null}\n");
     let files = store(folder.path());
-    let names = find_files(files.as_ref()).unwrap();
+    let names = find_files(files.as_ref(), &[]).unwrap();
     let build = |settings: MessageSettings| {
         let plan = MessagePlan::builder("pets").settings(settings);
         plan.files(open_files(files.clone(), &names).unwrap())
@@ -450,7 +451,7 @@ fn what_texts_cannot_be_is_refused() {
     }
     // Two formats are no table.
     strange_file(&folder.path().join("b.parquet"), &numbers(10), 10);
-    let names = find_files(files.as_ref()).unwrap();
+    let names = find_files(files.as_ref(), &[]).unwrap();
     assert!(matches!(
         open_files(files.clone(), &names),
         Err(Error::Invalid { .. })
