@@ -16,6 +16,7 @@ mod gather;
 mod generated;
 mod order;
 mod pool;
+mod prune;
 mod run;
 mod scan;
 mod shared;

@@ -10,9 +10,10 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Result as DfResult, Statistics};
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::prune;
 use super::scan::{Rows, Scan, partitions};
 use crate::engine::scan::{read_piece, source_rows};
 use crate::engine::stream::Batches;
@@ -24,7 +25,8 @@ const LEAST_ROWS: u64 = 1 << 15;
 
 /// A [`Source`] for SQL: files of any folder or bucket.
 ///
-/// A scan reads the columns that it is asked for. Where every piece knows its rows, `count(*)` reads
+/// A scan reads the columns that it is asked for, and leaves out pieces before and behind those that may
+/// hold a row, as far as [`Source::bounds`] tells. Where every piece knows its rows, `count(*)` reads
 /// none. Rows come in the source's order.
 ///
 /// **Memory**: beside the batches under way, what the readers hold ([`Source::held_bytes`]): one a
@@ -77,28 +79,40 @@ impl TableProvider for SourceTable {
         TableType::Base
     }
 
+    /// Conditions leave out pieces, and every row that is read is asked again.
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> DfResult<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
     async fn scan(
         &self,
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let columns = match projection {
             Some(columns) => columns.clone(),
             None => (0..self.read.schema.fields().len()).collect(),
         };
-        let pieces = self.read.source.pieces();
-        let wanted = match limit {
-            Some(limit) => pieces_for(pieces, limit as u64),
-            None => pieces.len(),
-        };
+        let source = self.read.source.as_ref();
+        let mut wanted = prune::pieces(source, &self.read.schema, filters);
+        // Of rows that conditions are still to be asked of nobody knows how many are enough.
+        if let Some(limit) = limit.filter(|_| filters.is_empty()) {
+            let pieces = &source.pieces()[wanted.clone()];
+            wanted.end = wanted.start + pieces_for(pieces, limit as u64);
+        }
+        let pieces = &source.pieces()[wanted.clone()];
         let schema = Arc::new(self.read.schema.project(&columns)?);
         let asked = session.config().target_partitions();
-        let count = partitions(source_rows(&pieces[..wanted]), asked, LEAST_ROWS);
+        let count = partitions(source_rows(pieces), asked, LEAST_ROWS);
         let orders = self.read.orders(&columns);
+        let units = wanted.start as u64..wanted.end as u64;
         let table = Arc::clone(&self.read) as Arc<dyn Rows>;
-        let scan = Scan::new(table, schema, columns, 0..wanted as u64, orders, count);
+        let scan = Scan::new(table, schema, columns, units, orders, count);
         Ok(Arc::new(scan))
     }
 

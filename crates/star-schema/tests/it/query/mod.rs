@@ -2,6 +2,7 @@
 
 mod limits;
 mod plans;
+mod prune;
 mod random;
 mod ranges;
 mod refused;
