@@ -30,6 +30,8 @@ mod memory;
 mod nats;
 mod places;
 mod publish;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod shards;
 mod signals;
 mod size;

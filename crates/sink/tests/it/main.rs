@@ -23,6 +23,8 @@ mod nats;
 mod output;
 mod parallel;
 mod plan;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod random;
 mod readback;
 mod resume;
