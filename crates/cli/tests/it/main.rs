@@ -30,6 +30,8 @@ mod memory;
 mod nats;
 mod places;
 mod publish;
+#[cfg(feature = "star")]
+mod publish_csv;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 mod shards;
