@@ -18,7 +18,7 @@ use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserIn
 use lapin::{Channel, ConnectionProperties};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Mutex as AsyncMutex;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::address::{Address, Host};
@@ -26,6 +26,7 @@ use super::failure::Failure;
 use super::line::{self, Cut, Lines};
 use super::options::{Means, RabbitCredentials};
 use super::queue;
+use super::waits::Waits;
 use crate::error::{Error, Result, Trouble};
 use crate::secret::{Scrubber, Secret};
 
@@ -37,9 +38,6 @@ pub(super) const ANSWER: Duration = Duration::from_secs(10);
 const HEARTBEAT_SECONDS: u16 = 10;
 /// Bytes of a frame: the client holds 32 of them each way.
 pub(super) const FRAME_BYTES: u32 = 32 << 10;
-/// Between two attempts, from the first wait to the longest.
-const FIRST_WAIT: Duration = Duration::from_millis(20);
-const MOST_WAIT: Duration = Duration::from_secs(1);
 /// How long a connection that is let go may take to say so.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -295,7 +293,7 @@ impl Link {
             return Ok(Arc::clone(connection));
         }
         old.end();
-        let mut wait = FIRST_WAIT;
+        let mut waits = Waits::default();
         loop {
             if is_over() {
                 return Err(Failure::Whole(Error::Stopped));
@@ -308,8 +306,7 @@ impl Link {
                 Err(failure) if failure.is_passing() && Instant::now() < until => {}
                 Err(failure) => return Err(failure),
             }
-            sleep(wait).await;
-            wait = (wait * 2).min(MOST_WAIT);
+            waits.next().await;
         }
     }
 

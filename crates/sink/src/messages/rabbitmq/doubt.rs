@@ -4,13 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::time::sleep;
-
-use super::PAUSE;
 use super::connection::Connection;
 use super::failure::Failure;
 use super::reading::Reading;
 use super::sender::{Work, confirming};
+use super::waits::Waits;
 use crate::error::{Error, Trouble};
 use crate::messages::queue::Before;
 
@@ -18,7 +16,7 @@ impl Work<'_> {
     /// A new connection, on which is looked up what has arrived, and the rest is sent again.
     pub(super) async fn recover(&mut self) -> Result<(), Failure> {
         let until = self.progress + self.queue.patience;
-        let mut is_old = true;
+        let (mut is_old, mut waits) = (true, Waits::default());
         loop {
             if is_old || self.connection.is_lost() {
                 let link = &self.queue.link;
@@ -32,7 +30,7 @@ impl Work<'_> {
                     return Err(failure);
                 }
                 Err(_) if (self.part.is_over)() => return Err(Failure::Whole(Error::Stopped)),
-                Err(_) => sleep(PAUSE).await,
+                Err(_) => waits.next().await,
             }
         }
     }

@@ -29,13 +29,13 @@ mod reader;
 mod reading;
 mod sender;
 mod taking;
+mod waits;
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::sleep;
 
 use self::address::Address;
 use self::connection::{Connection, Link};
@@ -47,6 +47,7 @@ pub use self::options::{
 use self::queue::Seen;
 use self::reader::Reader;
 use self::sender::RabbitSender;
+use self::waits::Waits;
 use super::plan::MessagePlan;
 use super::queue::{PartToSend, Queue, ReadableQueue, Reading, Sender};
 use super::read_back::AllDelivered;
@@ -55,8 +56,6 @@ use crate::error::{Error, Result, Trouble};
 /// What a sender holds beside the messages on their way: their ids and answers, a runtime, the client's
 /// buffers, a block that is held by its last message.
 const SENDER_BYTES: u64 = 4 << 20 | 64 * connection::FRAME_BYTES as u64;
-/// Between two questions that were not answered.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// A queue of a RabbitMQ server.
 ///
@@ -78,8 +77,6 @@ pub struct RabbitQueue {
     seen: OnceLock<Seen>,
     /// An offset of the stream that was behind its last message when somebody looked.
     end: AtomicU64,
-    /// Messages that whoever read the queue last has given back.
-    given_back: AtomicU32,
 }
 
 impl RabbitQueue {
@@ -99,7 +96,6 @@ impl RabbitQueue {
             in_flight_bytes: options.in_flight_bytes,
             seen: OnceLock::new(),
             end: AtomicU64::new(0),
-            given_back: AtomicU32::new(0),
         })
     }
 
@@ -113,6 +109,7 @@ impl RabbitQueue {
         is_over: &(dyn Fn() -> bool + Sync),
     ) -> Result<(Arc<Connection>, Seen), Failure> {
         let until = Instant::now() + self.patience;
+        let mut waits = Waits::default();
         let mut connection = self.link.get().await?;
         loop {
             if connection.is_lost() {
@@ -124,7 +121,7 @@ impl RabbitQueue {
                     return Err(failure);
                 }
                 Err(_) if is_over() => return Err(Failure::Whole(Error::Stopped)),
-                Err(_) => sleep(PAUSE).await,
+                Err(_) => waits.next().await,
             }
         }
     }
@@ -192,34 +189,37 @@ impl RabbitQueue {
         plan: &MessagePlan<'_>,
     ) -> Result<bool, Failure> {
         let until = Instant::now() + self.patience;
+        let mut waits = Waits::default();
         let name = format!("lakeseed.{}", plan.ledger_name(&self.address.queue, 8));
         loop {
             match self.link.follow(connection, name.clone()).await {
                 Err(failure) if failure.is_passing() && Instant::now() < until => {
-                    sleep(PAUSE).await;
+                    waits.next().await;
                 }
                 followed => return followed,
             }
         }
     }
 
-    /// The offset behind the last message; none where it is no stream.
+    /// The offset behind the last message, or a lower one; none where it is no stream.
     async fn end(&self) -> Result<Option<u64>, Failure> {
         let until = Instant::now() + self.patience;
+        let mut waits = Waits::default();
         let never = || false;
         loop {
             let (connection, seen) = self.ask(&never).await?;
             if !seen.is_stream() {
                 return Ok(None);
             }
-            match reading::last_of(&connection, &self.address.queue).await {
+            let name = &self.address.queue;
+            match reading::last_of(&connection, name, reading::SOON).await {
                 Ok(last) => {
                     let end = last.map_or(0, |last| last + 1);
                     self.end.fetch_max(end, Ordering::AcqRel);
                     return Ok(Some(end));
                 }
                 Err(failure) if failure.is_passing() && Instant::now() < until => {
-                    sleep(PAUSE).await;
+                    waits.next().await;
                 }
                 Err(failure) => return Err(failure),
             }

@@ -1,17 +1,16 @@
 //! A queue read back, for whoever verifies it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::runtime::Runtime;
-use tokio::time::sleep;
 
 use super::connection::Connection;
 use super::failure::Failure;
 use super::reading::Reading;
 use super::taking::Taking;
-use super::{PAUSE, RabbitQueue, runtime};
+use super::waits::Waits;
+use super::{RabbitQueue, runtime};
 use crate::error::Result;
 use crate::messages::read_back::Delivered;
 
@@ -80,6 +79,7 @@ impl Drop for Reader<'_> {
 impl Work<'_> {
     async fn next(&mut self) -> Result<Option<Delivered>, Failure> {
         let until = Instant::now() + self.queue.patience;
+        let mut waits = Waits::default();
         loop {
             let failure = match self.on_this_connection().await {
                 Ok(found) => return Ok(found),
@@ -91,7 +91,7 @@ impl Work<'_> {
                 return Err(failure);
             }
             self.way = None;
-            sleep(PAUSE).await;
+            waits.next().await;
             if self.connection.is_lost() {
                 let link = &self.queue.link;
                 self.connection = link.renew(&self.connection, until, &|| false).await?;
@@ -108,8 +108,7 @@ impl Work<'_> {
                 self.way.insert(Way::Stream(reading))
             }
             None => {
-                let given_back = self.queue.given_back.load(Ordering::Acquire);
-                let taking = Taking::begin(&self.connection, name, given_back).await?;
+                let taking = Taking::begin(&self.connection, name).await?;
                 self.way.insert(Way::Taken(taking))
             }
         };
@@ -129,10 +128,7 @@ impl Work<'_> {
     async fn close(&mut self) {
         match self.way.take() {
             Some(Way::Stream(reading)) => reading.close().await,
-            Some(Way::Taken(taking)) => {
-                let taken = taking.close().await;
-                self.queue.given_back.store(taken, Ordering::Release);
-            }
+            Some(Way::Taken(taking)) => taking.close().await,
             None => {}
         }
     }

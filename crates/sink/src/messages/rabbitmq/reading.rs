@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::connection::{ANSWER, Connection, TICK};
 use super::failure::Failure;
+use super::queue::waiting;
 use crate::error::Trouble;
 use crate::messages::read_back::Delivered;
 
@@ -24,8 +25,10 @@ use crate::messages::read_back::Delivered;
 const OFFSET: &str = "x-stream-offset";
 /// Messages that are read ahead.
 const AHEAD: u16 = 100;
-/// How long the first message of a stream takes at most, where there is one.
-const EMPTY: Duration = Duration::from_secs(1);
+/// How long the first message of a stream is waited for, by whom an end that is too low costs no more than
+/// time, and by whom it would cost messages.
+pub(super) const SOON: Duration = Duration::from_millis(200);
+const SURE: Duration = Duration::from_secs(1);
 
 /// A message as it stands in a stream.
 pub(super) struct Stood {
@@ -49,18 +52,23 @@ pub(super) struct Reading {
     is_begun: bool,
 }
 
-/// The offset of the last message of a stream; none where it is empty.
+/// The offset of the last message of a stream; none where it is empty, as far as that shows so soon.
 pub(super) async fn last_of(
     connection: &Arc<Connection>,
     queue: &str,
+    patience: Duration,
 ) -> Result<Option<u64>, Failure> {
     let last = AMQPValue::LongString(LongString::from("last"));
     let (channel, mut consumer) = consume(connection, queue, last).await?;
-    let first = match next(connection, &mut consumer, EMPTY).await {
+    let first = match next(connection, &mut consumer, patience).await {
         Ok(delivery) => delivery,
         Err(Failure::Passing(..)) if !connection.is_lost() => {
             close(connection, &channel).await;
-            return Ok(None);
+            // Its length is late, but no stream that has one is empty.
+            return match waiting(connection, queue).await? {
+                0 => Ok(None),
+                _ => Err(Failure::silent()),
+            };
         }
         Err(failure) => return Err(failure),
     };
@@ -82,7 +90,7 @@ impl Reading {
         queue: &str,
         from: u64,
     ) -> Result<Self, Failure> {
-        let last = last_of(connection, queue).await?;
+        let last = last_of(connection, queue, SURE).await?;
         let from_offset = AMQPValue::LongLongInt(i64::try_from(from).unwrap_or(i64::MAX));
         let (channel, consumer) = consume(connection, queue, from_offset).await?;
         Ok(Self {

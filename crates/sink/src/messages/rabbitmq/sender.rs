@@ -1,6 +1,7 @@
 //! One part on its way: published, acknowledged, and looked up where there is a doubt.
 
 use std::collections::{HashSet, VecDeque};
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,12 +13,13 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::runtime::Runtime;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::connection::{Connection, TICK};
 use super::doubt::{digest, left_of};
 use super::failure::Failure;
-use super::{PAUSE, RabbitQueue, runtime};
+use super::waits::Waits;
+use super::{RabbitQueue, runtime};
 use crate::error::{Error, Result, Trouble};
 use crate::fail;
 use crate::messages::block::Block;
@@ -103,6 +105,7 @@ pub(super) async fn confirming(connection: &Connection) -> Result<Channel, Failu
 impl<'q> Work<'q> {
     async fn begin(queue: &'q RabbitQueue, part: PartToSend<'q>) -> Result<Self, Failure> {
         let until = Instant::now() + queue.patience;
+        let mut waits = Waits::default();
         let mark = format!("{}-{}-", part.plan.id(), part.part);
         loop {
             let (connection, seen) = queue.ask(part.is_over).await?;
@@ -136,7 +139,7 @@ impl<'q> Work<'q> {
                 Err(failure) if !failure.is_passing() || Instant::now() >= until => {
                     return Err(failure);
                 }
-                Err(_) => sleep(PAUSE).await,
+                Err(_) => waits.next().await,
             }
         }
     }
@@ -210,12 +213,13 @@ impl<'q> Work<'q> {
         flight.answer = Some(Box::pin(answer));
         // The first look hands it over.
         match flight.heard() {
-            Some(Err(error)) => Err(self.connection.failure(&error)),
-            _ => {
-                fail::point("rabbitmq.published");
-                Ok(())
-            }
+            Some(Err(error)) => return Err(self.connection.failure(&error)),
+            // It is asked again when it is its turn.
+            Some(Ok(answer)) => flight.answer = Some(Box::pin(ready(Ok(answer)))),
+            None => {}
         }
+        fail::point("rabbitmq.published");
+        Ok(())
     }
 
     /// Waits until no more than so many bytes and messages are on their way.

@@ -8,12 +8,13 @@ use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::connection::{ANSWER, Connection, TICK};
 use super::failure::Failure;
 use super::queue::waiting;
 use super::reading::{close, delivered};
+use super::waits::Waits;
 use crate::error::Trouble;
 use crate::messages::read_back::Delivered;
 
@@ -32,16 +33,8 @@ pub(super) struct Taking {
 }
 
 impl Taking {
-    /// Begins to take. Messages that an earlier taking has given back are waited for.
-    pub(super) async fn begin(
-        connection: &Arc<Connection>,
-        queue: &str,
-        given_back: u32,
-    ) -> Result<Self, Failure> {
-        let began = Instant::now();
-        while waiting(connection, queue).await? < given_back && began.elapsed() < ANSWER {
-            sleep(TICK).await;
-        }
+    /// Begins to take.
+    pub(super) async fn begin(connection: &Arc<Connection>, queue: &str) -> Result<Self, Failure> {
         let channel = connection.channel().await?;
         let limited = channel.basic_qos(AT_ONCE, BasicQosOptions::default());
         connection.heed(limited).await?;
@@ -102,10 +95,17 @@ impl Taking {
         Ok(())
     }
 
-    /// Gives all messages back; how many there were.
-    pub(super) async fn close(self) -> u32 {
+    /// Gives all messages back, and waits until they are there, so that who reads next finds them. Where
+    /// others take them at once, it does not wait for long.
+    pub(super) async fn close(self) {
         close(&self.connection, &self.channel).await;
-        self.taken
+        let (began, mut waits) = (Instant::now(), Waits::default());
+        while began.elapsed() < ANSWER {
+            match waiting(&self.connection, &self.queue).await {
+                Ok(waiting) if waiting < self.taken => waits.next().await,
+                _ => return,
+            }
+        }
     }
 }
 

@@ -36,6 +36,8 @@ fn a_server_that_dies_and_comes_back_loses_nothing() {
     let plan = plan(&batch);
     server.plain().declare("stream", STREAM);
     server.plain().declare("quorum", QUORUM);
+    server.settle("rabbit_stream_coordinator");
+    server.settle("%2F_quorum");
     let folder = quick();
     for name in ["stream", "quorum"] {
         let of_fault = Arc::clone(&server);

@@ -3,7 +3,7 @@
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -56,7 +56,7 @@ impl Plain {
         short(&mut start, "en_US");
         wire.method(0, (10, 11), &start);
         wire.expect((10, 30));
-        wire.method(0, (10, 31), &[0, 0, 0, 2, 0, 0, 0, 0]);
+        wire.method(0, (10, 31), &[0, 1, 0, 2, 0, 0, 0, 0]);
         let mut open = Vec::new();
         short(&mut open, "/");
         open.extend([0, 0]);
@@ -214,6 +214,11 @@ impl Plain {
             }
         }
         self.again();
+        // They come back one after the other.
+        let began = Instant::now();
+        while self.waiting(queue) != u32::try_from(all.len()).ok() {
+            assert!(began.elapsed() < PATIENCE, "{queue} does not get all back");
+        }
         all
     }
 

@@ -8,10 +8,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
+use std::time::Instant;
 
 use tempfile::TempDir;
 
-use super::plain::Plain;
+use super::plain::{PATIENCE, Plain};
 
 const PROGRAM: &str = "LAKESEED_TEST_RABBITMQ_SERVER";
 /// Where Debian has it.
@@ -98,6 +99,28 @@ impl RabbitServer {
         let program = env::var(PROGRAM).unwrap_or_else(|_| USUAL_PROGRAM.to_owned());
         let mut keeper = self.keeper.lock().unwrap();
         *keeper = run(&program, self.folder.path(), self.port, self.other_ports);
+    }
+
+    /// Waits until the server has noted on disk that it keeps a queue: one that is killed within seconds
+    /// of making its first one would not find it again.
+    pub(crate) fn settle(&self, name: &str) {
+        let node = format!("test{}@localhost", self.port);
+        let store = self.folder.path().join("store").join(&node);
+        let began = Instant::now();
+        let is_noted = || {
+            ["quorum", "coordination"].iter().any(|system| {
+                let names = store.join(system).join(&node).join("names.dets");
+                let noted = fs::read(names).unwrap_or_default();
+                noted
+                    .windows(name.len())
+                    .any(|found| found == name.as_bytes())
+            })
+        };
+        while !is_noted() {
+            assert!(began.elapsed() < PATIENCE, "{name} is not noted");
+            // As long as the server is about something else.
+            drop(self.plain());
+        }
     }
 
     pub(crate) fn plain(&self) -> Plain {
