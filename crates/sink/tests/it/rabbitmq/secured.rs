@@ -7,24 +7,23 @@ use lakeseed_sink::messages::rabbitmq::{RabbitOptions, RabbitQueue};
 use lakeseed_sink::{Environment, Trouble};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
-use super::server::RabbitServer;
+use super::server::{RabbitServer, free_ports};
 use super::{options, plan, rows, trouble};
 
 #[test]
 fn a_server_is_trusted_by_its_authority_alone() {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
     let authority_key = KeyPair::generate().unwrap();
     let ca_pem = authority.self_signed(&authority_key).unwrap().pem();
     let issuer = Issuer::new(authority, authority_key);
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
     let certificate = certificate.signed_by(&key, &issuer).unwrap().pem();
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     fs::write(&ca, &ca_pem).unwrap();
-    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = port.local_addr().unwrap().port();
+    let [port] = free_ports();
     let name_of_test = "a_server_is_trusted_by_its_authority_alone";
     let server = RabbitServer::with(name_of_test, |folder| {
         let file = |name: &str, text: &str| {
