@@ -76,7 +76,6 @@ impl Failure {
         let text = scrub(answer.get_message().as_str());
         let lower = text.to_lowercase();
         match answer.kind() {
-            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Self::Final(Trouble::Denied, text),
             // A queue whose server is not up yet.
             AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND)
                 if lower.contains("down") || lower.contains("process is stopped") =>
@@ -92,7 +91,8 @@ impl Failure {
             AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) if lower.contains("not found") => {
                 Self::Final(Trouble::Missing, text)
             }
-            AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => Self::Final(Trouble::Denied, text),
+            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
+            | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => Self::Final(Trouble::Denied, text),
             AMQPErrorKind::Hard(AMQPHardError::RESOURCEERROR) => Self::Final(Trouble::Full, text),
             AMQPErrorKind::Hard(AMQPHardError::NOTIMPLEMENTED) => {
                 Self::Final(Trouble::Unsupported, text)

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use async_rs::Tokio;
 use async_rs::traits::Reactor;
-use futures_util::Stream;
+use futures_util::{Stream, TryFutureExt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -38,15 +38,11 @@ pub(super) fn tls(means: &Means) -> Result<TlsConnector> {
         all.ok_or_else(|| refused(what, "certificates as PEM"))
     };
     let mut roots = RootCertStore::empty();
-    match &means.ca {
-        Some(pem) => {
-            roots.add_parsable_certificates(certificates(pem, "RabbitMQ authority")?);
-        }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(found.certs);
-        }
-    }
+    let trusted = match &means.ca {
+        Some(pem) => certificates(pem, "RabbitMQ authority")?,
+        None => rustls_native_certs::load_native_certs().certs,
+    };
+    roots.add_parsable_certificates(trusted);
     let config = ClientConfig::builder().with_root_certificates(roots);
     let config = match &means.identity {
         None => config.with_no_client_auth(),
@@ -162,9 +158,7 @@ impl Reactor for Lines {
         &self,
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
-        async move {
-            let stream = TcpStream::connect(address).await?;
-            Ok(Line(Box::new(stream)))
-        }
+        let plain = |stream: TcpStream| Line(Box::new(stream));
+        TcpStream::connect(address).map_ok(plain)
     }
 }

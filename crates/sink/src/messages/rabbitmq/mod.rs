@@ -55,7 +55,7 @@ use crate::error::{Error, Result, Trouble};
 
 /// What a sender holds beside the messages on their way: their ids and answers, a runtime, the client's
 /// buffers, a block that is held by its last message.
-const SENDER_BYTES: u64 = 4 << 20 | 64 * connection::FRAME_BYTES as u64;
+const SENDER_BYTES: u64 = (4 << 20) + 64 * connection::FRAME_BYTES as u64;
 
 /// A queue of a RabbitMQ server.
 ///
@@ -87,13 +87,15 @@ impl RabbitQueue {
     /// certificates that cannot be read.
     pub fn new(address: &str, options: RabbitOptions) -> Result<Self> {
         let address = Address::parse(address)?;
-        let means = Means::find(&options, address.credentials.clone())?;
+        let (create, patience) = (options.create, options.patience);
+        let in_flight_bytes = options.in_flight_bytes;
+        let means = Means::find(options, address.credentials.clone())?;
         Ok(Self {
             link: Link::new(&address, means)?,
             address,
-            create: options.create,
-            patience: options.patience,
-            in_flight_bytes: options.in_flight_bytes,
+            create,
+            patience,
+            in_flight_bytes,
             seen: OnceLock::new(),
             end: AtomicU64::new(0),
         })

@@ -112,13 +112,13 @@ pub(super) struct Means {
 impl Means {
     /// Looks up what was not given. An address's credentials go before all others.
     pub(super) fn find(
-        options: &RabbitOptions,
+        options: RabbitOptions,
         of_address: Option<RabbitCredentials>,
     ) -> Result<Self> {
         let environment = &options.environment;
         let path = |name: &str| environment.get(name).map(PathBuf::from);
-        let certificate = match &options.certificate {
-            Some(given) => Some(given.clone()),
+        let certificate = match options.certificate {
+            Some(given) => Some(given),
             None => match (path("RABBITMQ_CERT"), path("RABBITMQ_KEY")) {
                 (Some(certificate), Some(key)) => Some((certificate, key)),
                 (None, None) => None,
@@ -135,10 +135,10 @@ impl Means {
             Some((certificate, key)) => Some((read(&certificate)?, Secret::new(read(&key)?))),
             None => None,
         };
-        let ca = options.ca.clone().or_else(|| path("RABBITMQ_CA"));
+        let ca = options.ca.or_else(|| path("RABBITMQ_CA"));
         Ok(Self {
             credentials: of_address
-                .or_else(|| options.credentials.clone())
+                .or(options.credentials)
                 .unwrap_or_else(|| from_environment(environment)),
             ca: ca.as_deref().map(read).transpose()?,
             identity,
@@ -170,7 +170,7 @@ mod tests {
             }),
             ..RabbitOptions::default()
         };
-        Means::find(&options, None).unwrap().credentials
+        Means::find(options, None).unwrap().credentials
     }
 
     #[test]
@@ -191,6 +191,6 @@ mod tests {
             environment: Environment::new(|name| (name == "RABBITMQ_KEY").then(|| "k".to_owned())),
             ..RabbitOptions::default()
         };
-        assert!(Means::find(&options, None).is_err());
+        assert!(Means::find(options, None).is_err());
     }
 }

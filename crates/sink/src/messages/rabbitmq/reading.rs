@@ -152,8 +152,8 @@ async fn consume(
     let mut arguments = FieldTable::default();
     arguments.insert(OFFSET.into(), from);
     let options = BasicConsumeOptions::default();
-    let consumed = channel.basic_consume(queue.into(), "".into(), options, arguments);
-    let consumer = connection.heed(consumed).await?;
+    let asked = channel.basic_consume(queue.into(), "".into(), options, arguments);
+    let consumer = connection.heed(asked).await?;
     Ok((channel, consumer))
 }
 
@@ -178,12 +178,11 @@ pub(super) async fn next(
         match timeout(TICK, consumer.next()).await {
             Ok(Some(Ok(delivery))) => return Ok(delivery),
             Ok(Some(Err(error))) => return Err(connection.failure(&error)),
-            Ok(None) if connection.is_lost() => return Err(Failure::lost()),
+            Ok(None) | Err(_) if connection.is_lost() => return Err(Failure::lost()),
             Ok(None) => {
                 let text = "the queue went away while it was read".to_owned();
                 return Err(Failure::Final(Trouble::Missing, text));
             }
-            Err(_) if connection.is_lost() => return Err(Failure::lost()),
             Err(_) if began.elapsed() > patience => return Err(Failure::silent()),
             Err(_) => {}
         }

@@ -8,21 +8,17 @@ use lakeseed_sink::messages::{Before, PartToSend, Publish, Queue};
 use lakeseed_sink::{Error, Trouble};
 
 use super::plain::{Plain, QUORUM, STREAM};
-use super::proxy::{Act, Fault, Proxy, Way};
 use super::server::{RabbitServer, port_of, shared};
 use super::{
     SHORT, doubles, fresh, options, plan, publish, queue, rows, stands_once, trouble, verify,
 };
+use crate::proxy::{Act, Fault, Proxy, Way};
 use crate::support::Random;
 use crate::trees::quick;
 
 /// The proxy's address in front of a server.
 fn through(proxy: &Proxy) -> String {
-    let url = proxy.url("");
-    format!(
-        "amqp{}",
-        url.trim_start_matches("nats").trim_end_matches('/')
-    )
+    format!("amqp://{}", proxy.place())
 }
 
 #[test]

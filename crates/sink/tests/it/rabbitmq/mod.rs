@@ -5,8 +5,6 @@ mod broken;
 mod clean;
 mod killed;
 mod plain;
-#[path = "../nats/proxy.rs"]
-mod proxy;
 mod refused;
 mod secured;
 mod server;
