@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use super::options::{RabbitCredentials, RabbitKind};
 use crate::error::{Error, Result};
-use crate::secret::{Secret, scrub_shapes};
+use crate::secret::Secret;
 
 const FORM: &str = "amqp://HOST:PORT/VHOST/QUEUE or amqps://HOST:PORT/VHOST/QUEUE, where the virtual \
                     host / is written %2F";
@@ -46,7 +46,11 @@ impl Address {
         let refused = |expected: &str| Error::Invalid {
             what: "RabbitMQ address",
             expected: expected.to_owned(),
-            found: scrub_shapes(text),
+            // Whatever stands before the last `@` may be a password, with any sign in it.
+            found: match text.rsplit_once('@') {
+                Some((_, behind)) => format!("***@{behind}"),
+                None => text.to_owned(),
+            },
         };
         let (is_tls, rest) = match text.split_once("://") {
             Some(("amqp", rest)) => (false, rest),
@@ -225,6 +229,7 @@ mod tests {
             "amqp://[::g]/v/x",
             "amqp://u:s3cret@a,u:s3cret@b/v/x",
             "amqp://u:s3cret/v@h/x",
+            "amqp://u:s3cret?v@h/v/x",
             "amqp://u:s3cret@h/v/amq.gen-1",
             "amqp://u:s3cret@h/v/x?type=lazy",
             "amqp://u:s3cret@h/v/x?heartbeat=1",
