@@ -154,7 +154,7 @@ pub(crate) struct Logging {
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     /// The output: a folder, a bucket's prefix as `s3://lake/demo`, or a queue as
-    /// `nats://HOST:PORT/SUBJECT`.
+    /// `nats://HOST:PORT/SUBJECT` or `amqp://HOST:PORT/VHOST/QUEUE`.
     #[arg(value_name = "URI")]
     pub(crate) place: PathBuf,
     /// The ledger of a queue's messages; by default the only one of this queue below

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 #[cfg(feature = "nats")]
 use lakeseed_sink::messages::nats::{NatsOptions, NatsQueue};
+#[cfg(feature = "rabbitmq")]
+use lakeseed_sink::messages::rabbitmq::{RabbitOptions, RabbitQueue};
 use lakeseed_sink::messages::{
     AllDelivered, LedgerRecord, LedgerState, MessageLines, ReadableQueue, Reading,
 };
@@ -72,7 +74,7 @@ impl To {
 
 /// The queue behind an address.
 #[cfg_attr(
-    not(feature = "nats"),
+    not(any(feature = "nats", feature = "rabbitmq")),
     expect(unused_variables, reason = "only features bring queues")
 )]
 fn queue(scheme: &str, address: &str, create: bool) -> Result<Box<dyn ReadableQueue>> {
@@ -85,6 +87,8 @@ fn queue(scheme: &str, address: &str, create: bool) -> Result<Box<dyn ReadableQu
     match *feature {
         #[cfg(feature = "nats")]
         "nats" => Ok(Box::new(nats(address, create)?)),
+        #[cfg(feature = "rabbitmq")]
+        "rabbitmq" => Ok(Box::new(rabbitmq(address, create)?)),
         _ => {
             let expected = format!("a lakeseed that was built with the feature {feature}");
             let advice = "build it with that feature, or send to a folder";
@@ -124,6 +128,16 @@ fn nats(address: &str, create: bool) -> Result<NatsQueue> {
         ..NatsOptions::default()
     };
     Ok(NatsQueue::new(address, options)?)
+}
+
+/// A queue; one that is made is of the kind that its address names.
+#[cfg(feature = "rabbitmq")]
+fn rabbitmq(address: &str, create: bool) -> Result<RabbitQueue> {
+    let options = RabbitOptions {
+        create,
+        ..RabbitOptions::default()
+    };
+    Ok(RabbitQueue::new(address, options)?)
 }
 
 /// A queue that is read back, and what was written down when its messages were sent.

@@ -32,6 +32,8 @@ mod places;
 mod publish;
 #[cfg(feature = "star")]
 mod publish_csv;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod shards;
 mod signals;
 mod size;

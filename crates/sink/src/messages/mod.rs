@@ -26,6 +26,8 @@ mod pieces;
 mod plan;
 mod publish;
 mod queue;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 mod read_back;
 mod render;
 mod report;

@@ -23,6 +23,10 @@ mod nats;
 mod output;
 mod parallel;
 mod plan;
+#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+mod proxy;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod random;
 mod readback;
 mod resume;

@@ -10,11 +10,16 @@ use lakeseed_sink::messages::{Before, PartToSend, Publish, Queue};
 use lakeseed_sink::{Error, Trouble};
 use serde_json::json;
 
-use super::proxy::{Act, Fault, Proxy, Way};
 use super::server::{NatsServer, PATIENCE};
 use super::{SHORT, no_window, options, plan, publish, queue, rows, stands_once, trouble};
+use crate::proxy::{Act, Fault, Proxy, Way};
 use crate::support::Random;
 use crate::trees::quick;
+
+/// A subject by way of the proxy.
+fn through(proxy: &Proxy, subject: &str) -> String {
+    format!("nats://{}/{subject}", proxy.place())
+}
 
 #[test]
 fn a_server_that_dies_and_comes_back_loses_and_doubles_nothing() {
@@ -38,7 +43,7 @@ fn a_server_that_dies_and_comes_back_loses_and_doubles_nothing() {
         }
     });
     let proxy = Proxy::new(server.port(), faults.into());
-    let queue = queue(&proxy.url("lake"));
+    let queue = queue(&through(&proxy, "lake"));
     let folder = quick();
     publish(&plan, &queue, &folder.path().join("ledger")).unwrap();
     assert_eq!(proxy.happened(), 2, "the server was not killed");
@@ -70,7 +75,7 @@ fn connections_that_are_cut_lose_and_double_nothing() {
             act: Act::Cut,
         });
         let proxy = Proxy::new(server.port(), faults.collect());
-        let queue = queue(&proxy.url(&subject));
+        let queue = queue(&through(&proxy, &subject));
         let published = Publish::to_queue(&plan, &queue).threads(2).run().unwrap();
         assert!(proxy.happened() >= 4, "{} cuts", proxy.happened());
         assert_eq!(published.rows, batch.num_rows() as u64);
@@ -98,7 +103,7 @@ fn a_server_that_stands_still_is_waited_for_and_a_stop_is_heard() {
         in_flight_bytes: 64 << 10,
         ..options()
     };
-    let queue = NatsQueue::new(&proxy.url("lake"), options.clone()).unwrap();
+    let queue = NatsQueue::new(&through(&proxy, "lake"), options.clone()).unwrap();
     queue.prepare(&plan).unwrap();
     // Whoever waits asks whether it is over: after the third time the server goes on.
     let asked = AtomicU64::new(0);
@@ -126,7 +131,7 @@ fn a_server_that_stands_still_is_waited_for_and_a_stop_is_heard() {
     wire.api("STREAM.DELETE.LAKE", &json!({}));
     wire.stream("LAKE", "lake", &no_window());
     let proxy = Proxy::new(server.port(), vec![hold(100_000)]);
-    let queue = NatsQueue::new(&proxy.url("lake"), options).unwrap();
+    let queue = NatsQueue::new(&through(&proxy, "lake"), options).unwrap();
     let over = || proxy.happened() > 0;
     let mut sender = queue.open(part(&over)).unwrap();
     let stopped = plan
@@ -156,7 +161,7 @@ fn a_server_that_never_answers_again_ends_the_run() {
         patience: SHORT,
         ..options()
     };
-    let queue = NatsQueue::new(&proxy.url("lake"), options).unwrap();
+    let queue = NatsQueue::new(&through(&proxy, "lake"), options).unwrap();
     let folder = quick();
     let ledger = folder.path().join("ledger");
     let error = publish(&plan, &queue, &ledger).unwrap_err();
@@ -209,7 +214,7 @@ fn messages_that_the_server_has_lost_are_told() {
             })),
         }],
     );
-    let queue = queue(&proxy.url("lake"));
+    let queue = queue(&through(&proxy, "lake"));
     let folder = quick();
     let ledger = folder.path().join("ledger");
     let error = publish(&plan, &queue, &ledger).unwrap_err();

@@ -3,7 +3,6 @@
 mod broken;
 mod clean;
 mod killed;
-mod proxy;
 mod refused;
 mod secured;
 mod server;

@@ -87,8 +87,9 @@ impl Proxy {
         Self { port, shared }
     }
 
-    pub(crate) fn url(&self, subject: &str) -> String {
-        format!("nats://127.0.0.1:{}/{subject}", self.port)
+    /// Where to connect to: `127.0.0.1:PORT`.
+    pub(crate) fn place(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// How many of the faults have happened.
