@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+#[cfg(feature = "kafka")]
+use lakeseed_sink::messages::kafka::{KafkaOptions, KafkaQueue};
 #[cfg(feature = "nats")]
 use lakeseed_sink::messages::nats::{NatsOptions, NatsQueue};
 use lakeseed_sink::messages::{
@@ -14,10 +16,11 @@ use super::place::Destination;
 use crate::error::Failure;
 
 /// Schemes of queues, and the feature that each needs.
-const QUEUES: [(&str, &str); 7] = [
+const QUEUES: [(&str, &str); 8] = [
     ("nats", "nats"),
     ("tls", "nats"),
     ("kafka", "kafka"),
+    ("kafkas", "kafka"),
     ("amqp", "rabbitmq"),
     ("amqps", "rabbitmq"),
     ("sqs", "sqs"),
@@ -72,7 +75,7 @@ impl To {
 
 /// The queue behind an address.
 #[cfg_attr(
-    not(feature = "nats"),
+    not(any(feature = "kafka", feature = "nats")),
     expect(unused_variables, reason = "only features bring queues")
 )]
 fn queue(scheme: &str, address: &str, create: bool) -> Result<Box<dyn ReadableQueue>> {
@@ -83,6 +86,8 @@ fn queue(scheme: &str, address: &str, create: bool) -> Result<Box<dyn ReadableQu
         return Err(Failure::usage(expected, format!("'{scheme}://'"), advice).into());
     };
     match *feature {
+        #[cfg(feature = "kafka")]
+        "kafka" => Ok(Box::new(kafka(address, create)?)),
         #[cfg(feature = "nats")]
         "nats" => Ok(Box::new(nats(address, create)?)),
         _ => {
@@ -113,6 +118,15 @@ fn host(address: &str) -> &str {
 pub(crate) fn is_queue(address: &str) -> bool {
     let scheme = address.split_once("://").map(|(scheme, _)| scheme);
     scheme.is_some_and(|scheme| QUEUES.iter().any(|(known, _)| *known == scheme))
+}
+
+#[cfg(feature = "kafka")]
+fn kafka(address: &str, create: bool) -> Result<KafkaQueue> {
+    let options = KafkaOptions {
+        create,
+        ..KafkaOptions::default()
+    };
+    Ok(KafkaQueue::new(address, options)?)
 }
 
 /// A subject; a stream that is made for it has its name, dots as underscores.
