@@ -234,7 +234,7 @@ fn of_remote(
         T::Unreachable if is_queue => "check the address and the network",
         T::Untrusted if is_queue => {
             "check the address, or trust its authority with NATS_CA or KAFKA_CA"
-        },
+        }
         T::Missing => "check the bucket's name and the --region",
         T::Unreachable => "check --endpoint-url and the network",
         T::Untrusted => "check --endpoint-url, or trust its authority with --ca-bundle",

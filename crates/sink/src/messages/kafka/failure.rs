@@ -81,7 +81,7 @@ impl Failure {
             | Code::TopicAuthorizationFailed
             | Code::TransactionalIdAuthorizationFailed
             | Code::UnsupportedSASLMechanism => Self::Final(Trouble::Denied, text),
-            Code::SSL => Self::Final(Trouble::Untrusted, text),
+            Code::SSL if text.contains("certificate") => Self::Final(Trouble::Untrusted, text),
             Code::UnknownPartition
             | Code::UnknownTopic
             | Code::UnknownTopicId

@@ -50,14 +50,19 @@ impl Heard {
         self.acknowledged.load(Ordering::Acquire)
     }
 
+    pub(super) fn scrub(&self, text: &str) -> String {
+        self.scrubber.scrub(text)
+    }
+
     fn hear(&self, code: Code, text: &str) {
         if code == Code::AllBrokersDown {
             self.are_all_down.store(true, Ordering::Release);
         }
         let text = self.scrubber.scrub(text);
-        // A group is named and never joined; whether we might does not matter.
-        let is_ours = code != Code::GroupAuthorizationFailed;
-        if is_ours && !Failure::of_code(code, text.clone()).is_passing() {
+        // The end of a partition is none, and a group is named and never joined: whether we might
+        // does not matter.
+        let is_one = !matches!(code, Code::PartitionEOF | Code::GroupAuthorizationFailed);
+        if is_one && !Failure::of_code(code, text.clone()).is_passing() {
             lock(&self.refused).get_or_insert((code, text));
         }
     }

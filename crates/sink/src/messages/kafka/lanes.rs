@@ -15,7 +15,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 use super::failure::Failure;
 use super::heard::{Heard, lock};
 use super::topic::{HEADER_BYTES, USUAL_BATCH_BYTES};
-use super::{KafkaQueue, settings};
+use super::{EAR, KafkaQueue, settings};
 use crate::error::{Error, Trouble};
 use crate::messages::queue::PartToSend;
 
@@ -40,6 +40,15 @@ impl Lane {
         self.producer.context()
     }
 
+    /// Why the producer is of no use any more.
+    pub(super) fn refusal(&self) -> Option<Failure> {
+        let refusal = self.heard().refusal()?;
+        // Of an error that ends a producer only this tells the reason.
+        let fatal = self.producer.client().fatal_error();
+        let reason = fatal.map(|(code, text)| Failure::of_code(code, self.heard().scrub(&text)));
+        Some(reason.unwrap_or(refusal))
+    }
+
     /// Makes a call that goes on in the background when its time is over, until it is done.
     pub(super) fn insist(
         &self,
@@ -53,8 +62,8 @@ impl Lane {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
-            self.producer.poll(Duration::ZERO);
-            if let Some(refusal) = self.heard().refusal() {
+            self.producer.poll(EAR);
+            if let Some(refusal) = self.refusal() {
                 return Err(refusal);
             }
             let failure = Failure::of(&error, &queue.scrubber);
@@ -101,6 +110,8 @@ impl Lanes {
     /// A lane for a part, made where none is free.
     pub(super) fn take(&self, queue: &KafkaQueue, part: &PartToSend<'_>) -> Result<Lane, Failure> {
         let number = {
+            // Whoever fences has taken all that nobody uses.
+            let _fencing = lock(&self.fenced);
             let mut state = lock(&self.state);
             state.turn_to(part.plan.id());
             if let Some(lane) = state.free.pop() {

@@ -155,8 +155,8 @@ impl<'q> Reading<'q> {
                 Some(Err(error)) => {
                     let failure = Failure::of(&error, &queue.scrubber);
                     let refusal = self.client.context().refusal();
-                    if !failure.is_passing() && refusal.is_some() {
-                        return Err(refusal.unwrap_or(failure));
+                    if let (false, Some(refusal)) = (failure.is_passing(), refusal) {
+                        return Err(refusal);
                     }
                 }
                 None => {}
@@ -224,12 +224,6 @@ impl<'q> KafkaReader<'q> {
             reading: Some(reading),
             queue,
         })
-    }
-
-    /// How many messages there are at most: marks of transactions are counted with them.
-    pub fn most(&self) -> u64 {
-        let ends = self.reading.iter().flat_map(|reading| &reading.ends);
-        ends.map(|end| end.unsigned_abs()).sum()
     }
 }
 

@@ -140,7 +140,7 @@ impl<'q> KafkaSender<'q> {
                 }
                 Err((error, _)) => {
                     // A producer that is of no use any more says so here, and why in the refusal.
-                    let refusal = self.lane()?.heard().refusal();
+                    let refusal = self.lane()?.refusal();
                     let failure = Failure::of(&error, &self.queue.scrubber);
                     return Err(refusal.unwrap_or(failure));
                 }
@@ -194,7 +194,7 @@ impl<'q> KafkaSender<'q> {
             return Err(Failure::Whole(Error::Stopped));
         }
         let lane = self.lane()?;
-        if let Some(refusal) = lane.heard().refusal() {
+        if let Some(refusal) = lane.refusal() {
             return Err(refusal);
         }
         let acknowledged = lane.heard().acknowledged();
@@ -233,7 +233,7 @@ impl Drop for KafkaSender<'_> {
         let Some(lane) = self.lane.take() else {
             return;
         };
-        if self.begun.is_none() && lane.heard().refusal().is_none() {
+        if self.begun.is_none() && lane.refusal().is_none() {
             return self.queue.lanes.give_back(lane);
         }
         let until = Instant::now() + FAREWELL;

@@ -1,5 +1,8 @@
 //! What goes well: everything arrives once, and is read back.
 
+use std::env;
+use std::io::{self, Write};
+
 use lakeseed_sink::Result;
 use lakeseed_sink::messages::kafka::{KafkaKey, KafkaOptions, KafkaQueue};
 use lakeseed_sink::messages::{AllDelivered, Publish, Queue, ReadableQueue, Reading, VerifyQueue};
@@ -157,4 +160,32 @@ fn an_open_sender_keeps_to_its_bytes() {
     let queue = queue(&cluster.url("lake"));
     assert!(queue.sender_bytes() < 10 << 20);
     assert_eq!(queue.most_senders(), Some(8));
+}
+
+/// Makes, asks and reads what the mock cannot: `eval "$(dev/services up tansu)"`.
+#[test]
+fn another_broker_makes_a_topic_and_takes_messages() {
+    let Ok(place) = env::var("LAKESEED_TEST_KAFKA_URL") else {
+        let _ = writeln!(io::stderr(), "\nanother broker is tried by hand, not now");
+        return;
+    };
+    let topic = format!("T{}", std::process::id());
+    let options = KafkaOptions {
+        create: true,
+        ..options()
+    };
+    let queue = KafkaQueue::new(&format!("{place}/{topic}"), options).unwrap();
+    let batch = rows();
+    let plan = plan(&batch);
+    let folder = quick();
+    let published = publish(&plan, &queue, &folder.path().join("ledger")).unwrap();
+    // Its settings were asked, and the topic was made so that it keeps everything.
+    let warnings = published.warnings.join("\n");
+    assert!(warnings.contains("one replica"), "{warnings}");
+    assert!(!warnings.contains("could not be asked"), "{warnings}");
+    assert!(!warnings.contains("retention"), "{warnings}");
+    let read = || -> Result<AllDelivered<'_>> { queue.read_back() };
+    let found = VerifyQueue::new(&plan, &read).run().unwrap();
+    assert!(found.findings.is_clean(), "{found:?}");
+    assert_eq!(found.counts.messages, published.messages);
 }
