@@ -40,7 +40,10 @@ pub(crate) use typed::Typed;
 #[cfg(feature = "star")]
 pub(crate) use values::Cell;
 pub(crate) use values::{Expected, Rows, Target, count};
-use values::{compression, date, partitions, positive_count, rate, scale, shard, shown_rows, size};
+use values::{
+    column_of_type, compression, date, partitions, positive_count, rate, scale, shard, shown_rows,
+    size,
+};
 
 /// Large, believable, perfectly repeatable data: from one command to files.
 #[derive(Debug, Parser)]

@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum};
 use lakeseed_budget::Bytes;
 
 use super::{
-    Choice, Logging, Means, Progress, Remote, Target, Typed, Voice, positive_count, rate, size,
+    Choice, Logging, Means, Progress, Remote, Target, Typed, Voice, column_of_type, positive_count,
+    rate, size,
 };
 
 #[derive(Debug, Args)]
@@ -18,9 +19,14 @@ pub(crate) struct Publish {
     #[arg(value_name = "DATASET[.TABLE]", value_parser = Target::parse)]
     pub(crate) target: Option<Target>,
     /// Sends the rows of files in place of generated ones: a file, a folder or `s3://` prefix of
-    /// Parquet or of JSON lines, or one table of a finished output of lakeseed's.
+    /// Parquet, CSV or JSON lines, or one table of a finished output of lakeseed's.
     #[arg(long, value_name = "PLACE")]
     pub(crate) from: Option<PathBuf>,
+    /// The type of a column of CSV, as `id=text` or `price=decimal(12,2)`, where a sample of the rows
+    /// does not tell it; may be repeated. One of text, i32, i64, f64, bool, date, timestamp,
+    /// `timestamp utc`, `decimal(P,S)`.
+    #[arg(long = "type", value_name = "COLUMN=TYPE", value_parser = column_of_type)]
+    pub(crate) types: Vec<(String, String)>,
     /// Where the messages go: a folder or `s3://lake/messages` for files, - for stdout, or a queue's
     /// address.
     #[arg(long, value_name = "PLACE")]

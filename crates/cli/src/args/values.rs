@@ -171,6 +171,17 @@ pub(super) fn rate(text: &str) -> Result<f64, Expected> {
     }
 }
 
+/// A column and its type, as `id=text`.
+pub(super) fn column_of_type(text: &str) -> Result<(String, String), Expected> {
+    let pair = text.split_once('=');
+    let pair = pair.filter(|(column, of)| !column.is_empty() && !of.is_empty());
+    let (column, of) = pair.ok_or_else(|| {
+        let advice = "name a column and one of text, i32, i64, f64, bool, date, timestamp";
+        Expected::new("COLUMN=TYPE, as id=text", advice)
+    })?;
+    Ok((column.to_owned(), of.to_owned()))
+}
+
 /// Rows of a table for people, which waits in memory for its widest cells.
 pub(super) fn shown_rows(text: &str) -> Result<u64, Expected> {
     let rows = number_of(text).filter(|rows| (1..=MOST_SHOWN).contains(rows));

@@ -44,10 +44,6 @@ fn work(args: &args::Publish, stop: &Stop, log: &Log) -> Result<()> {
     };
     check_memory(&job, &run)?;
     let published = send(args, &job, run, stop, log)?;
-    for warning in &published.warnings {
-        log.warn(warning);
-        report::tell(&format!("warning: {warning}"));
-    }
     show(args, &job, store.as_deref(), published, ledger.as_deref())
 }
 

@@ -61,10 +61,9 @@ pub(crate) fn job(args: &Publish, log: &Log) -> Result<PublishJob> {
         let expected = format!("s3://BUCKET/PREFIX with {flag}");
         return Err(Failure::usage(expected, format!("'{to}'"), "leave it out").into());
     }
-    let settings = settings(&args.messages);
     let plan = match from {
-        Some(from) => of_files(from, &remote_of(&args.remote, is_from), settings, log)?,
-        None => generated(args, settings)?,
+        Some(from) => of_files(args, from, &remote_of(&args.remote, is_from), log)?,
+        None => generated(args)?,
     };
     Ok(PublishJob {
         plan,
@@ -114,22 +113,22 @@ fn remote_of(remote: &Remote, is_bucket: bool) -> Remote {
 
 /// The rows of files.
 fn of_files(
+    args: &Publish,
     from: &Path,
     remote: &Remote,
-    settings: MessageSettings,
     log: &Log,
 ) -> Result<MessagePlan<'static>> {
-    let files = files::open(from, remote, log)?;
+    let files = files::open(from, &args.types, remote, log)?;
     let plan = MessagePlan::builder(files.table)
         .data_id(files.data_id)
         .data(serde_json::to_value(files.record)?)
-        .settings(settings)
+        .settings(settings(&args.messages))
         .files(files.rows);
     Ok(plan.build()?)
 }
 
 /// The rows of a dataset's table.
-fn generated(args: &Publish, settings: MessageSettings) -> Result<MessagePlan<'static>> {
+fn generated(args: &Publish) -> Result<MessagePlan<'static>> {
     let Some(target) = &args.target else {
         let expected = "DATASET[.TABLE] whose rows are made, or --from PLACE";
         return Err(Failure::usage(expected, "neither", "name one of them").into());
@@ -141,7 +140,7 @@ fn generated(args: &Publish, settings: MessageSettings) -> Result<MessagePlan<'s
     let plan = MessagePlan::builder(table.name())
         .data_id(selection.dataset.id())
         .data(serde_json::to_value(recipe)?)
-        .settings(settings)
+        .settings(settings(&args.messages))
         .source(tables::source(table), table.row_range());
     Ok(plan.build()?)
 }
@@ -183,6 +182,10 @@ fn refuse_what_does_not_fit(args: &Publish, to: &To) -> Result<()> {
     if let (Some(target), true) = (&args.target, args.typed.has("from")) {
         let got = format!("{target} and --from");
         return refused("DATASET[.TABLE] or --from", &got, "leave one out");
+    }
+    if let (Some((column, _)), None) = (args.types.first(), from(args)) {
+        let expected = format!("--from CSV with --type {column}=...");
+        return refused(&expected, "generated rows", "leave it out");
     }
     if from(args).is_some() {
         if let Some(flag) = args.typed.first_of(&OF_GENERATED) {

@@ -275,6 +275,11 @@ impl Observer for Progress {
         }
     }
 
+    fn warns(&self, line: &str) {
+        self.log.warn(line);
+        self.tell(&format!("warning: {line}"));
+    }
+
     fn part_acknowledged(&self, part: &str, rows: u64, bytes: u64) {
         self.finished(&self.tables[0], part, rows, bytes);
     }

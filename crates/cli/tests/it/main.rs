@@ -32,6 +32,8 @@ mod memory;
 mod nats;
 mod places;
 mod publish;
+#[cfg(feature = "star")]
+mod publish_csv;
 mod shards;
 mod signals;
 mod size;

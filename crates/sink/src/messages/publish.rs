@@ -196,7 +196,7 @@ impl<'p> Publish<'p> {
     fn run_to_queue(&self, queue: &dyn Queue, pace: Option<&Pace<'_>>) -> Result<Published> {
         let workers = self.workers()?;
         let mut published = Published::new(self.plan, queue.address());
-        published.warnings = queue.prepare(self.plan)?;
+        published.warnings = self.prepare(queue)?;
         let sum = Mutex::new(&mut published);
         let todo: Vec<usize> = (0..self.plan.parts.len()).collect();
         let work = Work::new(self, pace, false);
@@ -208,6 +208,17 @@ impl<'p> Publish<'p> {
         })?;
         published.workers = workers;
         Ok(published)
+    }
+
+    /// Has the queue prove that it can take the messages, and tells what it warns of.
+    fn prepare(&self, queue: &dyn Queue) -> Result<Vec<String>> {
+        let warnings = queue.prepare(self.plan)?;
+        if let Some(observer) = self.observer {
+            for warning in &warnings {
+                observer.warns(warning);
+            }
+        }
+        Ok(warnings)
     }
 
     fn run_with_ledger(
@@ -230,7 +241,7 @@ impl<'p> Publish<'p> {
         if let (true, Some(observer)) = (ledger.was_begun(), self.observer) {
             observer.goes_on(published.parts_found, published.rows, None);
         }
-        published.warnings = queue.prepare(self.plan)?;
+        published.warnings = self.prepare(queue)?;
         let sum = Mutex::new(&mut published);
         let work = Work::new(self, pace, true);
         let done = workers::work_on(&work, &todo, workers, &|maker, part| {

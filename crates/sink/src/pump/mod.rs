@@ -55,6 +55,11 @@ pub trait Observer: Sync {
         let _ = (table, part);
     }
 
+    /// A setting of the other side weakens what is promised: told before the first message.
+    fn warns(&self, line: &str) {
+        let _ = line;
+    }
+
     /// A queue has acknowledged all messages of a part, and the ledger says so, where there is one.
     fn part_acknowledged(&self, part: &str, rows: u64, bytes: u64) {
         let _ = (part, rows, bytes);

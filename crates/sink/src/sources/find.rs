@@ -64,17 +64,18 @@ const FOLDER_MARK: &str = "_$folder$";
 
 /// The names of all files of a store as a table: not those that begin with a dot or an underscore, nor
 /// those in such folders, nor marks of folders. Nothing else is left out: what would not be read is
-/// refused.
+/// refused. `others` are ends of names, in small letters, of files that the caller reads by itself:
+/// `.csv`.
 ///
 /// # Errors
 /// [`Error::Input`] for a file of another format, and for a folder of the form `key=value`, whose
 /// column would be lost; [`Error::Invalid`] for more than a million files; when the store cannot be
 /// listed.
-pub fn find_files(store: &dyn Store) -> Result<Vec<String>> {
-    find_at_most(store, MOST_FILES)
+pub fn find_files(store: &dyn Store, others: &[&str]) -> Result<Vec<String>> {
+    find_at_most(store, others, MOST_FILES)
 }
 
-fn find_at_most(store: &dyn Store, most: usize) -> Result<Vec<String>> {
+fn find_at_most(store: &dyn Store, others: &[&str], most: usize) -> Result<Vec<String>> {
     let found = store.list("", most + 1)?;
     if found.len() > most {
         return Err(Error::Invalid {
@@ -85,7 +86,7 @@ fn find_at_most(store: &dyn Store, most: usize) -> Result<Vec<String>> {
     }
     let mut names = Vec::with_capacity(found.len());
     for found in found {
-        if is_of_table(store, &found.name)? {
+        if is_of_table(store, others, &found.name)? {
             names.push(found.name);
         }
     }
@@ -93,7 +94,7 @@ fn find_at_most(store: &dyn Store, most: usize) -> Result<Vec<String>> {
 }
 
 /// Whether a file is one of the table's. One that is neither hidden nor readable is an error.
-fn is_of_table(store: &dyn Store, name: &str) -> Result<bool> {
+fn is_of_table(store: &dyn Store, others: &[&str], name: &str) -> Result<bool> {
     let refused = |name: &str, reason: &str| Error::Input {
         path: format!("{}/{name}", store.address()),
         reason: reason.to_owned(),
@@ -117,10 +118,12 @@ fn is_of_table(store: &dyn Store, name: &str) -> Result<bool> {
     if is_mark || file.starts_with(['.', '_']) {
         return Ok(false);
     }
-    if Kind::of(file).is_none() {
-        let reason = "neither Parquet nor JSON lines (.parquet, .json, .jsonl, .ndjson), or packed; \
-                      unpack it, move it away, or name one file";
-        return Err(refused(name, reason));
+    let small = file.to_ascii_lowercase();
+    if Kind::of(file).is_none() && !others.iter().any(|end| small.ends_with(end)) {
+        let known = [&[".parquet"][..], &JSON_LINES, others].concat().join(", ");
+        let reason =
+            format!("no file that is read ({known}); unpack it, move it away, or name one file");
+        return Err(refused(name, &reason));
     }
     Ok(true)
 }
@@ -182,8 +185,8 @@ mod tests {
         for name in ["a.json", "b.json", "c.json"] {
             store.put_new(name, b"{}").unwrap();
         }
-        assert_eq!(find_at_most(&store, 3).unwrap().len(), 3);
-        let refused = find_at_most(&store, 2).unwrap_err().to_string();
+        assert_eq!(find_at_most(&store, &[], 3).unwrap().len(), 3);
+        let refused = find_at_most(&store, &[], 2).unwrap_err().to_string();
         assert!(refused.contains("at most 2"), "{refused}");
     }
 }

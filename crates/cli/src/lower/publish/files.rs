@@ -1,5 +1,9 @@
 //! Files whose rows are published: which of them, as which table, and what is written down of it.
 
+#[cfg(feature = "star")]
+mod csv;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +19,8 @@ use crate::log::Log;
 
 /// The ends of the names of files in a bucket, where nobody can tell a file from a prefix.
 const FILES: [&str; 4] = [".parquet", ".json", ".jsonl", ".ndjson"];
+/// Those of CSV, which another crate reads.
+const CSV: [&str; 3] = [".csv", ".csv.gz", ".csv.zst"];
 
 /// Files that have been found.
 pub(super) struct Files {
@@ -31,43 +37,113 @@ pub(super) struct FilesRecord {
     pub(super) from: String,
     /// The files below it.
     pub(super) files: Vec<String>,
+    /// Types of columns of CSV, by name, where it was not left to the files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) types: BTreeMap<String, String>,
 }
 
-/// Opens the files at a place.
+/// Files of a table that have been found.
+struct Found {
+    table: String,
+    names: Vec<String>,
+    /// The types of its columns, where a manifest tells them.
+    types: BTreeMap<String, String>,
+}
+
+impl Found {
+    /// Files that nobody has described.
+    fn strange(table: String, names: Vec<String>) -> Self {
+        Self {
+            table,
+            names,
+            types: BTreeMap::new(),
+        }
+    }
+}
+
+/// Opens the files at a place; `types` are those of columns of CSV that the user names.
 ///
 /// # Errors
 /// An output of ours that is unfinished or has several tables, no files, files that cannot be read.
-pub(super) fn open(from: &Path, remote: &Remote, log: &Log) -> Result<Files> {
+pub(super) fn open(
+    from: &Path,
+    types: &[(String, String)],
+    remote: &Remote,
+    log: &Log,
+) -> Result<Files> {
     let (root, file) = root_and_file(from);
     let store: Arc<dyn Store> = super::super::store(&root, remote, log)?.into();
     let manifest = match (&file, open_finished(store.as_ref())) {
         (Some(_), _) | (None, Err(Error::NoOutput { .. })) => None,
         (None, found) => Some(found?),
     };
-    let (table, names) = match (file, manifest) {
-        (Some(file), _) => (stem(&file), vec![file]),
+    let mut found = match (file, manifest) {
+        (Some(file), _) => Found::strange(stem(&file), vec![file]),
         (None, Some(manifest)) => of_output(from, manifest)?,
         (None, None) => match of_its_output(&root, remote, log)? {
             Some(found) => found,
-            None => (last_name(from), find_files(store.as_ref())?),
+            None => Found::strange(last_name(from), find_files(store.as_ref(), &CSV)?),
         },
     };
-    if names.is_empty() {
-        let expected = "Parquet files or JSON lines to publish";
+    if found.names.is_empty() {
+        let expected = "Parquet, CSV or JSON lines to publish";
         let got = format!("none at {}", store.address());
         return Err(Failure::refused(expected, got, "check --from").into());
     }
+    let is_csv = found.names.iter().any(|name| is_csv(name));
+    if !is_csv {
+        found.types.clear();
+        if let Some((column, _)) = types.first() {
+            let expected = format!("CSV with --type {column}=...");
+            let got = format!("{}, whose columns have types", from.display());
+            return Err(Failure::usage(expected, got, "leave it out").into());
+        }
+    }
+    found.types.extend(types.iter().cloned());
     let record = FilesRecord {
         from: from.display().to_string(),
-        files: names,
+        files: found.names,
+        types: found.types,
     };
-    let rows = open_files(store, &record.files)?;
     Ok(Files {
-        data_id: data_id(&table),
-        table,
-        rows,
+        data_id: data_id(&found.table),
+        table: found.table,
+        rows: rows(&root, &store, &record)?,
         record,
     })
+}
+
+fn is_csv(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    CSV.iter().any(|end| name.ends_with(end))
+}
+
+/// The rows of files that have been found.
+#[cfg_attr(
+    not(feature = "star"),
+    expect(unused_variables, reason = "nothing reads CSV in such a build")
+)]
+fn rows(root: &Path, store: &Arc<dyn Store>, record: &FilesRecord) -> Result<FileRows> {
+    let names = &record.files;
+    match names.iter().filter(|name| is_csv(name)).count() {
+        0 => Ok(open_files(Arc::clone(store), names)?),
+        #[cfg(feature = "star")]
+        found if found == names.len() => {
+            let pieces = csv::CsvPieces::open(root, store, names, &record.types)?;
+            Ok(FileRows::Batches(Arc::new(pieces)))
+        }
+        #[cfg(not(feature = "star"))]
+        found if found == names.len() => {
+            let expected = "a lakeseed that was built with the feature star, for CSV";
+            let advice = "build it with that feature, or publish Parquet or JSON lines";
+            Err(Failure::usage(expected, "one without", advice).into())
+        }
+        _ => {
+            let expected = "files of one format";
+            let got = format!("CSV and others at {}", store.address());
+            Err(Failure::refused(expected, got, "name a folder or a file of one").into())
+        }
+    }
 }
 
 /// The data id of files: what tells them from others is in the identities of their pieces.
@@ -82,7 +158,7 @@ pub(super) fn data_id(table: &str) -> String {
 pub(super) fn reopen(record: &FilesRecord, remote: &Remote, log: &Log) -> Result<FileRows> {
     let (root, _) = root_and_file(Path::new(&record.from));
     let store: Arc<dyn Store> = super::super::store(&root, remote, log)?.into();
-    Ok(open_files(store, &record.files)?)
+    rows(&root, &store, record)
 }
 
 /// The folder of a file, and the file's name, where a place is one file.
@@ -91,7 +167,7 @@ fn root_and_file(from: &Path) -> (PathBuf, Option<String>) {
     let is_bucket = text.contains("://");
     let is_file = if is_bucket {
         let text = text.to_ascii_lowercase();
-        FILES.iter().any(|end| text.ends_with(end))
+        FILES.iter().chain(&CSV).any(|end| text.ends_with(end))
     } else {
         from.is_file()
     };
@@ -104,7 +180,7 @@ fn root_and_file(from: &Path) -> (PathBuf, Option<String>) {
 }
 
 /// The only table of an output of ours.
-fn of_output(from: &Path, manifest: Manifest) -> Result<(String, Vec<String>)> {
+fn of_output(from: &Path, manifest: Manifest) -> Result<Found> {
     let names: Vec<String> = manifest.tables.iter().map(|at| at.name.clone()).collect();
     let mut tables = manifest.tables.into_iter();
     let (Some(table), None) = (tables.next(), tables.next()) else {
@@ -117,13 +193,23 @@ fn of_output(from: &Path, manifest: Manifest) -> Result<(String, Vec<String>)> {
         let advice = format!("choose {}", error::list(&names));
         return Err(Failure::usage("one table for --from", got, &advice).into());
     };
-    let parts = parts_of(&table)?;
-    Ok((table.name, parts))
+    let names = parts_of(&table)?;
+    Ok(described(table, names))
+}
+
+/// The files of a table of ours, whose columns are known.
+fn described(table: ManifestTable, names: Vec<String>) -> Found {
+    let columns = table.columns.into_iter();
+    Found {
+        table: table.name,
+        names,
+        types: columns.map(|at| (at.name, at.data_type)).collect(),
+    }
 }
 
 /// The table of an output of ours whose folder a place is, with its parts as its manifest has them:
 /// others may lie beside them. `None` where the folder above is no output, or has no such table.
-fn of_its_output(root: &Path, remote: &Remote, log: &Log) -> Result<Option<(String, Vec<String>)>> {
+fn of_its_output(root: &Path, remote: &Remote, log: &Log) -> Result<Option<Found>> {
     let Some((output, name)) = output_and_table(root) else {
         return Ok(None);
     };
@@ -139,7 +225,8 @@ fn of_its_output(root: &Path, remote: &Remote, log: &Log) -> Result<Option<(Stri
     let parts = parts_of(&table)?.into_iter();
     let own = format!("{name}/");
     let below = parts.filter_map(|part| part.strip_prefix(&own).map(str::to_owned));
-    Ok(Some((name, below.collect())))
+    let below = below.collect();
+    Ok(Some(described(table, below)))
 }
 
 /// The folder or prefix above a place, and the place's own name.

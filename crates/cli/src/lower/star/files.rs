@@ -40,7 +40,10 @@ impl<'p> Place<'p> {
     }
 
     /// Files by their names below the place.
-    pub(super) fn files<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<Arc<dyn File>> {
+    pub(in crate::lower) fn files<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Vec<Arc<dyn File>> {
         let file = |name: &str| match &self.folder {
             Some(folder) => Arc::new(LocalFile::new(folder.join(name))) as Arc<dyn File>,
             None => Arc::new(StoredFile {

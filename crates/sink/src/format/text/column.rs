@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampSecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, BooleanArray, OffsetSizeTrait, StringViewArray};
 use arrow_buffer::NullBuffer;
@@ -185,6 +185,7 @@ enum Values<'a> {
     Date(&'a [i32]),
     /// Ticks, microseconds per tick, whether it is an instant.
     Timestamp(&'a [i64], i64, bool),
+    Nanoseconds(&'a [i64], bool),
     Text32(Strings<'a, i32>),
     Text64(Strings<'a, i64>),
     View(&'a StringViewArray),
@@ -212,10 +213,10 @@ pub(super) fn unsupported(
 ) -> Option<(String, DataType)> {
     use DataType as T;
     match data_type {
-        T::Null | T::Boolean | T::Date32 | T::Utf8 | T::LargeUtf8 | T::Utf8View => None,
+        T::Null | T::Boolean | T::Date32 | T::Timestamp(..) => None,
+        text if text.is_string() => None,
         number if number.is_integer() || number.is_floating() && *number != T::Float16 => None,
         T::Decimal128(_, scale) if *scale >= 0 => None,
-        T::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond, _) => None,
         T::Dictionary(_, values) if !values.is_nested() => unsupported(path, values, style),
         T::Struct(fields) if style == TextStyle::Json => fields.iter().find_map(|field| {
             unsupported(
@@ -329,6 +330,10 @@ impl<'a> Values<'a> {
                 1,
                 zone.is_some(),
             ),
+            DataType::Timestamp(TimeUnit::Nanosecond, zone) => Self::Nanoseconds(
+                array.as_primitive::<TimestampNanosecondType>().values(),
+                zone.is_some(),
+            ),
             DataType::Utf8 => {
                 let strings = array.as_string::<i32>();
                 Self::Text32(Strings::new(
@@ -388,7 +393,7 @@ impl<'a> Values<'a> {
             Self::Null | Self::Bool(_) => 5,
             Self::F32(_) | Self::F64(_) | Self::RenderedF64(_) => FLOAT_BYTES,
             Self::Decimal(..) => INTEGER_BYTES + 44,
-            Self::Date(_) | Self::Timestamp(..) => TIME_BYTES,
+            Self::Date(_) | Self::Timestamp(..) | Self::Nanoseconds(..) => TIME_BYTES,
             Self::Dictionary(..) | Self::WideDictionary(..) => SHORT,
             Self::Struct(children) => 2 + children.iter().map(Cell::bytes).sum::<usize>(),
             Self::List(_, child) => 2 + child.bytes(),
@@ -439,6 +444,9 @@ impl<'a> Values<'a> {
             Self::F64(values) => lines.slice(not_finite(values[row], style)),
             Self::F32(values) if values[row].is_finite() => lines.float(values[row]),
             Self::F32(values) => lines.slice(not_finite(f64::from(values[row]), style)),
+            Self::Nanoseconds(values, is_instant) => {
+                lines.nanoseconds(values[row], *is_instant, context.days, style);
+            }
             Self::Text64(strings) => strings.write(row, lines, style),
             Self::View(strings) => {
                 let text = strings.value(row).as_bytes();

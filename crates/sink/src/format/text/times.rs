@@ -1,8 +1,9 @@
 //! Dates and times as text: `2023-01-31` and `2023-01-31 10:11:12.000000`.
 //!
 //! Of all forms this is the one that DuckDB, pandas and Arrow each take for a timestamp unasked, in
-//! CSV and in JSON. The fraction has always six digits, because pandas takes the format of a column
-//! from its first value, and DuckDB one format for all. An instant (a timestamp with a zone) ends in `Z`.
+//! CSV and in JSON. The fraction has always six digits, nine where ticks are nanoseconds, because pandas
+//! takes the format of a column from its first value, and DuckDB one format for all. An instant (a
+//! timestamp with a zone) ends in `Z`.
 
 use super::TextStyle;
 use super::lines::Lines;
@@ -127,6 +128,33 @@ impl Lines {
         style: TextStyle,
     ) {
         self.quote(style);
+        self.moment(micros, cache);
+        if is_instant {
+            self.byte(b'Z');
+        }
+        self.quote(style);
+    }
+
+    /// Writes nanoseconds counted from 1970-01-01T00:00.
+    pub(super) fn nanoseconds(
+        &mut self,
+        nanos: i64,
+        is_instant: bool,
+        cache: &mut DayCache,
+        style: TextStyle,
+    ) {
+        self.quote(style);
+        self.moment(nanos.div_euclid(1_000), cache);
+        self.padded(nanos.rem_euclid(1_000) as u64, 3);
+        if is_instant {
+            self.byte(b'Z');
+        }
+        self.quote(style);
+    }
+
+    /// A date and the time of day to the microsecond.
+    #[inline]
+    fn moment(&mut self, micros: i64, cache: &mut DayCache) {
         self.bare_date(micros.div_euclid(DAY_MICROS), cache);
         let of_day = micros.rem_euclid(DAY_MICROS) as u64;
         let (seconds, fraction) = (of_day / 1_000_000, of_day % 1_000_000);
@@ -146,10 +174,6 @@ impl Lines {
         ];
         self.fixed(&clock, clock.len());
         self.padded(fraction, 6);
-        if is_instant {
-            self.byte(b'Z');
-        }
-        self.quote(style);
     }
 }
 
@@ -203,6 +227,21 @@ mod tests {
         assert_eq!(
             String::from_utf8(lines.into_bytes()).unwrap(),
             "2023-01-31 10:11:12.000045 1969-12-31 23:59:59.999999Z"
+        );
+    }
+
+    #[test]
+    fn nanoseconds_have_nine() {
+        let mut lines = Lines::default();
+        lines.ensure(200);
+        let mut cache = DayCache::default();
+        for nanos in [-1, 1_675_159_872_000_045_006, i64::MIN] {
+            lines.nanoseconds(nanos, nanos < 0, &mut cache, TextStyle::Csv);
+            lines.byte(b' ');
+        }
+        assert_eq!(
+            String::from_utf8(lines.into_bytes()).unwrap(),
+            "1969-12-31 23:59:59.999999999Z 2023-01-31 10:11:12.000045006 1677-09-21 00:12:43.145224192Z "
         );
     }
 }

@@ -155,7 +155,8 @@ fn is_of_kind(value: &str, data_type: &DataType) -> bool {
             let places = match unit {
                 TimeUnit::Second => 0,
                 TimeUnit::Millisecond => 3,
-                _ => 6,
+                TimeUnit::Microsecond => 6,
+                TimeUnit::Nanosecond => 9,
             };
             first == b'"' && has_places(value.trim_end_matches(['"', 'Z']), places)
         }
@@ -192,13 +193,22 @@ fn decoded(schema: &SchemaRef, text: &[u8], rows: usize) -> Result<RecordBatch, 
     }
 }
 
+/// A type with its instants in Greenwich's time, by number: what a zone's name means would take a
+/// database, and an instant is the same in all of them.
+fn without_zone(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("+00:00".into())),
+        other => other.clone(),
+    }
+}
+
 /// A field as it is read back.
 fn as_read(field: &FieldRef) -> FieldRef {
     let data_type = match field.data_type() {
-        DataType::Dictionary(_, values) => values.as_ref().clone(),
+        DataType::Dictionary(_, values) => without_zone(values),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(as_read).collect()),
         DataType::List(child) => DataType::List(as_read(child)),
-        other => other.clone(),
+        other => without_zone(other),
     };
     let plain = Field::new(field.name(), data_type, true);
     Arc::new(plain.with_metadata(field.metadata().clone()))

@@ -5,7 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use arrow_array::RecordBatch;
+use arrow_array::{
+    Array, ArrayRef, ListArray, RecordBatch, TimestampMicrosecondArray, TimestampNanosecondArray,
+};
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::Field;
 use lakeseed_sink::messages::{MessagePlan, MessageSettings, Publish, VerifyMessages};
 use lakeseed_sink::{
     BatchSource, Error, Layout, LocalStore, Parquet, Plan, Result, Run, Store, TableSpec,
@@ -33,7 +37,7 @@ fn strange_file(path: &Path, batch: &RecordBatch, group_rows: usize) {
 }
 
 fn plan_at(store: &Arc<dyn Store>, max_rows: u64) -> Result<MessagePlan<'static>> {
-    let names = find_files(store.as_ref())?;
+    let names = find_files(store.as_ref(), &[])?;
     let settings = MessageSettings {
         max_rows,
         ..MessageSettings::default()
@@ -116,6 +120,58 @@ fn our_own_files_become_messages_that_verify() {
 }
 
 #[test]
+fn times_of_strangers_are_read_back() {
+    // As Spark and pandas write them: zones by name, nanoseconds, within lists too.
+    let ticks = [0, -1, 1_675_159_872_123_456_789];
+    let nanos = TimestampNanosecondArray::from(ticks.to_vec());
+    let micros =
+        || TimestampMicrosecondArray::from(ticks.map(|tick: i64| tick.div_euclid(1_000)).to_vec());
+    let field = Field::new(
+        "item",
+        micros().with_timezone("UTC").data_type().clone(),
+        true,
+    );
+    let offsets = OffsetBuffer::from_lengths([2, 0, 1]);
+    let list = ListArray::new(
+        Arc::new(field),
+        offsets,
+        Arc::new(micros().with_timezone("UTC")),
+        None,
+    );
+    let columns: [(&str, ArrayRef); 5] = [
+        ("utc", Arc::new(micros().with_timezone("UTC"))),
+        (
+            "paulista",
+            Arc::new(micros().with_timezone("America/Sao_Paulo")),
+        ),
+        ("nanos", Arc::new(nanos.clone())),
+        ("zoned", Arc::new(nanos.with_timezone("Etc/GMT+3"))),
+        ("list", Arc::new(list)),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let folder = quick();
+    let rows = folder.path().join("rows");
+    fs::create_dir(&rows).unwrap();
+    strange_file(&rows.join("a.parquet"), &batch, 1_000);
+    let plan = plan_at(&store(&rows), 10).unwrap();
+    let body = String::from_utf8(all_of(&plan).unwrap()[0].body.clone()).unwrap();
+    for expected in [
+        r#""utc":"1969-12-31 23:59:59.999999Z""#,
+        r#""paulista":"2023-01-31 10:11:12.123456Z""#,
+        r#""nanos":"1969-12-31 23:59:59.999999999""#,
+        r#""zoned":"2023-01-31 10:11:12.123456789Z""#,
+        r#""list":["1970-01-01 00:00:00.000000Z","1969-12-31 23:59:59.999999Z"]"#,
+    ] {
+        assert!(body.contains(expected), "{body}");
+    }
+    let there = LocalStore::new(folder.path().join("messages"));
+    Publish::to_files(&plan, &there).run().unwrap();
+    let found = VerifyMessages::new(&there, &plan).run().unwrap();
+    assert!(found.findings.findings.is_empty(), "{:?}", found.findings);
+    assert_eq!(found.findings.rows_compared, 3);
+}
+
+#[test]
 fn other_contents_make_another_plan() {
     let folder = quick();
     let path = folder.path().join("a.parquet");
@@ -177,7 +233,7 @@ fn files_that_are_no_table_are_refused() {
 fn what_would_not_be_read_is_refused() {
     for (name, named, words) in [
         ("b.jsonl.gz", "b.jsonl.gz", "unpack it"),
-        ("b.csv", "b.csv", "neither Parquet nor JSON lines"),
+        ("b.csv", "b.csv", "(.parquet, .json, .jsonl, .ndjson)"),
         ("deep/notes", "deep/notes", "move it away"),
         ("deep/day=7/b.jsonl", "deep/day=7", "holds a column"),
         ("_day=7/b.jsonl", "_day=7", "holds a column"),
@@ -185,7 +241,7 @@ fn what_would_not_be_read_is_refused() {
         let folder = quick();
         put(folder.path().join("a.jsonl"), "{}\n");
         put(folder.path().join(name), "{}\n");
-        match find_files(store(folder.path()).as_ref()) {
+        match find_files(store(folder.path()).as_ref(), &[]) {
             Err(Error::Input { path, reason }) => {
                 assert!(path.ends_with(&format!("/{named}")), "{path}");
                 assert!(reason.contains(words), "{reason}");
@@ -372,7 +428,7 @@ fn what_texts_cannot_be_is_refused() {
     let folder = quick();
     put(folder.path().join("a.json"), "{\"a\":null}\n");
     let files = store(folder.path());
-    let names = find_files(files.as_ref()).unwrap();
+    let names = find_files(files.as_ref(), &[]).unwrap();
     let build = |settings: MessageSettings| {
         let plan = MessagePlan::builder("pets").settings(settings);
         plan.files(open_files(files.clone(), &names).unwrap())
@@ -395,7 +451,7 @@ fn what_texts_cannot_be_is_refused() {
     }
     // Two formats are no table.
     strange_file(&folder.path().join("b.parquet"), &numbers(10), 10);
-    let names = find_files(files.as_ref()).unwrap();
+    let names = find_files(files.as_ref(), &[]).unwrap();
     assert!(matches!(
         open_files(files.clone(), &names),
         Err(Error::Invalid { .. })

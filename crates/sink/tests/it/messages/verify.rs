@@ -351,7 +351,7 @@ fn a_number_beyond_the_plan_is_strange_and_takes_no_room() {
     let folder = quick();
     crate::trees::put(folder.path().join("a.json"), "{}\n{}\n");
     let store: Arc<dyn Store> = Arc::new(LocalStore::new(folder.path()));
-    let names = find_files(store.as_ref()).unwrap();
+    let names = find_files(store.as_ref(), &[]).unwrap();
     let plan = MessagePlan::builder("pets").files(open_files(store, &names).unwrap());
     let plan = plan.build().unwrap();
     let audit = Audit::second_look(&plan, &[0]).unwrap();
