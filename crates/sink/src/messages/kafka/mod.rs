@@ -279,7 +279,16 @@ impl Queue for KafkaQueue {
         let topic = self.topic(&|| false).map_err(self.error("send to"))?;
         let checked = topic.check(plan.settings().max_bytes);
         checked.map_err(self.error("send to"))?;
-        Ok(topic.warnings())
+        let mut warnings = topic.warnings();
+        let is_plain = self
+            .means
+            .mechanism()
+            .is_some_and(|how| how.eq_ignore_ascii_case("PLAIN"));
+        if is_plain && !self.address.is_tls() {
+            let line = "PLAIN over kafka:// sends the password in clear: kafkas:// does not";
+            warnings.push(line.to_owned());
+        }
+        Ok(warnings)
     }
 
     /// The ends of all partitions, in their order.

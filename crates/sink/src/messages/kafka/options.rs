@@ -126,6 +126,13 @@ impl Means {
         })
     }
 
+    /// How a password is proven, where there is one.
+    pub(super) fn mechanism(&self) -> Option<&str> {
+        let known = self.credentials.as_ref();
+        let known = known.map(|known| known.mechanism.as_str());
+        known.or_else(|| self.settings.mechanism())
+    }
+
     /// All that must not be shown.
     pub(super) fn secrets(&self) -> Vec<&str> {
         let of_settings = self.settings.secrets();

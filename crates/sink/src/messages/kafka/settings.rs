@@ -27,6 +27,8 @@ const OPEN: [&str; 12] = [
 ];
 /// What a file made for kcat says as well, and the address says for us.
 const OF_ADDRESS: [&str; 2] = ["bootstrap.servers", "metadata.broker.list"];
+/// What concerns encrypted connections alone.
+const OF_TLS: [&str; 3] = ["enable.ssl.", "https.ca.", "ssl."];
 const PROTOCOL: &str = "security.protocol";
 /// Parts of the names of settings whose values are secrets.
 const SECRET: [&str; 5] = [
@@ -104,10 +106,13 @@ pub(super) fn base(address: &Address, means: &Means) -> Result<ClientConfig, Fai
     let mut config = ClientConfig::new();
     config.set("client.id", "lakeseed");
     for (name, value) in &means.settings.pairs {
-        config.set(name, value);
+        // Without TLS they say nothing, and a build without it refuses them.
+        let is_of_tls = OF_TLS.iter().any(|part| name.starts_with(part));
+        if address.is_tls() || !is_of_tls {
+            config.set(name, value);
+        }
     }
-    let has_sasl = means.credentials.is_some() || means.settings.mechanism().is_some();
-    let protocol = match (address.is_tls(), has_sasl) {
+    let protocol = match (address.is_tls(), means.mechanism().is_some()) {
         (false, false) => "plaintext",
         (true, false) => "ssl",
         (false, true) => "sasl_plaintext",
@@ -134,7 +139,7 @@ pub(super) fn base(address: &Address, means: &Means) -> Result<ClientConfig, Fai
             .set("sasl.username", &known.user)
             .set("sasl.password", known.password.reveal());
     }
-    if let Some(ca) = &means.ca {
+    if let (true, Some(ca)) = (address.is_tls(), &means.ca) {
         config.set("ssl.ca.location", ca.to_string_lossy());
     }
     config
