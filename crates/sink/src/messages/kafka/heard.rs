@@ -91,10 +91,12 @@ impl ProducerContext for Heard {
                 fail::point("kafka.acknowledged");
             }
             Err((error, _)) => {
-                // Of a message that the client has given up even what else goes by does not help.
-                let text = self.scrubber.scrub(&error.to_string());
                 let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
-                lock(&self.refused).get_or_insert((code, text));
+                // Messages that go down with another one: that one tells why, before or after them.
+                if !matches!(code, Code::PurgeQueue | Code::PurgeInflight) {
+                    let text = self.scrubber.scrub(&error.to_string());
+                    lock(&self.refused).get_or_insert((code, text));
+                }
             }
         }
     }

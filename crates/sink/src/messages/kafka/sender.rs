@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::lanes::Lane;
 use super::options::KafkaKey;
 use super::reading::{Reading, id_of};
-use super::{ID_HEADER, KafkaQueue};
+use super::{EAR, ID_HEADER, KafkaQueue};
 use crate::error::{Error, Result, Trouble};
 use crate::fail;
 use crate::messages::block::{Block, Message};
@@ -140,9 +140,10 @@ impl<'q> KafkaSender<'q> {
                 }
                 Err((error, _)) => {
                     // A producer that is of no use any more says so here, and why in the refusal.
-                    let refusal = self.lane()?.refusal();
+                    let lane = self.lane()?;
+                    lane.producer.poll(EAR);
                     let failure = Failure::of(&error, &self.queue.scrubber);
-                    return Err(refusal.unwrap_or(failure));
+                    return Err(lane.refusal().unwrap_or(failure));
                 }
             }
         }

@@ -147,6 +147,24 @@ fn what_is_missing_double_or_altered_is_told() {
 }
 
 #[test]
+fn another_ledger_is_another_run_and_doubles_are_seen() {
+    let cluster = Cluster::with("lake");
+    let batch = rows().slice(0, 5_000);
+    let plan = plan(&batch);
+    let queue = queue(&cluster.url("lake"));
+    let folder = quick();
+    for ledger in ["one", "two"] {
+        let published = publish(&plan, &queue, &folder.path().join(ledger)).unwrap();
+        assert_eq!((published.messages, published.messages_found), (50, 0));
+    }
+    assert_eq!(cluster.all("lake").len(), 100);
+    let read = || -> Result<AllDelivered<'_>> { queue.read_back() };
+    let found = VerifyQueue::new(&plan, &read).run().unwrap();
+    assert_eq!(found.counts.doubled_rows, 5_000, "{found:?}");
+    assert_eq!(found.counts.missing_rows, 0, "{found:?}");
+}
+
+#[test]
 fn an_empty_topic_is_read_to_its_end() {
     let cluster = Cluster::with("lake");
     let queue = queue(&cluster.url("lake"));
