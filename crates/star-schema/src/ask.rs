@@ -8,7 +8,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 
 use crate::answer::{Answer, too_many};
 use crate::model::IndicatorSpec;
-use crate::query::{Queries, Query, QuerySettings};
+use crate::query::{Family, Queries, Query, QuerySettings};
 use crate::source::{BatchReader, Piece, Source};
 use crate::{Error, Result, Star, Stop};
 
@@ -102,6 +102,13 @@ impl<'i> Ask<'i> {
     /// How many values it reads, as [`Query::values`].
     pub fn values(&self) -> u64 {
         self.query.values()
+    }
+
+    /// Finds what indicators have in common, as revenue by customer: each step of it is made once where
+    /// those of a family are asked one after the other. All of them must be of the same [`Queries`].
+    pub fn families(asks: &mut [Self]) -> Vec<Family> {
+        let mut queries: Vec<&mut Query> = asks.iter_mut().map(|ask| &mut ask.query).collect();
+        Family::of(&mut queries)
     }
 
     /// The columns of the answer.

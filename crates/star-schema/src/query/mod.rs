@@ -18,6 +18,7 @@ mod order;
 mod pool;
 mod run;
 mod scan;
+mod shared;
 mod source;
 mod text;
 
@@ -44,6 +45,7 @@ use crate::{Error, Result, Source, session};
 
 pub use generated::GeneratedTable;
 pub use run::{Query, QueryReport};
+pub use shared::Family;
 pub use source::SourceTable;
 
 /// Where tables stand that are registered without a schema, and those of all schemas whose names are

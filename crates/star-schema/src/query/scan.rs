@@ -107,6 +107,14 @@ impl Scan {
         self.table.rows(&self.units) * self.columns.len() as u64
     }
 
+    /// Whether it is the same leaf of a plan of the same tables: same rows, columns and partitions.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.table.name() == other.table.name()
+            && self.columns == other.columns
+            && self.units == other.units
+            && self.partitions == other.partitions
+    }
+
     /// Rows that were read by this leaf.
     pub(super) fn rows_read(&self) -> u64 {
         let rows = self.metrics.clone_inner().output_rows();

@@ -98,7 +98,7 @@ pub(super) fn answer(
         queries.register_source(&name, source)?;
     }
     let asks = chosen.iter().map(|spec| Ask::prepare(&queries, spec));
-    let asks = asks.collect::<Result<Vec<_>, _>>()?;
+    let mut asks = asks.collect::<Result<Vec<_>, _>>()?;
     let schemas = asks.iter().map(|ask| Arc::clone(ask.schema()));
     let recipe = IndicatorsRecipe::new(model, &manifest, chosen.iter().copied());
     let plan = plan(chosen, schemas.collect(), &recipe, means.format)?;
@@ -108,18 +108,19 @@ pub(super) fn answer(
         plan.id()
     ));
     let stopped_by = || means.stop.name().to_owned();
-    let attempt = |is_overwrite| {
+    let mut attempt = |is_overwrite| {
         UnitRun::new(&plan, store.as_ref())
             .overwrite(is_overwrite)
             .stopped_by(&stopped_by)
             .run(|writer| {
+                let families = Ask::families(&mut asks);
                 let asking = Asking {
                     model,
                     asks: &asks,
                     writer,
                     log: means.log,
                 };
-                asking.run(settings.threads, means.stop)
+                asking.run(families, settings.threads, means.stop)
             })
     };
     // Answers of another star or of other statements are replaced: they follow from what is there now,

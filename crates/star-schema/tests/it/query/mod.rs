@@ -5,6 +5,7 @@ mod plans;
 mod random;
 mod ranges;
 mod refused;
+mod shared;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -1,12 +1,12 @@
-//! Indicators on their way: side by side, and those that found too little memory there once more, alone.
+//! Indicators on their way: families side by side, and those that found too little memory there once
+//! more, alone.
 
-use std::cmp::Reverse;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use arrow_array::{RecordBatch, RecordBatchIterator};
 use lakeseed_sink::{Error, UnitWriter};
+use lakeseed_star_schema::query::Family;
 use lakeseed_star_schema::{Ask, Error as StarError, Model, Stop as StarStop};
 
 use crate::commands::star::commit;
@@ -22,11 +22,16 @@ pub(super) struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Writes what is missing, so many at once.
-    pub(super) fn run(&self, workers: usize, stop: &Stop) -> Result<(), Error> {
+    /// Writes what is missing, so many families at once.
+    pub(super) fn run(
+        &self,
+        families: Vec<Family>,
+        workers: usize,
+        stop: &Stop,
+    ) -> Result<(), Error> {
         let engine = StarStop::new();
         let done = stop.handed_to(&engine, || {
-            let heavy = self.side_by_side(workers, &engine)?;
+            let heavy = self.side_by_side(families, workers, &engine)?;
             self.alone(heavy, &engine)
         });
         done.map_err(|error| match error {
@@ -35,32 +40,43 @@ impl Asking<'_> {
         })
     }
 
-    /// All of them, each by whoever is free. Gives those that are to be asked alone.
-    fn side_by_side(&self, workers: usize, stop: &StarStop) -> Result<Vec<usize>, Failed> {
-        // The large ones first, so that the last ones end at about the same time.
-        let mut order: Vec<usize> = (0..self.asks.len()).collect();
-        order.sort_by_key(|&at| Reverse(self.asks[at].values()));
-        let next = AtomicUsize::new(0);
+    /// All of them, each family by whoever is free. Gives those that are to be asked alone.
+    fn side_by_side(
+        &self,
+        mut families: Vec<Family>,
+        workers: usize,
+        stop: &StarStop,
+    ) -> Result<Vec<usize>, Failed> {
+        // The large ones are taken first, from the end, so that the last ones end at about the same time.
+        let values = |at: &usize| self.asks[*at].values();
+        families.sort_by_key(|family| family.members().iter().map(values).sum::<u64>());
+        let waiting = Mutex::new(families);
         let heavy: Mutex<Vec<usize>> = Mutex::default();
         let failed: Mutex<Option<Failed>> = Mutex::default();
+        let ask = |at: usize| match self.answer(at, stop) {
+            Ok(()) => {}
+            Err(Failed::Asked(StarError::Exhausted { .. })) if workers > 1 => {
+                let name = self.asks[at].name();
+                self.log
+                    .info(&format!("asks {name} again, alone: too little memory"));
+                locked(&heavy).push(at);
+            }
+            Err(error) => {
+                // The others end because this one has.
+                locked(&failed).get_or_insert(error);
+                stop.raise();
+            }
+        };
         let work = || {
-            while !stop.is_raised() {
-                let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) else {
+            loop {
+                let Some(family) = locked(&waiting).pop() else {
                     return;
                 };
-                match self.answer(at, stop) {
-                    Ok(()) => {}
-                    Err(Failed::Asked(StarError::Exhausted { .. })) if workers > 1 => {
-                        let name = self.asks[at].name();
-                        self.log
-                            .info(&format!("asks {name} again, alone: too little memory"));
-                        locked(&heavy).push(at);
+                for &at in family.members() {
+                    if stop.is_raised() {
+                        return;
                     }
-                    Err(error) => {
-                        // The others end because this one has.
-                        locked(&failed).get_or_insert(error);
-                        stop.raise();
-                    }
+                    ask(at);
                 }
             }
         };
