@@ -28,7 +28,12 @@ impl Address {
         let refused = |expected: &str| Error::Invalid {
             what: "Kafka address",
             expected: expected.to_owned(),
-            found: scrub_shapes(text),
+            found: if text.contains(['?', '#']) {
+                // Of a password that holds such a sign itself, or of settings that are none here.
+                "one with `?` or `#`".to_owned()
+            } else {
+                scrub_shapes(text)
+            },
         };
         let (scheme, rest) = match text.split_once("://") {
             Some(("kafka", rest)) => ("kafka", rest),
@@ -161,7 +166,8 @@ mod tests {
             "kafka://u:s3cret@h/a/b",
             "kafka://u:s3cret@h/a b",
             "kafka://u:s3cret@h/..",
-            "kafka://u:s3cret@h/a?b",
+            "kafka://u:s3cret@h/a?key=s3cret",
+            "kafka://u:s3cret#s3cret@h/a",
             "nats://u:s3cret@h/a",
             "kafka://%ff:s3cret@h/a",
             long.as_str(),
