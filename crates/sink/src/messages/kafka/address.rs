@@ -167,7 +167,7 @@ mod tests {
             "kafka://u:s3cret@h/a b",
             "kafka://u:s3cret@h/..",
             "kafka://u:s3cret@h/a?key=s3cret",
-            "kafka://u:s3cret#s3cret@h/a",
+            "kafka://u:s3cret#s3cret@h/a b",
             "nats://u:s3cret@h/a",
             "kafka://%ff:s3cret@h/a",
             long.as_str(),
