@@ -38,7 +38,12 @@
 //! several. What this crate does not do: make rows, print.
 
 mod commit;
-#[cfg(any(feature = "nats", feature = "rabbitmq", feature = "s3"))]
+#[cfg(any(
+    feature = "kafka",
+    feature = "nats",
+    feature = "rabbitmq",
+    feature = "s3"
+))]
 mod environment;
 mod error;
 mod fail;
@@ -52,7 +57,12 @@ mod plan;
 mod pump;
 mod report;
 mod rows;
-#[cfg(any(feature = "nats", feature = "rabbitmq", feature = "s3"))]
+#[cfg(any(
+    feature = "kafka",
+    feature = "nats",
+    feature = "rabbitmq",
+    feature = "s3"
+))]
 mod secret;
 mod source;
 mod sources;
@@ -66,7 +76,12 @@ pub use self::commit::{
     Ending, LastEnd, LastRun, Mode, PartRecord, PlanRecord, PlannedRows, Shard, Standing, Status,
     TableRecord, combine, inspect, open_finished, put_report, settle, statuses,
 };
-#[cfg(any(feature = "nats", feature = "rabbitmq", feature = "s3"))]
+#[cfg(any(
+    feature = "kafka",
+    feature = "nats",
+    feature = "rabbitmq",
+    feature = "s3"
+))]
 pub use self::environment::Environment;
 pub use self::error::{Error, Result, Trouble};
 pub use self::format::{Compression, Csv, FileFormat, FormatKind, Json, Parquet};
@@ -81,7 +96,12 @@ pub use self::plan::{
 };
 pub use self::pump::{DEFAULT_THREADS, Observer, Run};
 pub use self::report::{Report, TableReport};
-#[cfg(any(feature = "nats", feature = "rabbitmq", feature = "s3"))]
+#[cfg(any(
+    feature = "kafka",
+    feature = "nats",
+    feature = "rabbitmq",
+    feature = "s3"
+))]
 pub use self::secret::Secret;
 pub use self::source::{BatchSource, BoxedReader, FnSource, Source};
 pub use self::sources::{FileRows, find_files, open_files};

@@ -230,12 +230,11 @@ fn of_remote(
         T::Denied => "check the credentials, and what they are allowed to do there",
         T::Expired => "renew the credentials and repeat the command",
         T::ClockSkew => "set the clock of this machine",
-        T::Missing if is_queue => "check the address",
+        T::Missing if is_queue => "check the name, or give --create",
         T::Unreachable if is_queue => "check the address and the network",
-        T::Untrusted if is_queue && address.starts_with("amqps:") => {
-            "check the address, or trust its authority with RABBITMQ_CA"
+        T::Untrusted if is_queue => {
+            "check the address, or trust its authority with NATS_CA, KAFKA_CA or RABBITMQ_CA"
         }
-        T::Untrusted if is_queue => "check the address, or trust its authority with NATS_CA",
         T::Missing => "check the bucket's name and the --region",
         T::Unreachable => "check --endpoint-url and the network",
         T::Untrusted => "check --endpoint-url, or trust its authority with --ca-bundle",

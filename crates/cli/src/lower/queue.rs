@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+#[cfg(feature = "kafka")]
+use lakeseed_sink::messages::kafka::{KafkaOptions, KafkaQueue};
 #[cfg(feature = "nats")]
 use lakeseed_sink::messages::nats::{NatsOptions, NatsQueue};
 #[cfg(feature = "rabbitmq")]
@@ -16,14 +18,13 @@ use super::place::Destination;
 use crate::error::Failure;
 
 /// Schemes of queues, and the feature that each needs.
-const QUEUES: [(&str, &str); 7] = [
+const QUEUES: [(&str, &str); 6] = [
     ("nats", "nats"),
     ("tls", "nats"),
     ("kafka", "kafka"),
+    ("kafkas", "kafka"),
     ("amqp", "rabbitmq"),
     ("amqps", "rabbitmq"),
-    ("sqs", "sqs"),
-    ("https", "sqs"),
 ];
 
 /// Where messages go.
@@ -74,17 +75,20 @@ impl To {
 
 /// The queue behind an address.
 #[cfg_attr(
-    not(any(feature = "nats", feature = "rabbitmq")),
+    not(any(feature = "kafka", feature = "nats", feature = "rabbitmq")),
     expect(unused_variables, reason = "only features bring queues")
 )]
 fn queue(scheme: &str, address: &str, create: bool) -> Result<Box<dyn ReadableQueue>> {
     let known = QUEUES.iter().find(|(known, _)| *known == scheme);
     let Some((_, feature)) = known else {
-        let expected = "a folder, s3://BUCKET/PREFIX, - or a queue's address";
-        let advice = "name one of these";
-        return Err(Failure::usage(expected, format!("'{scheme}://'"), advice).into());
+        let queues: Vec<String> = QUEUES.iter().map(|(at, _)| format!("{at}://")).collect();
+        let queues = queues.join(", ");
+        let expected = format!("a folder, s3://BUCKET/PREFIX, - or one of {queues}");
+        return Err(Failure::usage(expected, format!("'{scheme}://'"), "name one of these").into());
     };
     match *feature {
+        #[cfg(feature = "kafka")]
+        "kafka" => Ok(Box::new(kafka(address, create)?)),
         #[cfg(feature = "nats")]
         "nats" => Ok(Box::new(nats(address, create)?)),
         #[cfg(feature = "rabbitmq")]
@@ -117,6 +121,15 @@ fn host(address: &str) -> &str {
 pub(crate) fn is_queue(address: &str) -> bool {
     let scheme = address.split_once("://").map(|(scheme, _)| scheme);
     scheme.is_some_and(|scheme| QUEUES.iter().any(|(known, _)| *known == scheme))
+}
+
+#[cfg(feature = "kafka")]
+fn kafka(address: &str, create: bool) -> Result<KafkaQueue> {
+    let options = KafkaOptions {
+        create,
+        ..KafkaOptions::default()
+    };
+    Ok(KafkaQueue::new(address, options)?)
 }
 
 /// A subject; a stream that is made for it has its name, dots as underscores.
@@ -241,6 +254,24 @@ impl fmt::Display for To {
             Self::Files(place) => place.fmt(f),
             Self::Stdout(_) => f.write_str("-"),
             Self::Queue(queue) => f.write_str(&queue.address()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host;
+
+    #[test]
+    fn nothing_but_a_plain_host_is_shown() {
+        for (address, shown) in [
+            ("kafka://user:secret@host:9092/topic?key=secret", "host"),
+            ("amqp://queue.lake-1:5672/%2F/q", "queue.lake-1"),
+            ("nats://user:sec/ret@host/subject", ""),
+            ("nats://secret?more@host", ""),
+            ("nats://to%20ken/subject", ""),
+        ] {
+            assert_eq!(host(address), shown, "{address}");
         }
     }
 }

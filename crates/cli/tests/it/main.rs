@@ -22,6 +22,8 @@ mod formats;
 mod grid;
 mod hard;
 mod identity;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod layout;
 mod limits;
 mod log;

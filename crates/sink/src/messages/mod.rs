@@ -17,6 +17,8 @@ mod block;
 mod folder;
 mod group;
 mod id;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod ledger;
 mod modulo;
 #[cfg(feature = "nats")]

@@ -13,6 +13,8 @@ mod commit;
 mod extend;
 mod faults;
 mod hostile;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod kill;
 mod layout;
 mod manifest;
