@@ -82,6 +82,12 @@ impl Failure {
             {
                 Self::Passing(Trouble::Unavailable, text)
             }
+            // A stream of a server that has just come back: its replica starts after the port is open.
+            AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED)
+                if lower.contains("does not have a replica on the local node") =>
+            {
+                Self::Passing(Trouble::Unavailable, text)
+            }
             AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => Self::Final(Trouble::Missing, text),
             AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED)
             | AMQPErrorKind::Hard(AMQPHardError::CONNECTIONFORCED | AMQPHardError::INTERNALERROR) => {
