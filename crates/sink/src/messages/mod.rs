@@ -16,6 +16,8 @@ mod audit;
 mod block;
 mod folder;
 mod group;
+#[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
+mod host;
 mod id;
 #[cfg(feature = "kafka")]
 pub mod kafka;

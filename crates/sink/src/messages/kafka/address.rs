@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use crate::error::{Error, Result};
+use crate::messages::host::{Host, joined};
 use crate::secret::{Secret, scrub_shapes};
 
 const FORM: &str = "kafka://HOST:PORT/TOPIC or kafkas://HOST:PORT/TOPIC";
@@ -15,8 +16,8 @@ const MOST_LETTERS: usize = 249;
 pub(super) struct Address {
     /// `kafka`, or `kafkas` for TLS.
     scheme: &'static str,
-    /// `HOST:PORT` of each broker that is asked for the others, in the order given.
-    hosts: Vec<String>,
+    /// Each broker that is asked for the others, in the order given.
+    hosts: Vec<Host>,
     pub(super) topic: String,
     /// User and password that stood before the hosts.
     pub(super) user: Option<(String, Secret)>,
@@ -50,8 +51,7 @@ impl Address {
                 "a user and a password once, before the first host, with `@` written as %40",
             ));
         }
-        let hosts: Option<Vec<String>> = hosts.split(',').map(host).collect();
-        let hosts = hosts.ok_or_else(|| refused(FORM))?;
+        let hosts = Host::parse_all(hosts, DEFAULT_PORT).ok_or_else(|| refused(FORM))?;
         if !is_topic(topic) {
             return Err(refused(
                 "a topic of letters, digits, `.`, `_` and `-`, as in kafka://HOST:PORT/predictions",
@@ -78,31 +78,13 @@ impl Address {
 
     /// The brokers as the client wants them.
     pub(super) fn brokers(&self) -> String {
-        self.hosts.join(",")
+        joined(&self.hosts)
     }
 
     /// Whether connections are encrypted.
     pub(super) fn is_tls(&self) -> bool {
         self.scheme == "kafkas"
     }
-}
-
-/// `HOST:PORT` of a host with or without a port.
-fn host(text: &str) -> Option<String> {
-    let bracket = text.rfind(']').unwrap_or(0);
-    let (name, port) = match text[bracket..].rfind(':') {
-        Some(at) => {
-            let (name, port) = text.split_at(bracket + at);
-            (name, port[1..].parse().ok().filter(|port| *port > 0)?)
-        }
-        None => (text, DEFAULT_PORT),
-    };
-    let letter = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    let is_name = match name.strip_prefix('[').and_then(|v6| v6.strip_suffix(']')) {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !name.is_empty() && name.chars().all(letter),
-    };
-    is_name.then(|| format!("{name}:{port}"))
 }
 
 /// Kafka's own rule for names of topics.

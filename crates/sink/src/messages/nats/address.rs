@@ -4,6 +4,7 @@ use percent_encoding::percent_decode_str;
 
 use super::options::NatsCredentials;
 use crate::error::{Error, Result};
+use crate::messages::host::{Host, joined};
 use crate::secret::{Secret, scrub_shapes};
 
 const FORM: &str = "nats://HOST:PORT/SUBJECT or tls://HOST:PORT/SUBJECT";
@@ -14,8 +15,8 @@ const DEFAULT_PORT: u16 = 4222;
 pub(super) struct Address {
     /// `nats` or `tls`.
     scheme: &'static str,
-    /// `HOST:PORT` of each server of a cluster, in the order given.
-    hosts: Vec<String>,
+    /// Each server of a cluster, in the order given.
+    hosts: Vec<Host>,
     pub(super) subject: String,
     /// What stood before the hosts.
     pub(super) credentials: Option<NatsCredentials>,
@@ -44,8 +45,7 @@ impl Address {
                 "a user and a password once, before the first host, with `@` written as %40",
             ));
         }
-        let hosts: Option<Vec<String>> = hosts.split(',').map(host).collect();
-        let hosts = hosts.ok_or_else(|| refused(FORM))?;
+        let hosts = Host::parse_all(hosts, DEFAULT_PORT).ok_or_else(|| refused(FORM))?;
         if !is_subject(subject) {
             return Err(refused(
                 "a subject of words with dots between them, without `*`, `>`, `?`, `#` and blanks, \
@@ -70,32 +70,14 @@ impl Address {
 
     /// The servers alone, without credentials.
     pub(super) fn place(&self) -> String {
-        format!("{}://{}", self.scheme, self.hosts.join(","))
+        format!("{}://{}", self.scheme, joined(&self.hosts))
     }
 
     /// The servers as the client wants them, without credentials.
     pub(super) fn servers(&self) -> Vec<String> {
-        let server = |host: &String| format!("{}://{host}", self.scheme);
+        let server = |host: &Host| format!("{}://{host}", self.scheme);
         self.hosts.iter().map(server).collect()
     }
-}
-
-/// `HOST:PORT` of a host with or without a port.
-fn host(text: &str) -> Option<String> {
-    let bracket = text.rfind(']').unwrap_or(0);
-    let (name, port) = match text[bracket..].rfind(':') {
-        Some(at) => {
-            let (name, port) = text.split_at(bracket + at);
-            (name, port[1..].parse().ok().filter(|port| *port > 0)?)
-        }
-        None => (text, DEFAULT_PORT),
-    };
-    let letter = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    let is_name = match name.strip_prefix('[').and_then(|v6| v6.strip_suffix(']')) {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !name.is_empty() && name.chars().all(letter),
-    };
-    is_name.then(|| format!("{name}:{port}"))
 }
 
 /// Whether messages can be sent to it: the rules of NATS, and what would be ambiguous in an address.

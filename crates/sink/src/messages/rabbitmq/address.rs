@@ -4,6 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use super::options::{RabbitCredentials, RabbitKind};
 use crate::error::{Error, Result};
+use crate::messages::host::{Host, joined};
 use crate::secret::Secret;
 
 const FORM: &str = "amqp://HOST:PORT/VHOST/QUEUE or amqps://HOST:PORT/VHOST/QUEUE, where the virtual \
@@ -30,14 +31,6 @@ pub(super) struct Address {
     pub(super) kind: Option<RabbitKind>,
     /// What stood before the hosts.
     pub(super) credentials: Option<RabbitCredentials>,
-}
-
-/// A server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Host {
-    /// A name or a number, one of version 6 without brackets.
-    pub(super) name: String,
-    pub(super) port: u16,
 }
 
 impl Address {
@@ -69,8 +62,7 @@ impl Address {
             ));
         }
         let port = if is_tls { 5671 } else { 5672 };
-        let hosts: Option<Vec<Host>> = hosts.split(',').map(|text| host(text, port)).collect();
-        let hosts = hosts.ok_or_else(|| refused(FORM))?;
+        let hosts = Host::parse_all(hosts, port).ok_or_else(|| refused(FORM))?;
         let (vhost, queue) = path.split_once('/').ok_or_else(|| refused(FORM))?;
         let (vhost, queue) = match (name(vhost), name(queue)) {
             (Some(vhost), Some(queue)) if !queue.starts_with("amq.") => (vhost, queue),
@@ -99,43 +91,10 @@ impl Address {
     /// The address without credentials, with every port.
     pub(super) fn shown(&self) -> String {
         let scheme = if self.is_tls { "amqps" } else { "amqp" };
-        let hosts: Vec<String> = self.hosts.iter().map(Host::shown).collect();
         let vhost = utf8_percent_encode(&self.vhost, IN_PATH);
         let queue = utf8_percent_encode(&self.queue, IN_PATH);
-        format!("{scheme}://{}/{vhost}/{queue}", hosts.join(","))
+        format!("{scheme}://{}/{vhost}/{queue}", joined(&self.hosts))
     }
-}
-
-impl Host {
-    fn shown(&self) -> String {
-        let Self { name, port } = self;
-        if name.contains(':') {
-            format!("[{name}]:{port}")
-        } else {
-            format!("{name}:{port}")
-        }
-    }
-}
-
-/// A host with or without a port.
-fn host(text: &str, default: u16) -> Option<Host> {
-    let bracket = text.rfind(']').unwrap_or(0);
-    let (name, port) = match text[bracket..].rfind(':') {
-        Some(at) => {
-            let (name, port) = text.split_at(bracket + at);
-            (name, port[1..].parse().ok().filter(|port| *port > 0)?)
-        }
-        None => (text, default),
-    };
-    let letter = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    let name = match name.strip_prefix('[').and_then(|v6| v6.strip_suffix(']')) {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().ok().map(|_| v6)?,
-        None => Some(name).filter(|name| !name.is_empty() && name.chars().all(letter))?,
-    };
-    Some(Host {
-        name: name.to_owned(),
-        port,
-    })
 }
 
 /// The name of a virtual host or a queue.

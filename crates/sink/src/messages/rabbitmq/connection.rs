@@ -21,13 +21,14 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::address::{Address, Host};
+use super::address::Address;
 use super::failure::Failure;
 use super::line::{self, Cut, Lines};
 use super::options::{Means, RabbitCredentials};
 use super::queue;
 use super::waits::Waits;
 use crate::error::{Error, Result, Trouble};
+use crate::messages::host::Host;
 use crate::secret::{Scrubber, Secret};
 
 /// How often who waits looks around.

@@ -20,9 +20,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::address::Host;
 use super::options::Means;
 use crate::error::{Error, Result};
+use crate::messages::host::Host;
 
 /// How TLS is spoken: whom we trust, and who we are.
 pub(super) fn tls(means: &Means) -> Result<TlsConnector> {
