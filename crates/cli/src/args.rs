@@ -5,6 +5,7 @@
 
 mod bench;
 mod choice;
+mod load;
 mod parameters;
 mod publish;
 mod remote;
@@ -27,6 +28,9 @@ pub(crate) use bench::Bench;
 #[cfg(feature = "star")]
 pub(crate) use bench::BenchQueries;
 pub(crate) use choice::Choice;
+#[cfg(feature = "load")]
+pub(crate) use load::IfExists;
+pub(crate) use load::Load;
 pub(crate) use parameters::{Given, Parameters};
 pub(crate) use publish::{Grouping, Messages, Nulls, Publish};
 #[cfg(feature = "s3")]
@@ -73,6 +77,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Sends rows as JSON messages: to a queue, to files, to stdout.
     Publish(Box<Publish>),
+    /// Loads rows into tables of a database, at the speed of its bulk loader.
+    Load(Box<Load>),
     /// Shows how far a run is, from a second terminal, or what a finished output holds.
     Status(Stored),
     /// Makes one output of what the shards of a run have written.
@@ -153,8 +159,9 @@ pub(crate) struct Logging {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The output: a folder, a bucket's prefix as `s3://lake/demo`, or a queue as
-    /// `nats://HOST:PORT/SUBJECT` or `amqp://HOST:PORT/VHOST/QUEUE`.
+    /// The output: a folder, a bucket's prefix as `s3://lake/demo`, a queue as
+    /// `nats://HOST:PORT/SUBJECT` or `amqp://HOST:PORT/VHOST/QUEUE`, or a database that was loaded as
+    /// `postgres://USER@HOST:PORT/DATABASE`.
     #[arg(value_name = "URI")]
     pub(crate) place: PathBuf,
     /// The ledger of a queue's messages; by default the only one of this queue below

@@ -6,6 +6,8 @@ mod combine;
 mod completions;
 mod generate;
 mod list;
+#[cfg(feature = "load")]
+mod load;
 mod peek;
 mod plan;
 mod publish;
@@ -32,6 +34,10 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Schema(args) => schema::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Publish(args) => publish::run(&args),
+        #[cfg(feature = "load")]
+        Command::Load(args) => load::run(&args),
+        #[cfg(not(feature = "load"))]
+        Command::Load(_) => Err(without("load")),
         Command::Status(args) => status::run(&args),
         Command::Combine(args) => combine::run(&args),
         #[cfg(feature = "star")]
@@ -52,7 +58,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
 }
 
 /// A command whose part of the program was left out when it was built.
-#[cfg(not(feature = "star"))]
+#[cfg(not(all(feature = "star", feature = "load")))]
 fn without(feature: &str) -> anyhow::Error {
     let expected = format!("a lakeseed that was built with the feature {feature}");
     let advice = format!("build it with --features {feature}, or take a ready-made one");

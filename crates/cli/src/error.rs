@@ -12,6 +12,8 @@
 //! | 4 | incomplete: the disk is full, access was lost |
 //! | 130, 143 | stopped by SIGINT, SIGTERM |
 
+#[cfg(feature = "load")]
+mod databases;
 mod libraries;
 mod scrub;
 #[cfg(feature = "star")]
@@ -121,6 +123,12 @@ impl Failure {
             Ok(failure) => failure,
             Err(error) => libraries::explain(&error),
         }
+    }
+
+    /// What a load, or the look at one, failed with; `left` is what stands of it.
+    #[cfg(feature = "load")]
+    pub(crate) fn of_loading(error: lakeseed_sink::Error, left: &str) -> Self {
+        databases::of_loading(error, left)
     }
 
     /// What an error of writing means.

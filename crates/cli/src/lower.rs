@@ -4,6 +4,8 @@
 pub(crate) mod bench;
 mod bucket;
 mod job;
+#[cfg(feature = "load")]
+pub(crate) mod load;
 mod memory;
 mod place;
 pub(crate) mod publish;
@@ -30,4 +32,9 @@ pub(crate) fn threads(asked: Option<u64>) -> usize {
         Some(threads) => usize::try_from(threads).unwrap_or(usize::MAX),
         None => std::thread::available_parallelism().map_or(1, usize::from),
     }
+}
+
+/// Whether an address is a database's.
+pub(crate) fn is_database(address: &str) -> bool {
+    address.starts_with("postgres://") || address.starts_with("postgresql://")
 }

@@ -10,6 +10,8 @@ pub(crate) mod bench;
 mod cell;
 mod ended;
 mod grid;
+#[cfg(feature = "load")]
+mod loaded;
 mod progress;
 mod published;
 mod read;
@@ -29,6 +31,8 @@ pub(crate) use answers::answers;
 pub(crate) use cell::{Cell, cell};
 pub(crate) use ended::{ended, going_on};
 pub(crate) use grid::{Align, Grid};
+#[cfg(feature = "load")]
+pub(crate) use loaded::LoadOutcome;
 pub(crate) use progress::{Progress, Style};
 pub(crate) use published::PublishOutcome;
 pub(crate) use run::Outcome;

@@ -120,7 +120,7 @@ pub enum Error {
         /// The system's own error.
         source: io::Error,
     },
-    /// An object store or a queue refused, or could not be reached.
+    /// An object store, a queue or a database refused, or could not be reached.
     #[error("cannot {action} {address}: {trouble}")]
     Remote {
         /// What was tried: "read", "write", "complete" ...
@@ -175,6 +175,20 @@ pub enum Error {
         /// The limit.
         most: u64,
     },
+    /// A value that the place where it goes cannot hold.
+    #[error("row {row} of table `{table}`, column `{column}`: expected {expected}, found {found}")]
+    Value {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The row, counted from the table's first.
+        row: u64,
+        /// What would be taken.
+        expected: String,
+        /// What came.
+        found: String,
+    },
     /// A library that encodes failed.
     #[error("cannot encode {format}")]
     Encode {
@@ -188,7 +202,7 @@ pub enum Error {
     Stopped,
 }
 
-/// Why an object store or a queue did not do what it was asked, by what a caller can do about it.
+/// Why an object store, a queue or a database did not do what it was asked, by what a caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Trouble {

@@ -30,6 +30,7 @@
 //! - [`inspect`], [`open_finished`], [`settle`], [`statuses`], [`combine`]: what stands in a store.
 //! - [`Verify`]: a finished output read back, and compared with its rows made again.
 //! - [`format`](mod@format): the encoders.
+//! - [`databases`]: rows into tables of a database, and their DDL.
 //! - [`messages`]: rows as JSON messages of at most K rows and B bytes, on their way to a queue.
 //! - [`UnitRun`]: parts whose rows nobody counts in advance, such as results of queries.
 //! - [`Output`]: all of it in four calls.
@@ -38,9 +39,11 @@
 //! several. What this crate does not do: make rows, print.
 
 mod commit;
+pub mod databases;
 #[cfg(any(
     feature = "kafka",
     feature = "nats",
+    feature = "postgres",
     feature = "rabbitmq",
     feature = "s3"
 ))]
@@ -60,6 +63,7 @@ mod rows;
 #[cfg(any(
     feature = "kafka",
     feature = "nats",
+    feature = "postgres",
     feature = "rabbitmq",
     feature = "s3"
 ))]
@@ -79,6 +83,7 @@ pub use self::commit::{
 #[cfg(any(
     feature = "kafka",
     feature = "nats",
+    feature = "postgres",
     feature = "rabbitmq",
     feature = "s3"
 ))]
@@ -99,6 +104,7 @@ pub use self::report::{Report, TableReport};
 #[cfg(any(
     feature = "kafka",
     feature = "nats",
+    feature = "postgres",
     feature = "rabbitmq",
     feature = "s3"
 ))]

@@ -1,5 +1,7 @@
 //! `lakeseed verify`: an output read back, its rows made again.
 
+#[cfg(feature = "load")]
+mod database;
 mod messages;
 #[cfg(feature = "star")]
 mod star;
@@ -48,6 +50,12 @@ pub(super) fn run(args: &args::Verify) -> Result<()> {
 
 fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
     let address = args.place.to_string_lossy();
+    if lower::is_database(&address) {
+        #[cfg(feature = "load")]
+        return database::verify(args, &address, stop, log);
+        #[cfg(not(feature = "load"))]
+        return Err(super::without("load"));
+    }
     if lower::is_queue(&address) {
         let (place, found) = messages::verify_queue(args, &address, stop, log)?;
         return tell(args, place, found.findings, Some(found.counts), log);
@@ -154,8 +162,15 @@ fn tell(
     }
     // Findings stay findings when nobody reads them to their end.
     let count = verified.findings.errors().count();
-    let expected = format!("{} to hold what its manifest says", verified.place);
-    let advice = if verified.messages.is_some() {
+    let by = if lower::is_database(&verified.place) {
+        "ledger"
+    } else {
+        "manifest"
+    };
+    let expected = format!("{} to hold what its {by} says", verified.place);
+    let advice = if lower::is_database(&verified.place) {
+        "load it anew with --if-exists replace"
+    } else if verified.messages.is_some() {
         "publish it to another place"
     } else {
         "write it anew with --overwrite"
@@ -283,7 +298,12 @@ impl Verified {
             text.push('\n');
         }
         let time = units::time(Duration::from_secs_f64(found.seconds));
-        let files = units::grouped(found.parts);
+        let parts = units::grouped(found.parts);
+        let files = if lower::is_database(&self.place) {
+            format!("{parts} parts")
+        } else {
+            format!("{parts} files")
+        };
         let errors = match found.errors().count() {
             0 => "nothing is wrong".to_owned(),
             1 => "1 thing is wrong".to_owned(),
@@ -293,17 +313,17 @@ impl Verified {
             let messages = units::grouped(counts.messages);
             let rows = units::grouped(found.rows_compared);
             format!(
-                "{files} files, {messages} messages with {rows} rows: {} missing, {} doubled, {} \
+                "{files}, {messages} messages with {rows} rows: {} missing, {} doubled, {} \
                  altered",
                 units::grouped(counts.missing_rows),
                 units::grouped(counts.doubled_rows),
                 units::grouped(counts.altered_rows),
             )
         } else if is_quick {
-            format!("{files} files looked at, their bytes and rows not")
+            format!("{files} looked at, their bytes and rows not")
         } else {
             format!(
-                "{files} files, {} read, {} rows made again and compared",
+                "{files}, {} read, {} rows made again and compared",
                 Bytes::new(found.bytes_read),
                 units::grouped(found.rows_compared)
             )

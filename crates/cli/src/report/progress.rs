@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use lakeseed_budget::Bytes;
+#[cfg(feature = "load")]
+use lakeseed_sink::databases::LoadPlan;
 use lakeseed_sink::messages::MessagePlan;
 use lakeseed_sink::{LastRun, ManifestPart, Observer, Plan};
 
@@ -118,6 +120,17 @@ impl Progress {
             parts: plan.parts().len() as u64,
         };
         Self::of(style, &[planned], log)
+    }
+
+    /// The same of a load: what is finished alone are parts.
+    #[cfg(feature = "load")]
+    pub(crate) fn of_load(style: Style, plan: &LoadPlan<'_>, log: &Log) -> Self {
+        let tables = plan.tables().iter().map(|table| Planned {
+            name: table.name(),
+            rows: table.row_count(),
+            parts: table.parts(),
+        });
+        Self::of(style, &tables.collect::<Vec<_>>(), log)
     }
 
     fn of(style: Style, planned: &[Planned<'_>], log: &Log) -> Self {
@@ -282,6 +295,10 @@ impl Observer for Progress {
 
     fn part_acknowledged(&self, part: &str, rows: u64, bytes: u64) {
         self.finished(&self.tables[0], part, rows, bytes);
+    }
+
+    fn part_loaded(&self, table: usize, part: &str, rows: u64, bytes: u64) {
+        self.finished(&self.tables[table], part, rows, bytes);
     }
 }
 

@@ -26,6 +26,8 @@ mod identity;
 mod kafka;
 mod layout;
 mod limits;
+#[cfg(feature = "load")]
+mod load;
 mod log;
 mod memory;
 #[cfg(feature = "nats")]

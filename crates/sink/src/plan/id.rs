@@ -108,6 +108,16 @@ impl Digest {
         digest
     }
 
+    /// Of what every plan of a load has: the data. Not our version: who continues with a newer
+    /// lakeseed adds the same rows, since values belong to the data's own version.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn of_load(data_id: &str) -> Self {
+        let mut digest = Self(blake3::Hasher::new());
+        digest.text("lakeseed load 1");
+        digest.text(data_id);
+        digest
+    }
+
     pub(crate) fn columns(&mut self, schema: &Schema) {
         self.number(schema.fields().len() as u64);
         for field in schema.fields() {

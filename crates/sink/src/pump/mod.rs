@@ -64,6 +64,11 @@ pub trait Observer: Sync {
     fn part_acknowledged(&self, part: &str, rows: u64, bytes: u64) {
         let _ = (part, rows, bytes);
     }
+
+    /// A database has committed a part of the table at position `table` of the plan.
+    fn part_loaded(&self, table: usize, part: &str, rows: u64, bytes: u64) {
+        let _ = (table, part, rows, bytes);
+    }
 }
 
 /// A plan on its way to a store or a stream.

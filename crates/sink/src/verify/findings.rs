@@ -165,7 +165,7 @@ impl Finding {
         self
     }
 
-    pub(super) fn column(mut self, column: &str) -> Self {
+    pub(crate) fn column(mut self, column: &str) -> Self {
         self.column = Some(clip(column));
         self
     }

@@ -27,7 +27,9 @@ mod parallel;
 mod plan;
 #[cfg(any(feature = "nats", feature = "rabbitmq"))]
 mod ports;
-#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(any(feature = "nats", feature = "postgres", feature = "rabbitmq"))]
 mod proxy;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;

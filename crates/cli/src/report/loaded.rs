@@ -1,0 +1,92 @@
+//! The result of a load: a table for people, JSON for programs.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use lakeseed_budget::{Bytes, peak_resident};
+use lakeseed_sink::databases::Loaded;
+use serde::Serialize;
+
+use super::{Align, Grid, units};
+
+/// What stands after `load`. Every figure is of rows that were committed.
+#[derive(Debug, Serialize)]
+pub(crate) struct LoadOutcome {
+    #[serde(flatten)]
+    loaded: Loaded,
+    /// False where the same command had finished before, and nothing was sent.
+    written: bool,
+    rows_per_s: f64,
+    bytes_per_s: f64,
+    peak_memory_bytes: Option<u64>,
+}
+
+impl LoadOutcome {
+    pub(crate) fn new(loaded: Loaded) -> Self {
+        // Keys are made when the rows are there.
+        let seconds = (loaded.seconds - loaded.keys_seconds).max(0.0);
+        let time = Duration::from_secs_f64(seconds);
+        Self {
+            written: loaded.is_written(),
+            rows_per_s: units::per_second(loaded.made_rows, time),
+            bytes_per_s: units::per_second(loaded.made_bytes, time),
+            peak_memory_bytes: peak_resident().map(Bytes::get),
+            loaded,
+        }
+    }
+
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let done = &self.loaded;
+        let mut text = self.grid();
+        let (plan, to) = (&done.run_id, &done.address);
+        if !self.written {
+            let _ = writeln!(
+                text,
+                "\n{to} holds exactly this already: nothing was added (plan {plan})"
+            );
+            return text;
+        }
+        let peak = self.peak_memory_bytes.map_or_else(String::new, |peak| {
+            format!(", peak memory {}", Bytes::new(peak))
+        });
+        let workers = match done.workers {
+            1 => "1 connection".to_owned(),
+            workers => format!("{workers} connections"),
+        };
+        let time = |seconds: f64| units::time(Duration::from_secs_f64(seconds));
+        let _ = writeln!(
+            text,
+            "\nloaded into {to} in {} on {workers}, {} of it for keys{peak} (plan {plan})",
+            time(done.seconds),
+            time(done.keys_seconds),
+        );
+        let _ = writeln!(
+            text,
+            "{} rows/s before keys; of the workers' time {} made rows, {} waited for the database",
+            units::short(self.rows_per_s),
+            time(done.making_seconds),
+            time(done.waiting_seconds),
+        );
+        let _ = writeln!(text, "next: lakeseed verify {to}");
+        text
+    }
+
+    fn grid(&self) -> String {
+        let mut grid = Grid::new([
+            ("table", Align::Left),
+            ("rows", Align::Right),
+            ("parts", Align::Right),
+            ("sent", Align::Right),
+        ]);
+        for table in &self.loaded.tables {
+            grid.row([
+                table.name.clone(),
+                units::grouped(table.rows),
+                units::grouped(table.parts),
+                Bytes::new(table.made_bytes).to_string(),
+            ]);
+        }
+        grid.text("")
+    }
+}

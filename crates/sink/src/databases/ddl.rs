@@ -1,0 +1,250 @@
+//! Statements that make tables: types, keys and comments in the words of each system.
+//!
+//! What a load runs and what is printed for people are put together from the same lines.
+
+use std::fmt::Write;
+
+use arrow_schema::{DataType, Field, Schema};
+
+use super::types::PgType;
+use crate::error::{Error, Result};
+use crate::hints;
+
+/// The words of a system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
+    /// DuckDB.
+    Duckdb,
+    /// Spark SQL.
+    Spark,
+}
+
+/// A table as its statements need it.
+#[derive(Debug, Clone, Copy)]
+pub struct TableDdl<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// What it holds, for people; may be empty.
+    pub about: &'t str,
+    /// Its columns: keys, parents and comments by the [hints](crate::hints).
+    pub schema: &'t Schema,
+}
+
+/// Statements in an order in which a system takes them, as `tables` are: parents first.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a column of a type that the dialect has not.
+///
+/// # Example
+/// ```
+/// use arrow_schema::{DataType, Field, Schema};
+/// use lakeseed_sink::databases::ddl::{Dialect, TableDdl, statements};
+///
+/// let schema = Schema::new(vec![Field::new("id", DataType::Int64, false)]);
+/// let pets = TableDdl { name: "pets", about: "", schema: &schema };
+/// let text = statements(&[pets], Dialect::Postgres)?;
+/// assert_eq!(text, "CREATE TABLE \"pets\" (\n    \"id\" BIGINT NOT NULL\n);\n\n");
+/// # Ok::<(), lakeseed_sink::Error>(())
+/// ```
+pub fn statements(tables: &[TableDdl<'_>], dialect: Dialect) -> Result<String> {
+    let mut out = String::new();
+    for table in tables {
+        create_with_keys(&mut out, table, tables, dialect)?;
+        out.push('\n');
+    }
+    Ok(out)
+}
+
+fn create_with_keys(
+    out: &mut String,
+    table: &TableDdl<'_>,
+    all: &[TableDdl<'_>],
+    dialect: Dialect,
+) -> Result<()> {
+    let constraints = constraints(table, all, dialect);
+    let inline = if dialect.has_constraints() {
+        constraints.as_slice()
+    } else {
+        &[]
+    };
+    out.push_str(&create(table, inline, dialect)?);
+    out.push_str(";\n");
+    if !dialect.has_constraints() {
+        for constraint in constraints {
+            let _ = writeln!(out, "-- {constraint}");
+        }
+    }
+    if !dialect.comments_inline() {
+        for comment in comments(table, dialect) {
+            let _ = writeln!(out, "{comment};");
+        }
+    }
+    Ok(())
+}
+
+/// The statement that makes a table with these constraints, without its end.
+pub(super) fn create(
+    table: &TableDdl<'_>,
+    constraints: &[String],
+    dialect: Dialect,
+) -> Result<String> {
+    let mut lines = Vec::new();
+    for field in table.schema.fields() {
+        lines.push(column(table, field, dialect)?);
+    }
+    lines.extend(constraints.iter().cloned());
+    let body: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
+    let name = dialect.quote(table.name);
+    let mut out = format!("CREATE TABLE {name} (\n{}\n)", body.join(",\n"));
+    if dialect.comments_inline() && !table.about.is_empty() {
+        let equals = if dialect == Dialect::Mysql { "=" } else { " " };
+        let _ = write!(out, " COMMENT{equals}{}", dialect.text(table.about));
+    }
+    Ok(out)
+}
+
+fn column(table: &TableDdl<'_>, field: &Field, dialect: Dialect) -> Result<String> {
+    let sql_type = dialect.sql_type(field.data_type());
+    let sql_type = sql_type.ok_or_else(|| Error::Unsupported {
+        format: dialect.name(),
+        column: format!("{}.{}", table.name, field.name()),
+        found: Box::new(field.data_type().clone()),
+    })?;
+    let mut line = format!("{} {sql_type}", dialect.quote(field.name()));
+    if !field.is_nullable() {
+        line.push_str(" NOT NULL");
+    }
+    if dialect.comments_inline() && !doc(field).is_empty() {
+        let _ = write!(line, " COMMENT {}", dialect.text(doc(field)));
+    }
+    Ok(line)
+}
+
+/// The primary key, then the foreign keys: `PRIMARY KEY ("id")`.
+pub(super) fn constraints(
+    table: &TableDdl<'_>,
+    all: &[TableDdl<'_>],
+    dialect: Dialect,
+) -> Vec<String> {
+    let fields = table.schema.fields();
+    let keys: Vec<String> = fields
+        .iter()
+        .filter(|field| hint(field, hints::KEY) == Some("primary"))
+        .map(|field| dialect.quote(field.name()))
+        .collect();
+    let mut lines = Vec::new();
+    if !keys.is_empty() {
+        lines.push(format!("PRIMARY KEY ({})", keys.join(", ")));
+    }
+    for field in fields {
+        let parent = hint(field, hints::PARENT).and_then(|parent| parent.split_once('.'));
+        let Some((parent, column)) = parent else {
+            continue;
+        };
+        // A reference needs its table, which is absent when one table alone was asked for.
+        if all.iter().any(|table| table.name == parent) {
+            lines.push(format!(
+                "FOREIGN KEY ({}) REFERENCES {} ({})",
+                dialect.quote(field.name()),
+                dialect.quote(parent),
+                dialect.quote(column),
+            ));
+        }
+    }
+    lines
+}
+
+/// Comments on a table and its columns as statements, without their ends.
+pub(super) fn comments(table: &TableDdl<'_>, dialect: Dialect) -> Vec<String> {
+    let name = dialect.quote(table.name);
+    let mut lines = Vec::new();
+    if !table.about.is_empty() {
+        let text = dialect.text(table.about);
+        lines.push(format!("COMMENT ON TABLE {name} IS {text}"));
+    }
+    for field in table.schema.fields() {
+        if !doc(field).is_empty() {
+            let column = dialect.quote(field.name());
+            let text = dialect.text(doc(field));
+            lines.push(format!("COMMENT ON COLUMN {name}.{column} IS {text}"));
+        }
+    }
+    lines
+}
+
+fn doc(field: &Field) -> &str {
+    hint(field, hints::DOC).unwrap_or_default()
+}
+
+fn hint<'f>(field: &'f Field, key: &str) -> Option<&'f str> {
+    field.metadata().get(key).map(String::as_str)
+}
+
+impl Dialect {
+    /// The system's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::Mysql => "MySQL",
+            Self::Duckdb => "DuckDB",
+            Self::Spark => "Spark",
+        }
+    }
+
+    /// A name as an identifier, whatever stands in it.
+    pub fn quote(self, name: &str) -> String {
+        match self {
+            Self::Postgres | Self::Duckdb => format!("\"{}\"", name.replace('"', "\"\"")),
+            Self::Mysql | Self::Spark => format!("`{}`", name.replace('`', "``")),
+        }
+    }
+
+    /// A text as a literal, whatever stands in it.
+    pub fn text(self, text: &str) -> String {
+        match self {
+            Self::Postgres | Self::Duckdb => format!("'{}'", text.replace('\'', "''")),
+            Self::Mysql => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
+            Self::Spark => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
+        }
+    }
+
+    fn comments_inline(self) -> bool {
+        matches!(self, Self::Mysql | Self::Spark)
+    }
+
+    /// Spark enforces no keys, and most of its catalogs refuse to hear of them.
+    fn has_constraints(self) -> bool {
+        self != Self::Spark
+    }
+
+    /// What the system calls a type; nothing where it has none that holds every value.
+    pub fn sql_type(self, data_type: &DataType) -> Option<String> {
+        use Dialect::{Duckdb, Mysql, Postgres, Spark};
+        let name = match (data_type, self) {
+            (_, Postgres) => return PgType::of(data_type).map(|found| found.to_string()),
+            (DataType::Int32, Mysql | Spark) => "INT",
+            (DataType::Int32, Duckdb) => "INTEGER",
+            (DataType::Int64, _) => "BIGINT",
+            (DataType::Float64, Mysql | Duckdb | Spark) => "DOUBLE",
+            (DataType::Boolean, _) => "BOOLEAN",
+            (DataType::Date32, _) => "DATE",
+            (DataType::Timestamp(_, None), Duckdb) => "TIMESTAMP",
+            (DataType::Timestamp(_, None), Mysql) => "DATETIME(6)",
+            (DataType::Timestamp(_, None), Spark) => "TIMESTAMP_NTZ",
+            // A key or an index of MySQL needs a length.
+            (DataType::Utf8, Mysql) => "VARCHAR(255)",
+            (DataType::Utf8, Duckdb) => "VARCHAR",
+            (DataType::Utf8, Spark) => "STRING",
+            (DataType::Decimal128(precision, scale), Mysql | Duckdb | Spark) => {
+                return Some(format!("DECIMAL({precision},{scale})"));
+            }
+            (DataType::Dictionary(_, values), _) => return self.sql_type(values),
+            _ => return None,
+        };
+        Some(name.to_owned())
+    }
+}

@@ -1,0 +1,354 @@
+//! A plan on its way into a database: what is asked, what stands, what is added.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use lakeseed_budget::{Budget, Bytes, Lease};
+
+use super::ddl::{self, Dialect};
+use super::plan::LoadPlan;
+use super::postgres::{self, Begun, CHUNK_BYTES, Failure, Postgres, Session};
+use super::report::Loaded;
+use super::workers::{self, Task, Work};
+use crate::error::{Error, Result};
+use crate::fail;
+use crate::pump::{DEFAULT_THREADS, Observer};
+
+/// What a worker holds besides batches and chunks: a stack, dictionaries, what the allocator keeps.
+const FIXED_BYTES: u64 = 8 << 20;
+/// Chunks of a worker: one is filled, two wait for the line, which keeps a copy of the one that it
+/// sends in a buffer that has grown to twice its size.
+const CHUNKS: u64 = 5;
+/// Waits between two tries to go on with a server: they begin short, and double.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// What becomes of tables that are there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IfExists {
+    /// They are refused, unless they are those of this very plan, which is gone on with.
+    #[default]
+    Fail,
+    /// Rows are added to them, where their columns are ours; this very plan is gone on with.
+    Append,
+    /// They are dropped, and all begins anew.
+    Replace,
+}
+
+/// A plan on its way into a database.
+///
+/// The same plan again goes on: parts that stand are left as they are, and a plan that is complete adds
+/// nothing. Primary keys, foreign keys and comments of tables that the run makes come when all parts of
+/// all tables stand; until then `lakeseed_runs` says that the run is not complete.
+///
+/// # Example
+/// ```no_run
+/// use lakeseed_sink::BatchSource;
+/// use lakeseed_sink::databases::postgres::{Postgres, PostgresOptions};
+/// use lakeseed_sink::databases::{Load, LoadPlan, TableToLoad};
+/// # use std::sync::Arc;
+/// # let ids = Arc::new(arrow_array::Int64Array::from(vec![1, 2, 3])) as arrow_array::ArrayRef;
+/// # let batch = arrow_array::RecordBatch::try_from_iter([("id", ids)]).unwrap();
+/// let pets = TableToLoad::new("pets", BatchSource::new(batch), 0..3);
+/// let plan = LoadPlan::builder().table(pets).build()?;
+/// let shop = Postgres::new("postgres://ana@localhost/shop", &PostgresOptions::default())?;
+/// let done = Load::new(&plan, &shop).threads(2).run()?;
+/// assert_eq!(done.rows, 3);
+/// # Ok::<(), lakeseed_sink::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Load<'p> {
+    pub(super) plan: &'p LoadPlan<'p>,
+    pub(super) to: &'p Postgres,
+    if_exists: IfExists,
+    threads: usize,
+    budget: Option<&'p Budget>,
+    pub(super) observer: Option<&'p dyn Observer>,
+    pub(super) stop: Option<&'p AtomicBool>,
+}
+
+impl<'p> Load<'p> {
+    /// A run with one worker, without a limit of memory, into tables that it makes.
+    pub fn new(plan: &'p LoadPlan<'p>, to: &'p Postgres) -> Self {
+        Self {
+            plan,
+            to,
+            if_exists: IfExists::default(),
+            threads: DEFAULT_THREADS,
+            budget: None,
+            observer: None,
+            stop: None,
+        }
+    }
+
+    /// Sets what becomes of tables that are there already.
+    pub fn if_exists(mut self, if_exists: IfExists) -> Self {
+        self.if_exists = if_exists;
+        self
+    }
+
+    /// Sets how many workers there are at most; each has a connection.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Sets where memory comes from: there are as many workers as its free part carries, and each
+    /// takes a lease of [`Self::need_per_worker`] before it makes the first row.
+    pub fn budget(mut self, budget: &'p Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// Sets who is told of the progress: of rows and bytes that are on their way, and of parts that
+    /// stand.
+    pub fn observer(mut self, observer: &'p dyn Observer) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Sets the flag that ends the run with [`Error::Stopped`]: parts that stand stay.
+    pub fn stop(mut self, flag: &'p AtomicBool) -> Self {
+        self.stop = Some(flag);
+        self
+    }
+
+    /// The most memory that one worker holds, in bytes.
+    pub fn need_per_worker(&self) -> u64 {
+        self.plan.batch_bytes() + CHUNKS * CHUNK_BYTES as u64 + FIXED_BYTES
+    }
+
+    /// How many workers there will be: what was asked, what there is to do, what memory carries.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] when it carries not even one.
+    pub fn workers(&self) -> Result<usize> {
+        let parts = usize::try_from(self.plan.parts()).unwrap_or(usize::MAX);
+        let mut workers = self.threads.min(parts).max(1);
+        if let Some(budget) = self.budget {
+            let (needed, granted) = (self.need_per_worker(), budget.total().get());
+            if granted < needed {
+                return Err(Error::Memory { needed, granted });
+            }
+            // Where others hold it all now, one waits for them.
+            let carried = (budget.free().get() / needed.max(1)).max(1);
+            workers = workers.min(usize::try_from(carried).unwrap_or(usize::MAX));
+        }
+        Ok(workers)
+    }
+
+    /// Loads all parts that do not stand yet, then makes keys and comments.
+    ///
+    /// # Errors
+    /// A refusal, before any work: [`Error::OtherPlan`], [`Error::InUse`], [`Error::Memory`]. What keeps
+    /// the database from being reached or asked, as [`Error::Remote`]. On the way [`Error::Incomplete`]
+    /// with the first error of any worker and what is pending: [`Error::Value`] for a value that the
+    /// database cannot hold, [`Error::Remote`] with what it has said.
+    pub fn run(self) -> Result<Loaded> {
+        let started = Instant::now();
+        let workers = self.workers()?;
+        let is_over = || self.stop.is_some_and(|flag| flag.load(Ordering::Relaxed));
+        let address = self.to.address();
+        let refused = |failure: Failure| failure.into_error("load into", address);
+        // It holds the plan's lock until the end.
+        let session = Session::open_while(self.to, &is_over).map_err(refused)?;
+        let begun = postgres::begin(&session, self.to, self.plan, self.if_exists);
+        let begun = begun.map_err(refused)?;
+        let mut loaded = Loaded::new(self.plan, address);
+        loaded.is_continued = begun.is_continued;
+        for line in &begun.lines {
+            loaded.found(&line.table, line.rows);
+        }
+        if begun.is_complete {
+            loaded.seconds = started.elapsed().as_secs_f64();
+            return Ok(loaded);
+        }
+        if let (true, Some(observer)) = (begun.is_continued, self.observer) {
+            observer.goes_on(loaded.parts_found, loaded.rows, None);
+        }
+        loaded.workers = workers;
+        let done = self.parts(&begun, workers, &mut loaded).and_then(|()| {
+            let keys = Instant::now();
+            self.complete(session, &begun, &is_over)?;
+            loaded.keys_seconds = keys.elapsed().as_secs_f64();
+            Ok(())
+        });
+        if let Err(error) = done {
+            return Err(Error::Incomplete {
+                proven: loaded.parts_standing(),
+                pending: self.pending(&loaded),
+                source: Box::new(error),
+            });
+        }
+        loaded.seconds = started.elapsed().as_secs_f64();
+        Ok(loaded)
+    }
+
+    /// What a run that ended early has not come to, for people.
+    fn pending(&self, loaded: &Loaded) -> Vec<String> {
+        let mut pending = Vec::new();
+        for (table, done) in self.plan.tables().iter().zip(&loaded.tables) {
+            let left = table.parts() - done.parts;
+            pending.extend((0..left).map(|_| format!("a part of {}", table.name())));
+        }
+        if pending.is_empty() {
+            pending.push("keys and comments".to_owned());
+        }
+        pending
+    }
+
+    fn parts(&self, begun: &Begun, workers: usize, loaded: &mut Loaded) -> Result<()> {
+        let standing: HashSet<(&str, u64)> = begun
+            .lines
+            .iter()
+            .map(|line| (line.table.as_str(), line.part))
+            .collect();
+        let tables = self.plan.tables();
+        let of_table = |at: usize| {
+            let standing = &standing;
+            let name = tables[at].name();
+            let parts = 0..tables[at].parts();
+            let todo = parts.filter(move |part| !standing.contains(&(name, *part)));
+            todo.map(move |part| Task { table: at, part })
+        };
+        // Tables that were there may have foreign keys, so parents have to stand first.
+        let waves: Vec<Vec<Task>> = if begun.is_made.iter().all(|is_made| *is_made) {
+            vec![(0..tables.len()).flat_map(of_table).collect()]
+        } else {
+            (0..tables.len()).map(|at| of_table(at).collect()).collect()
+        };
+        let work = Work::new(self, loaded);
+        for wave in waves {
+            workers::work_on(&work, &wave, workers)?;
+        }
+        Ok(())
+    }
+
+    /// Makes keys and comments of tables that the run has made, and says that it is complete: in one
+    /// transaction, tried again where a connection breaks.
+    fn complete(
+        &self,
+        session: Session<'_>,
+        begun: &Begun,
+        is_over: &(dyn Fn() -> bool + Sync),
+    ) -> Result<()> {
+        let mut session = Some(session);
+        let mut waits = Waits::new(self.to.patience());
+        loop {
+            let done = match session.take() {
+                Some(open) => self.complete_once(&open, begun),
+                None => Session::open_while(self.to, is_over)
+                    .and_then(|open| self.complete_once(&open, begun)),
+            };
+            match done {
+                Ok(()) => return Ok(()),
+                Err(failure) if failure.is_passing() && waits.next(is_over) => {}
+                Err(failure) => {
+                    let failure = failure.at("keys and comments");
+                    return Err(failure.into_error("load into", self.to.address()));
+                }
+            }
+        }
+    }
+
+    fn complete_once(&self, session: &Session<'_>, begun: &Begun) -> Result<(), Failure> {
+        let known = postgres::run(session, self.plan.id())?;
+        if known.as_ref().is_some_and(|run| run.is_complete) {
+            // A connection broke when the answer was on its way.
+            return Ok(());
+        }
+        let (stand, parts) = (known.map_or(0, |run| run.parts), self.plan.parts());
+        if stand != parts {
+            return Err(Failure::Whole(Error::Promise {
+                table: "lakeseed_ledger".to_owned(),
+                expected: format!("{parts} parts of plan {}", self.plan.id()),
+                found: stand.to_string(),
+            }));
+        }
+        let made = || {
+            let tables = self.plan.tables().iter().zip(&begun.is_made);
+            tables.filter_map(|(table, is_made)| is_made.then_some(table))
+        };
+        // Keys point to tables of this run: what another one's has, nobody knows.
+        let all: Vec<_> = made().map(|table| table.ddl()).collect();
+        session.run("BEGIN")?;
+        for table in &all {
+            let name = Dialect::Postgres.quote(table.name);
+            for constraint in ddl::constraints(table, &all, Dialect::Postgres) {
+                let add = format!("ALTER TABLE {name} ADD {constraint}");
+                let at = |failure: Failure| failure.at(&format!("table `{}`", table.name));
+                session.run_long(&add).map_err(at)?;
+            }
+        }
+        for table in &all {
+            for comment in ddl::comments(table, Dialect::Postgres) {
+                session.run(&comment)?;
+            }
+            // So that the first query is planned as well as the second.
+            let name = Dialect::Postgres.quote(table.name);
+            session.run_long(&format!("ANALYZE {name}"))?;
+        }
+        postgres::complete(session, self.plan.id())?;
+        fail::point("load.keys.made");
+        session.run_long("COMMIT")?;
+        fail::point("load.complete");
+        Ok(())
+    }
+
+    /// What one worker is going to hold; waits where others hold it now.
+    pub(super) fn lease(&self) -> Result<Option<Lease>> {
+        let Some(budget) = self.budget else {
+            return Ok(None);
+        };
+        let needed = self.need_per_worker();
+        match budget.lease("a worker", Bytes::new(needed)) {
+            Ok(lease) => Ok(Some(lease)),
+            Err(_) => Err(Error::Memory {
+                needed,
+                granted: budget.total().get(),
+            }),
+        }
+    }
+}
+
+impl std::fmt::Debug for Load<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Load")
+            .field("plan", &self.plan)
+            .field("to", &self.to)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tries that follow a failure, until patience ends.
+pub(super) struct Waits {
+    until: Instant,
+    next: Duration,
+}
+
+impl Waits {
+    pub(super) fn new(patience: Duration) -> Self {
+        Self {
+            until: Instant::now() + patience,
+            next: FIRST_WAIT,
+        }
+    }
+
+    /// Waits before one more try; false when there shall be none.
+    pub(super) fn next(&mut self, is_over: &(dyn Fn() -> bool + Sync)) -> bool {
+        let end = Instant::now() + self.next;
+        if end >= self.until {
+            return false;
+        }
+        self.next = LONGEST_WAIT.min(self.next * 2);
+        while Instant::now() < end {
+            if is_over() {
+                return false;
+            }
+            std::thread::sleep(FIRST_WAIT / 2);
+        }
+        true
+    }
+}

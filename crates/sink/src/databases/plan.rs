@@ -1,0 +1,308 @@
+//! What will be loaded: tables, parents first, and their parts. Fixed before the first row.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+
+use super::ddl::{self, Dialect, TableDdl};
+use crate::error::{Error, Result};
+use crate::plan::id::Digest;
+use crate::plan::{MAX_FILES, batch_rows, row_bytes};
+use crate::source::Source;
+use crate::totals::Tally;
+
+/// Rows of a part: what is sent and committed alone. So many are some megabytes: large enough that a
+/// commit costs nothing beside them, small enough that little is done twice after a failure.
+pub const PART_ROWS: u64 = 65_536;
+/// Names that begin so are the ledger's.
+const OUR_PREFIX: &str = "lakeseed_";
+/// Names that begin so are those of PostgreSQL's catalogue.
+const THEIR_PREFIX: &str = "pg_";
+/// The longest name that PostgreSQL keeps, in bytes; it cuts a longer one without an error.
+const MOST_NAME: usize = 63;
+
+/// A table that is to be loaded: its name, what it holds, its source, the rows.
+#[derive(Clone)]
+pub struct TableToLoad<'a> {
+    pub(super) name: String,
+    pub(super) about: String,
+    pub(super) source: Arc<dyn Source + 'a>,
+    pub(super) schema: SchemaRef,
+    pub(super) rows: Range<u64>,
+}
+
+impl<'a> TableToLoad<'a> {
+    /// The rows `rows` of `source`, for a table called `name`.
+    pub fn new(name: impl Into<String>, source: impl Source + 'a, rows: Range<u64>) -> Self {
+        Self {
+            name: name.into(),
+            about: String::new(),
+            schema: source.schema(),
+            source: Arc::new(source),
+            rows,
+        }
+    }
+
+    /// Says what the table holds, for people; it becomes the table's comment.
+    pub fn about(mut self, about: impl Into<String>) -> Self {
+        self.about = about.into();
+        self
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many rows there are.
+    pub fn row_count(&self) -> u64 {
+        self.rows.end - self.rows.start
+    }
+
+    /// How many parts they are cut into.
+    pub fn parts(&self) -> u64 {
+        self.row_count().div_ceil(PART_ROWS)
+    }
+
+    /// The rows of a part.
+    pub(super) fn part_rows(&self, part: u64) -> Range<u64> {
+        let start = self.rows.start + part * PART_ROWS;
+        start..self.rows.end.min(start + PART_ROWS)
+    }
+
+    pub(super) fn ddl(&self) -> TableDdl<'_> {
+        TableDdl {
+            name: &self.name,
+            about: &self.about,
+            schema: &self.schema,
+        }
+    }
+}
+
+impl fmt::Debug for TableToLoad<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableToLoad")
+            .field("name", &self.name)
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tables on their way into a database, parents before children, before anything is sent.
+///
+/// # Example
+/// ```
+/// use lakeseed_sink::BatchSource;
+/// use lakeseed_sink::databases::{LoadPlan, TableToLoad};
+/// # use std::sync::Arc;
+/// # let ids = Arc::new(arrow_array::Int64Array::from(vec![1, 2, 3])) as arrow_array::ArrayRef;
+/// # let batch = arrow_array::RecordBatch::try_from_iter([("id", ids)]).unwrap();
+/// let pets = TableToLoad::new("pets", BatchSource::new(batch), 0..3).about("animals");
+/// let plan = LoadPlan::builder().data_id("pets v1").table(pets).build()?;
+/// assert_eq!((plan.rows(), plan.tables()[0].parts()), (3, 1));
+/// # Ok::<(), lakeseed_sink::Error>(())
+/// ```
+pub struct LoadPlan<'a> {
+    pub(super) id: String,
+    data_id: String,
+    data: serde_json::Value,
+    pub(super) tables: Vec<TableToLoad<'a>>,
+}
+
+impl<'a> LoadPlan<'a> {
+    /// Starts a plan.
+    pub fn builder() -> LoadPlanBuilder<'a> {
+        LoadPlanBuilder {
+            data_id: String::new(),
+            data: serde_json::Value::Null,
+            tables: Vec::new(),
+        }
+    }
+
+    /// The run's name: a digest of everything that decides which rows there are. The ledger keeps
+    /// its lines under it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The data id, as it was given.
+    pub fn data_id(&self) -> &str {
+        &self.data_id
+    }
+
+    /// What the rows are made from, as it was given.
+    pub fn data(&self) -> &serde_json::Value {
+        &self.data
+    }
+
+    /// The tables, parents first.
+    pub fn tables(&self) -> &[TableToLoad<'a>] {
+        &self.tables
+    }
+
+    /// Rows of all tables.
+    pub fn rows(&self) -> u64 {
+        self.tables.iter().map(TableToLoad::row_count).sum()
+    }
+
+    /// Parts of all tables.
+    pub fn parts(&self) -> u64 {
+        self.tables.iter().map(TableToLoad::parts).sum()
+    }
+
+    /// The most memory that the batches of one worker take, in bytes. Worked out from the widths of
+    /// the columns: text that is much wider takes more.
+    pub(super) fn batch_bytes(&self) -> u64 {
+        let of_table = |table: &TableToLoad<'_>| {
+            3 * (batch_rows(&table.schema) * row_bytes(&table.schema)) as u64
+        };
+        self.tables.iter().map(of_table).max().unwrap_or(0)
+    }
+}
+
+impl fmt::Debug for LoadPlan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadPlan")
+            .field("id", &self.id)
+            .field("tables", &self.tables)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Collects what a plan is made of.
+pub struct LoadPlanBuilder<'a> {
+    data_id: String,
+    data: serde_json::Value,
+    tables: Vec<TableToLoad<'a>>,
+}
+
+impl<'a> LoadPlanBuilder<'a> {
+    /// Names the data: dataset, version, seed, every parameter. It becomes part of the plan's id.
+    pub fn data_id(mut self, data_id: impl Into<String>) -> Self {
+        self.data_id = data_id.into();
+        self
+    }
+
+    /// Says what the rows can be made from again, in JSON of the caller's own, for whoever verifies
+    /// them; the plan's id does not depend on it.
+    pub fn data(mut self, data: serde_json::Value) -> Self {
+        self.data = data;
+        self
+    }
+
+    /// Adds a table, behind those whose keys it points to.
+    pub fn table(mut self, table: TableToLoad<'a>) -> Self {
+        self.tables.push(table);
+        self
+    }
+
+    /// Fixes the parts.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] without tables, for two tables of one name, rows that are no range, and more
+    /// than a million parts of a table; [`Error::Name`] for names that PostgreSQL would cut or refuse,
+    /// and for tables that begin with `lakeseed_` or `pg_`; [`Error::Unsupported`] for columns that PostgreSQL
+    /// cannot hold exactly.
+    pub fn build(self) -> Result<LoadPlan<'a>> {
+        let invalid = |what, expected: String, found: String| Error::Invalid {
+            what,
+            expected,
+            found,
+        };
+        if self.tables.is_empty() {
+            return Err(invalid(
+                "tables",
+                "one at least".to_owned(),
+                "none".to_owned(),
+            ));
+        }
+        for (at, table) in self.tables.iter().enumerate() {
+            check_names(table)?;
+            let name = &table.name;
+            if self.tables[..at].iter().any(|before| before.name == *name) {
+                let expected = "tables of different names".to_owned();
+                return Err(invalid("tables", expected, format!("`{name}` twice")));
+            }
+            let Range { start, end } = table.rows;
+            if start > end {
+                let expected = format!("a range for table `{name}`");
+                return Err(invalid("rows", expected, format!("{start}..{end}")));
+            }
+            if table.parts() > MAX_FILES {
+                let expected = format!("at most {MAX_FILES} for table `{name}`");
+                return Err(invalid(
+                    "number of parts",
+                    expected,
+                    table.parts().to_string(),
+                ));
+            }
+            ddl::create(&table.ddl(), &[], Dialect::Postgres)?;
+            Tally::try_new(&table.schema)?;
+        }
+        let mut plan = LoadPlan {
+            id: String::new(),
+            data_id: self.data_id,
+            data: self.data,
+            tables: self.tables,
+        };
+        plan.id = id_of(&plan);
+        Ok(plan)
+    }
+}
+
+impl fmt::Debug for LoadPlanBuilder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadPlanBuilder")
+            .field("tables", &self.tables)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check_names(table: &TableToLoad<'_>) -> Result<()> {
+    let check = |what, name: &str, is_table: bool| {
+        let reason = if name.is_empty() {
+            "it is empty"
+        } else if name.len() > MOST_NAME {
+            "it is longer than 63 bytes, which PostgreSQL would cut"
+        } else if name.contains('\0') {
+            "it holds a NUL"
+        } else if is_table && name.starts_with(OUR_PREFIX) {
+            "names that begin with lakeseed_ are the ledger's"
+        } else if is_table && name.starts_with(THEIR_PREFIX) {
+            "names that begin with pg_ are PostgreSQL's own"
+        } else {
+            return Ok(());
+        };
+        Err(Error::Name {
+            what,
+            name: name.to_owned(),
+            reason,
+        })
+    };
+    check("table", &table.name, true)?;
+    for field in table.schema.fields() {
+        check("column", field.name(), false)?;
+    }
+    Ok(())
+}
+
+fn id_of(plan: &LoadPlan<'_>) -> String {
+    let mut digest = Digest::of_load(&plan.data_id);
+    digest.number(PART_ROWS);
+    digest.number(plan.tables.len() as u64);
+    for table in &plan.tables {
+        digest.text(&table.name);
+        // Not what is said of the columns for people.
+        digest.number(table.schema.fields().len() as u64);
+        for field in table.schema.fields() {
+            digest.text(field.name());
+            digest.text(&field.data_type().to_string());
+            digest.number(u64::from(field.is_nullable()));
+        }
+        digest.number(table.rows.start);
+        digest.number(table.rows.end);
+    }
+    digest.finish()
+}

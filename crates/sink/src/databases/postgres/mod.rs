@@ -1,0 +1,189 @@
+//! PostgreSQL as a target: tables filled by `COPY … BINARY`.
+//!
+//! ```text
+//! Postgres -- Session   one for each worker, made anew when it breaks
+//!     |          \-> Encoder: batches -> chunks      Decoder: rows read back -> batches
+//!     |
+//!   lakeseed_runs, lakeseed_ledger   what is loaded: a line a run, a line a part, by the part's own
+//!                                    transaction
+//! ```
+
+mod address;
+mod cells;
+mod decode;
+mod encode;
+mod failure;
+mod ledger;
+mod numeric;
+mod session;
+mod standing;
+mod tls;
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::Config;
+use tokio_postgres::config::SslMode as ClientSslMode;
+
+use self::address::{Address, SslMode};
+pub(super) use self::decode::{Decoder, plain};
+pub(super) use self::encode::{CHUNK_BYTES, Encoder};
+pub(super) use self::failure::Failure;
+pub(super) use self::ledger::{Line, complete, line, lines, record, run};
+pub use self::ledger::{RunRecord, RunTable};
+pub(super) use self::session::{CopyIn, Session};
+pub(super) use self::standing::{Begun, begin, check_columns, columns};
+use self::tls::Tls;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::secret::Scrubber;
+
+/// How long a worker tries to go on with a server that has gone, and how long a single answer may take
+/// before the connection counts as lost.
+pub const DEFAULT_PATIENCE: Duration = Duration::from_mins(1);
+/// A try to connect ends after this.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// A line on which nothing comes is asked after this, so often, and so many times.
+const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
+
+/// Settings of a PostgreSQL server.
+#[derive(Debug, Clone)]
+pub struct PostgresOptions {
+    /// How long a worker tries to go on with a server that has gone, and how long a lock of somebody
+    /// else's is waited for.
+    pub patience: Duration,
+    /// Where variables are looked up.
+    pub environment: Environment,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self {
+            patience: DEFAULT_PATIENCE,
+            environment: Environment::default(),
+        }
+    }
+}
+
+/// A database of a PostgreSQL server.
+///
+/// Tables are made and looked for in the session's current schema; `?options=-csearch_path%3Dshop`
+/// chooses another one.
+///
+/// **Threads.** One for all connections. Calls block, and may be made from any thread that is not itself
+/// one of an async runtime.
+///
+/// # Example
+/// ```
+/// use lakeseed_sink::Environment;
+/// use lakeseed_sink::databases::postgres::{Postgres, PostgresOptions};
+///
+/// let options = PostgresOptions {
+///     environment: Environment::new(|name| match name {
+///         "PGUSER" => Some("ana".to_owned()),
+///         "PGPASSWORD" => Some("wJalrXUtnFEMI".to_owned()),
+///         _ => None,
+///     }),
+///     ..PostgresOptions::default()
+/// };
+/// let shop = Postgres::new("postgres://localhost/shop?sslmode=disable", &options)?;
+/// assert_eq!(shop.address(), "postgres://localhost:5432/shop");
+/// # Ok::<(), lakeseed_sink::Error>(())
+/// ```
+pub struct Postgres {
+    shown: String,
+    config: Config,
+    tls: Tls,
+    scrubber: Scrubber,
+    patience: Duration,
+    runtime: Runtime,
+}
+
+impl Postgres {
+    /// A database at `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Whatever is missing comes from
+    /// `PGHOST`, `PGPORT`, `PGUSER` (or `USER`), `PGPASSWORD`, `PGDATABASE` (or the user's name),
+    /// `PGSSLMODE`, `PGSSLROOTCERT`, `PGOPTIONS`. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an address or certificates that are none, and [`Error::Io`] for a file of
+    /// certificates that cannot be read.
+    pub fn new(address: &str, options: &PostgresOptions) -> Result<Self> {
+        let address = Address::parse(address, &options.environment)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("postgres")
+            .enable_all()
+            .build()
+            .map_err(Error::io("start a runtime in", std::path::Path::new(".")))?;
+        let scrubber = Scrubber::default();
+        if let Some(password) = &address.password {
+            scrubber.learn(password.reveal());
+        }
+        Ok(Self {
+            shown: address.shown(),
+            tls: Tls::of(&address)?,
+            config: config(&address),
+            scrubber,
+            patience: options.patience,
+            runtime,
+        })
+    }
+
+    /// Where it is, without credentials.
+    pub fn address(&self) -> &str {
+        &self.shown
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// What was loaded into the current schema, or is about to be, in the order of its begin.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] when the server cannot be asked.
+    pub fn runs(&self) -> Result<Vec<RunRecord>> {
+        let runs = Session::open(self).and_then(|session| ledger::runs(&session));
+        runs.map_err(|failure| failure.into_error("ask", &self.shown))
+    }
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres")
+            .field("address", &self.shown)
+            .finish_non_exhaustive()
+    }
+}
+
+fn config(address: &Address) -> Config {
+    let mut config = Config::new();
+    if address.host.starts_with('/') {
+        config.host_path(&address.host);
+    } else {
+        config.host(&address.host);
+    }
+    config
+        .port(address.port)
+        .user(&address.user)
+        .dbname(&address.database)
+        .application_name("lakeseed")
+        .connect_timeout(CONNECT_WITHIN)
+        .keepalives_idle(KEEPALIVE.0)
+        .keepalives_interval(KEEPALIVE.1)
+        .keepalives_retries(KEEPALIVE.2)
+        .tcp_user_timeout(KEEPALIVE.0 + KEEPALIVE.1 * KEEPALIVE.2)
+        .ssl_mode(match address.ssl {
+            SslMode::Disable => ClientSslMode::Disable,
+            SslMode::Prefer => ClientSslMode::Prefer,
+            SslMode::Require | SslMode::VerifyFull => ClientSslMode::Require,
+        });
+    if let Some(password) = &address.password {
+        config.password(password.reveal());
+    }
+    if let Some(options) = &address.options {
+        config.options(options);
+    }
+    config
+}

@@ -1,0 +1,249 @@
+//! A connection at work: every wait has an end, and can be ended from outside.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::{SinkExt, Stream, StreamExt};
+use tokio::time::timeout;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row};
+
+use super::failure::Failure;
+use super::{CONNECT_WITHIN, Postgres};
+use crate::databases::ddl::Dialect;
+use crate::error::{Error, Trouble};
+
+/// How often a wait looks whether it is over.
+const LOOK: Duration = Duration::from_millis(100);
+/// The longest that the server is given to hear that a statement is not wanted any more.
+const CANCEL_WITHIN: Duration = Duration::from_secs(5);
+
+/// A connection, its transaction, and who may end its waits.
+pub(in crate::databases) struct Session<'p> {
+    of: &'p Postgres,
+    client: Client,
+    /// The schema in which tables are made and looked for.
+    schema: String,
+    is_over: &'p (dyn Fn() -> bool + Sync),
+}
+
+/// A `COPY … FROM STDIN` on its way.
+pub(in crate::databases) type CopyIn = Pin<Box<CopyInSink<Bytes>>>;
+
+type Asked<T> = Result<T, tokio_postgres::Error>;
+
+impl<'p> Session<'p> {
+    /// Connects, once, with waits that nobody ends.
+    pub(in crate::databases) fn open(of: &'p Postgres) -> Result<Self, Failure> {
+        Self::open_while(of, &|| false)
+    }
+
+    /// Connects, once. Waits of the session end when `is_over` says so.
+    pub(in crate::databases) fn open_while(
+        of: &'p Postgres,
+        is_over: &'p (dyn Fn() -> bool + Sync),
+    ) -> Result<Self, Failure> {
+        let connecting = async {
+            let (client, connection) = of.config.connect(of.tls.clone()).await?;
+            // It ends by itself when its client has gone; what it fails with, the client tells.
+            tokio::spawn(connection);
+            Ok(client)
+        };
+        let within = Some(2 * CONNECT_WITHIN);
+        let client = wait(of, within, is_over, connecting)?;
+        let mut session = Self {
+            of,
+            client,
+            schema: String::new(),
+            is_over,
+        };
+        session.settle()?;
+        Ok(session)
+    }
+
+    /// Settings that make an answer the same whatever the server's are.
+    fn settle(&mut self) -> Result<(), Failure> {
+        let patience_ms = self.of.patience().as_millis().max(1);
+        self.run(&format!(
+            "SET lock_timeout = {patience_ms}; SET statement_timeout = 0; \
+             SET client_encoding = 'UTF8'"
+        ))?;
+        let rows = self.ask("SELECT current_schema()::text", &[])?;
+        let schema: Option<String> = first(&rows)?;
+        self.schema = schema.ok_or_else(|| {
+            Failure::Final(
+                Trouble::Missing,
+                "there is no current schema to make tables in; name one by \
+                 ?options=-csearch_path%3DNAME"
+                    .to_owned(),
+            )
+        })?;
+        // The catalogue is looked into first: a table of ours called `text` is no type then.
+        let schema = Dialect::Postgres.quote(&self.schema);
+        self.run(&format!("SET search_path = {schema}"))
+    }
+
+    pub(in crate::databases) fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// Whether somebody wants the work to end.
+    pub(in crate::databases) fn is_over(&self) -> bool {
+        (self.is_over)()
+    }
+
+    /// Runs statements that give no rows, one of which may take long.
+    pub(in crate::databases) fn run_long(&self, sql: &str) -> Result<(), Failure> {
+        self.wait(None, self.client.batch_execute(sql))
+    }
+
+    /// Runs statements that give no rows.
+    pub(in crate::databases) fn run(&self, sql: &str) -> Result<(), Failure> {
+        self.wait(Some(self.limit()), self.client.batch_execute(sql))
+    }
+
+    /// Runs one statement. How many rows it has changed.
+    pub(in crate::databases) fn execute(
+        &self,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, Failure> {
+        self.wait(Some(self.limit()), self.client.execute(sql, values))
+    }
+
+    /// Asks for a few rows.
+    pub(in crate::databases) fn ask(
+        &self,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Failure> {
+        self.wait(Some(self.limit()), self.client.query(sql, values))
+    }
+
+    /// Begins to send rows.
+    pub(in crate::databases) fn copy_in(&self, sql: &str) -> Result<CopyIn, Failure> {
+        let sink = self.wait(Some(self.limit()), self.client.copy_in(sql))?;
+        Ok(Box::pin(sink))
+    }
+
+    /// Sends bytes; waits while as many are on their way as the line takes.
+    pub(in crate::databases) fn send(
+        &self,
+        copy: &mut CopyIn,
+        bytes: Vec<u8>,
+    ) -> Result<(), Failure> {
+        self.wait(Some(self.limit()), copy.feed(Bytes::from(bytes)))
+    }
+
+    /// Ends what was sent. How many rows the server has taken.
+    pub(in crate::databases) fn finish(&self, mut copy: CopyIn) -> Result<u64, Failure> {
+        self.wait(Some(self.limit()), copy.as_mut().finish())
+    }
+
+    /// Reads rows; each message goes to `take`.
+    pub(in crate::databases) fn copy_out(
+        &self,
+        sql: &str,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Failure> {
+        let stream: CopyOutStream = self.wait(Some(self.limit()), self.client.copy_out(sql))?;
+        let mut stream = Box::pin(stream);
+        loop {
+            let (messages, is_end) = self.wait(Some(self.limit()), some(stream.as_mut()))?;
+            for message in messages {
+                take(&message).map_err(Failure::Whole)?;
+            }
+            if is_end {
+                return Ok(());
+            }
+        }
+    }
+
+    fn limit(&self) -> Duration {
+        // A lock may take the whole of the patience, and is told by the server then.
+        self.of.patience() + CONNECT_WITHIN
+    }
+
+    fn wait<T>(
+        &self,
+        within: Option<Duration>,
+        work: impl Future<Output = Asked<T>>,
+    ) -> Result<T, Failure> {
+        let done = wait(self.of, within, self.is_over, work);
+        if matches!(done, Err(Failure::Whole(Error::Stopped))) {
+            let cancel = self.client.cancel_token();
+            let cancelled = cancel.cancel_query(self.of.tls.clone());
+            // Where it does not hear it, it ends the statement by itself, and finds nobody.
+            let _ = self
+                .of
+                .runtime
+                .block_on(async { timeout(CANCEL_WITHIN, cancelled).await });
+        }
+        done
+    }
+}
+
+/// The first value of the first row.
+pub(super) fn first<T>(rows: &[Row]) -> Result<T, Failure>
+where
+    T: for<'r> tokio_postgres::types::FromSql<'r>,
+{
+    let unasked = |text: &str| Failure::Final(Trouble::Other, text.to_owned());
+    let row = rows.first().ok_or_else(|| unasked("no row came back"))?;
+    row.try_get(0).map_err(|error| unasked(&error.to_string()))
+}
+
+/// The next message, those that are there already, and whether they are the last. A wait for each row
+/// would cost more than the row.
+async fn some(mut stream: Pin<&mut CopyOutStream>) -> Asked<(Vec<Bytes>, bool)> {
+    const MOST: usize = 1_024;
+    let mut messages = Vec::new();
+    while messages.len() < MOST {
+        let next = if messages.is_empty() {
+            stream.next().await
+        } else {
+            let ready = std::future::poll_fn(|context| {
+                std::task::Poll::Ready(match stream.as_mut().poll_next(context) {
+                    std::task::Poll::Ready(next) => Some(next),
+                    std::task::Poll::Pending => None,
+                })
+            });
+            match ready.await {
+                Some(next) => next,
+                None => break,
+            }
+        };
+        match next {
+            None => return Ok((messages, true)),
+            Some(Ok(message)) => messages.push(message),
+            Some(Err(error)) => return Err(error),
+        }
+    }
+    Ok((messages, false))
+}
+
+/// Waits for an answer until there is one, somebody ends it, or it takes too long.
+fn wait<T>(
+    of: &Postgres,
+    within: Option<Duration>,
+    is_over: &(dyn Fn() -> bool + Sync),
+    work: impl Future<Output = Asked<T>>,
+) -> Result<T, Failure> {
+    of.runtime.block_on(async {
+        let started = Instant::now();
+        let mut work = pin!(work);
+        loop {
+            if let Ok(done) = timeout(LOOK, work.as_mut()).await {
+                return done.map_err(|error| Failure::of(&error, &of.scrubber));
+            }
+            if is_over() {
+                return Err(Failure::Whole(Error::Stopped));
+            }
+            if within.is_some_and(|within| started.elapsed() > within) {
+                return Err(Failure::silent());
+            }
+        }
+    })
+}

@@ -1,0 +1,317 @@
+//! What a load has brought into a database, read back and held against rows made again.
+//!
+//! Each table is read once, by `COPY … TO STDOUT BINARY`, while its rows are made once more; their
+//! control totals tell whether both hold the same rows. The order of rows does not matter: a database
+//! has none.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use super::ddl::Dialect;
+use super::plan::{LoadPlan, TableToLoad};
+use super::postgres::{self, Decoder, Failure, Line, Postgres, RunRecord, Session, plain};
+use super::workers::{for_each_batch, place};
+use crate::error::{Error, Result};
+use crate::totals::{Tally, Totals};
+use crate::verify::{Finding, FindingKind, Findings};
+
+/// A database's tables beside the plans that were loaded into them: all that the ledger knows, since a
+/// table that several runs have added to is compared as a whole.
+///
+/// **Memory**: some batches and totals, whatever the tables.
+#[derive(Clone, Copy)]
+pub struct VerifyLoad<'v> {
+    plans: &'v [LoadPlan<'v>],
+    from: &'v Postgres,
+    stop: Option<&'v AtomicBool>,
+}
+
+/// What was found so far.
+struct Seen {
+    findings: Vec<Finding>,
+    parts: u64,
+    rows_compared: u64,
+    rows_read: u64,
+    bytes_read: u64,
+}
+
+/// A table as it was read.
+struct Read {
+    totals: Totals,
+    bytes: u64,
+}
+
+impl<'v> VerifyLoad<'v> {
+    /// Compares what these plans have loaded.
+    pub fn new(plans: &'v [LoadPlan<'v>], from: &'v Postgres) -> Self {
+        Self {
+            plans,
+            from,
+            stop: None,
+        }
+    }
+
+    /// Sets the flag that ends the work with [`Error::Stopped`].
+    pub fn stop(mut self, flag: &'v AtomicBool) -> Self {
+        self.stop = Some(flag);
+        self
+    }
+
+    /// Reads all tables back and compares.
+    ///
+    /// # Errors
+    /// [`Error::NoOutput`] without plans, [`Error::Unfinished`] for a plan that the ledger does not know
+    /// as complete, [`Error::Remote`] when the database cannot be read. What is wrong with the rows is a
+    /// finding.
+    pub fn run(self) -> Result<Findings> {
+        let started = Instant::now();
+        let is_over = || self.stop.is_some_and(|flag| flag.load(Ordering::Relaxed));
+        let address = self.from.address();
+        let refused = |failure: Failure| failure.into_error("read", address);
+        let session = Session::open_while(self.from, &is_over).map_err(refused)?;
+        if self.plans.is_empty() {
+            let address = address.to_owned();
+            return Err(Error::NoOutput { address });
+        }
+        let mut runs = Vec::new();
+        let mut lines: HashMap<(String, String, u64), Line> = HashMap::new();
+        for plan in self.plans {
+            let run = postgres::run(&session, plan.id()).map_err(refused)?;
+            let Some(run) = run.filter(|run| run.is_complete) else {
+                let address = address.to_owned();
+                return Err(Error::Unfinished { address });
+            };
+            runs.push(run);
+            for line in postgres::lines(&session, plan.id()).map_err(refused)? {
+                let key = (plan.id().to_owned(), line.table.clone(), line.part);
+                lines.insert(key, line);
+            }
+        }
+        drop(session);
+        let mut seen = Seen {
+            findings: Vec::new(),
+            parts: 0,
+            rows_compared: 0,
+            rows_read: 0,
+            bytes_read: 0,
+        };
+        for name in self.names(&runs) {
+            self.table(&name, &runs, &lines, &is_over, &mut seen)?;
+        }
+        let ids: Vec<&str> = self.plans.iter().map(LoadPlan::id).collect();
+        Ok(Findings {
+            run_id: ids.join(","),
+            findings: seen.findings,
+            parts: seen.parts,
+            rows_compared: seen.rows_compared,
+            rows_read: seen.rows_read,
+            bytes_read: seen.bytes_read,
+            seconds: started.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// The tables that still hold rows of the plans, each once.
+    fn names(&self, runs: &[RunRecord]) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for run in runs {
+            for table in run.tables.iter().filter(|table| table.is_kept) {
+                if !names.contains(&table.name) {
+                    names.push(table.name.clone());
+                }
+            }
+        }
+        names
+    }
+
+    /// The tables of that name, of all plans whose rows it still holds.
+    fn of_name(
+        &self,
+        name: &str,
+        runs: &[RunRecord],
+    ) -> Vec<(&'v LoadPlan<'v>, &'v TableToLoad<'v>, bool)> {
+        let plans = self.plans.iter().zip(runs);
+        let found = plans.filter_map(|(plan, run)| {
+            let kept = run
+                .tables
+                .iter()
+                .find(|table| table.is_kept && table.name == name)?;
+            let table = plan.tables().iter().find(|table| table.name() == name)?;
+            Some((plan, table, kept.is_made))
+        });
+        found.collect()
+    }
+
+    fn table(
+        &self,
+        name: &str,
+        runs: &[RunRecord],
+        lines: &HashMap<(String, String, u64), Line>,
+        is_over: &(dyn Fn() -> bool + Sync),
+        seen: &mut Seen,
+    ) -> Result<()> {
+        let loaded = self.of_name(name, runs);
+        let Some((_, table, _)) = loaded.first() else {
+            return Ok(());
+        };
+        if !loaded.iter().any(|(_, _, is_made)| *is_made) {
+            let expected = "a table that lakeseed has made";
+            let found = "one that was there before, with rows of others perhaps";
+            let finding = Finding::new(FindingKind::NoSource, name, expected, found);
+            seen.findings.push(finding);
+            return Ok(());
+        }
+        // Two at once: the database reads and sends while the rows are made.
+        let (read, made) = thread::scope(|scope| {
+            let reader = scope.spawn(|| self.read(table, is_over));
+            let made = make(&loaded, lines, is_over, seen);
+            let read = reader.join().unwrap_or(Err(Error::Stopped));
+            (read, made)
+        });
+        let (read, made) = (read?, made?);
+        let read = match read {
+            Ok(read) => read,
+            Err(findings) => {
+                seen.findings.extend(findings);
+                return Ok(());
+            }
+        };
+        seen.rows_read += read.totals.rows;
+        seen.rows_compared += made.rows;
+        seen.bytes_read += read.bytes;
+        seen.findings.extend(differences(name, &made, &read.totals));
+        Ok(())
+    }
+
+    /// Reads a table; what keeps its rows from being compared is a finding.
+    fn read(
+        &self,
+        table: &TableToLoad<'_>,
+        is_over: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Result<Read, Vec<Finding>>> {
+        let name = table.name();
+        let refused = |failure: Failure| failure.into_error("read", self.from.address());
+        let session = Session::open_while(self.from, is_over).map_err(refused)?;
+        let columns = postgres::columns(&session, name).map_err(refused)?;
+        if columns.is_empty() {
+            let finding = Finding::new(FindingKind::Missing, name, "the table", "none");
+            return Ok(Err(vec![finding]));
+        }
+        let wrong = postgres::check_columns(table, &columns);
+        if !wrong.is_empty() {
+            let finding = |(column, found): &(String, String)| {
+                let expected = match table.schema.field_with_name(column) {
+                    Ok(field) => field.data_type().to_string(),
+                    Err(_) => "no such column".to_owned(),
+                };
+                Finding::new(FindingKind::Columns, name, expected, found).column(column)
+            };
+            return Ok(Err(wrong.iter().map(finding).collect()));
+        }
+        let schema = plain(&table.schema);
+        let mut tally = Tally::try_new(&schema)?;
+        let mut decoder = Decoder::try_new(name, schema)?;
+        let mut bytes = 0;
+        let mut take = |batch: &arrow_array::RecordBatch| tally.add(batch);
+        let done = session.copy_out(&statement(table), &mut |message| {
+            bytes += message.len() as u64;
+            decoder.add(message, &mut take)
+        });
+        let done = match done {
+            Ok(()) => decoder.finish(&mut take).map(|_| ()),
+            Err(Failure::Whole(error)) => Err(error),
+            Err(failure) => return Err(refused(failure)),
+        };
+        match done {
+            Ok(()) => Ok(Ok(Read {
+                totals: tally.take(),
+                bytes,
+            })),
+            Err(Error::Value {
+                column,
+                expected,
+                found,
+                ..
+            }) => {
+                let finding = Finding::new(FindingKind::Value, name, expected, found);
+                Ok(Err(vec![finding.column(&column)]))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl std::fmt::Debug for VerifyLoad<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VerifyLoad")
+            .field("plans", &self.plans)
+            .field("from", &self.from)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes the rows of a table again, and compares each part with its line in the ledger.
+fn make(
+    loaded: &[(&LoadPlan<'_>, &TableToLoad<'_>, bool)],
+    lines: &HashMap<(String, String, u64), Line>,
+    is_over: &dyn Fn() -> bool,
+    seen: &mut Seen,
+) -> Result<Totals> {
+    let mut all = Totals::default();
+    for (plan, table, _) in loaded {
+        let mut tally = Tally::try_new(&table.schema)?;
+        for part in 0..table.parts() {
+            for_each_batch(table, part, is_over, &mut |batch| tally.add(batch))?;
+            let totals = tally.take();
+            let expected = Line::of(table.name(), part, &totals);
+            let key = (plan.id().to_owned(), table.name().to_owned(), part);
+            seen.parts += 1;
+            if lines.get(&key) != Some(&expected) {
+                let text = |line: &Line| format!("{} rows, hash {}", line.rows, line.row_hash);
+                let found = lines.get(&key).map_or_else(|| "no line".to_owned(), text);
+                let what = FindingKind::Totals;
+                let finding = Finding::new(what, table.name(), text(&expected), found);
+                seen.findings.push(finding.part(&place(table, part)));
+            }
+            all.merge(&totals)?;
+        }
+    }
+    Ok(all)
+}
+
+/// What differs between a table as it is made and as it was read.
+fn differences(table: &str, made: &Totals, read: &Totals) -> Vec<Finding> {
+    let finding = |line: String| {
+        let (what, both) = line.split_once(": ").unwrap_or(("totals", &line));
+        let (expected, found) = both.split_once(" against ").unwrap_or((both, ""));
+        let kind = match what {
+            "rows" if read.rows < made.rows => FindingKind::MissingRows,
+            "rows" => FindingKind::SurplusRows,
+            "row hash" if read.rows == made.rows => FindingKind::AlteredRows,
+            _ => FindingKind::Totals,
+        };
+        let expected = format!("{what} {expected}");
+        let finding = Finding::new(kind, table, expected, found);
+        match what
+            .split_once('`')
+            .and_then(|(_, rest)| rest.strip_suffix('`'))
+        {
+            Some(column) => finding.column(column),
+            None => finding,
+        }
+    };
+    made.difference(read).into_iter().map(finding).collect()
+}
+
+fn statement(table: &TableToLoad<'_>) -> String {
+    let quote = |name: &str| Dialect::Postgres.quote(name);
+    let columns = table
+        .schema
+        .fields()
+        .iter()
+        .map(|field| quote(field.name()));
+    let columns: Vec<String> = columns.collect();
+    let (columns, name) = (columns.join(", "), quote(table.name()));
+    format!("COPY (SELECT {columns} FROM {name}) TO STDOUT (FORMAT binary)")
+}
