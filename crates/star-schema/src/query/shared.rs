@@ -98,6 +98,9 @@ impl Drop for Family {
 
 pub(super) type Plan = Arc<dyn ExecutionPlan>;
 
+/// What makes a node's rows for several plans, and what is kept of it; `None` for most nodes.
+type StepOf<'s> = dyn FnMut(&Plan) -> Option<(Plan, Arc<Step>)> + 's;
+
 /// Puts a [`Shared`] in place of each step that several plans have.
 fn share(plans: &mut [Plan]) -> Vec<Family> {
     let own: Vec<Vec<Plan>> = plans.iter().map(aggregates).collect();
@@ -160,10 +163,7 @@ fn topmost(plan: &Plan, made_by: &dyn Fn(&Plan) -> Option<Plan>) -> Vec<Plan> {
 }
 
 /// A plan with [`Shared`] in place of each node of which `step_of` knows a step and what makes it.
-fn with_steps(
-    node: &Plan,
-    step_of: &mut dyn FnMut(&Plan) -> Option<(Plan, Arc<Step>)>,
-) -> DfResult<Plan> {
+fn with_steps(node: &Plan, step_of: &mut StepOf<'_>) -> DfResult<Plan> {
     let Some((made_by, step)) = step_of(node) else {
         return below_with_steps(node, step_of);
     };
@@ -198,10 +198,7 @@ fn with_steps(
     Ok(Arc::new(narrow))
 }
 
-fn below_with_steps(
-    node: &Plan,
-    step_of: &mut dyn FnMut(&Plan) -> Option<(Plan, Arc<Step>)>,
-) -> DfResult<Plan> {
+fn below_with_steps(node: &Plan, step_of: &mut StepOf<'_>) -> DfResult<Plan> {
     let children = node.children().into_iter();
     let children: Vec<Plan> = children
         .map(|child| with_steps(child, step_of))
