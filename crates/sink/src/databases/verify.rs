@@ -97,7 +97,7 @@ impl<'v> VerifyLoad<'v> {
             rows_read: 0,
             bytes_read: 0,
         };
-        for name in self.names(&runs) {
+        for name in names(&runs) {
             self.table(&name, &runs, &lines, &is_over, &mut seen)?;
         }
         let ids: Vec<&str> = self.plans.iter().map(LoadPlan::id).collect();
@@ -110,19 +110,6 @@ impl<'v> VerifyLoad<'v> {
             bytes_read: seen.bytes_read,
             seconds: started.elapsed().as_secs_f64(),
         })
-    }
-
-    /// The tables that still hold rows of the plans, each once.
-    fn names(&self, runs: &[RunRecord]) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for run in runs {
-            for table in run.tables.iter().filter(|table| table.is_kept) {
-                if !names.contains(&table.name) {
-                    names.push(table.name.clone());
-                }
-            }
-        }
-        names
     }
 
     /// The tables of that name, of all plans whose rows it still holds.
@@ -249,6 +236,19 @@ impl std::fmt::Debug for VerifyLoad<'_> {
             .field("from", &self.from)
             .finish_non_exhaustive()
     }
+}
+
+/// The tables that still hold rows of the plans, each once.
+fn names(runs: &[RunRecord]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for run in runs {
+        for table in run.tables.iter().filter(|table| table.is_kept) {
+            if !names.contains(&table.name) {
+                names.push(table.name.clone());
+            }
+        }
+    }
+    names
 }
 
 /// Makes the rows of a table again, and compares each part with its line in the ledger.

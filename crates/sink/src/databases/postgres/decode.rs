@@ -173,16 +173,13 @@ impl Decoder {
         for (at, column) in self.columns.iter_mut().enumerate() {
             let (length, behind) = rest.split_at(4);
             let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
-            let value = match usize::try_from(length) {
-                Ok(length) => {
-                    let (value, behind) = behind.split_at(length);
-                    rest = behind;
-                    Some(value)
-                }
-                Err(_) => {
-                    rest = behind;
-                    None
-                }
+            let value = if let Ok(length) = usize::try_from(length) {
+                let (value, behind) = behind.split_at(length);
+                rest = behind;
+                Some(value)
+            } else {
+                rest = behind;
+                None
             };
             let field = self.schema.field(at);
             let is_read = match value {

@@ -8,6 +8,7 @@ mod server;
 mod types;
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,7 +129,7 @@ fn text(error: &Error) -> String {
     let mut text = format!("{error} {error:?}");
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
+        let _ = write!(text, ": {error}");
         cause = error.source();
     }
     text

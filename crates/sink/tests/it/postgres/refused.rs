@@ -37,7 +37,7 @@ fn wrong_passwords_and_databases_are_told_without_the_password() {
             Trouble::Missing,
         ),
         (
-            format!("postgres://ana:canary-Pa55word@127.0.0.1:1/postgres"),
+            "postgres://ana:canary-Pa55word@127.0.0.1:1/postgres".to_owned(),
             Trouble::Unreachable,
         ),
         // She may come in, and make nothing.
