@@ -5,10 +5,6 @@ use clap::{Args, ValueEnum};
 use super::{Choice, Logging, Means, Progress, Target, Voice};
 
 #[derive(Debug, Args)]
-#[cfg_attr(
-    not(feature = "load"),
-    expect(dead_code, reason = "this lakeseed only says that it cannot load")
-)]
 pub(crate) struct Load {
     /// The dataset, or the one table of it, whose rows are made and loaded.
     #[arg(value_name = "DATASET[.TABLE]", value_parser = Target::parse)]

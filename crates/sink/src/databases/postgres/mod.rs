@@ -159,12 +159,9 @@ impl fmt::Debug for Postgres {
 
 fn config(address: &Address) -> Config {
     let mut config = Config::new();
-    if address.host.starts_with('/') {
-        config.host_path(&address.host);
-    } else {
-        config.host(&address.host);
-    }
     config
+        // One that begins with `/` is the folder of a socket, for the client too.
+        .host(&address.host)
         .port(address.port)
         .user(&address.user)
         .dbname(&address.database)
