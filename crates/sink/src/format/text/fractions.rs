@@ -75,9 +75,12 @@ pub(super) fn render(value: f64, into: &mut [u8; TEXT_BYTES]) -> Option<usize> {
     let number = shortest(stored | (1 << STORED_BITS), scale);
 
     // At most 17 digits: one, and two times eight.
-    let (first, rest) = (number / (EIGHT * EIGHT), number % (EIGHT * EIGHT));
-    let high = eight_digits(rest / EIGHT);
-    let low = eight_digits(rest % EIGHT);
+    let (front, back) = (number / EIGHT, number % EIGHT);
+    // In 32 bits a division takes fewer steps.
+    let (front, eight) = (front as u32, EIGHT as u32);
+    let first = front / eight;
+    let high = eight_digits(u64::from(front % eight));
+    let low = eight_digits(back);
     let end = scale.places + 2;
     into[..6].copy_from_slice(b"0.0000");
     into[end - 17] = b'0' | first as u8;
