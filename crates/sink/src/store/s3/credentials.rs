@@ -30,7 +30,7 @@ pub(super) struct Sources {
 }
 
 /// Gives all requests the same keys.
-pub(super) struct Keyring {
+pub(crate) struct Keyring {
     sources: Sources,
     scrubber: Arc<Scrubber>,
     current: RwLock<Current>,
@@ -65,7 +65,7 @@ impl Keyring {
     }
 
     /// Which keys are in use, to be handed to [`Self::renew`].
-    pub(super) fn round(&self) -> u64 {
+    pub(crate) fn round(&self) -> u64 {
         self.read(|current| current.round)
     }
 
@@ -75,7 +75,7 @@ impl Keyring {
     }
 
     /// Looks for keys anew, unless someone else has done so since `round`.
-    pub(super) fn renew(&self, round: u64) -> Result<()> {
+    pub(crate) fn renew(&self, round: u64) -> Result<()> {
         if self.round() != round {
             return Ok(());
         }
