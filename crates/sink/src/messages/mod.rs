@@ -38,6 +38,8 @@ mod report;
 mod settings;
 mod targets;
 mod verify;
+#[cfg(feature = "rabbitmq")]
+mod waits;
 mod workers;
 
 pub use self::audit::{Audit, PartAudit};
