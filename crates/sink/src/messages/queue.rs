@@ -36,6 +36,12 @@ pub trait Queue: Send + Sync {
         Ok(None)
     }
 
+    /// A line for each thing that is promised no longer of parts that an earlier run has begun and not
+    /// ended, by where the queue stood when each was begun. It is asked once, after [`Self::prepare`].
+    fn warn_of_begun(&self, _begun: &[Option<&str>]) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The most memory that one open sender holds, in bytes: messages in flight, buffers.
     fn sender_bytes(&self) -> u64 {
         0
