@@ -274,7 +274,7 @@ impl Tables {
         let options = FilesOptions::default();
         match &self.manifest {
             Some(manifest) => ours(&place, manifest, name, options),
-            None => strangers(&place, name, &options),
+            None => strangers(&place, name, options),
         }
     }
 }

@@ -113,7 +113,7 @@ pub(crate) fn from(
         };
         let files = match &manifest {
             Some(manifest) => ours(&place, manifest, &spec.name, options)?,
-            None => strangers(&place, &spec.name, &options)?,
+            None => strangers(&place, &spec.name, options)?,
         };
         sources.insert(spec.name.clone(), Arc::new(files));
     }
@@ -132,12 +132,6 @@ pub(super) fn ours(
         let got = names.collect::<Vec<_>>().join(", ");
         return Err(missing(place, name, &got).into());
     };
-    if !table.partition_columns.is_empty() {
-        let columns = table.partition_columns.join(", ");
-        let expected = format!("table {name} with all its columns in its files");
-        let got = format!("{columns} in the names of its folders");
-        return Err(Failure::refused(expected, got, "generate it without --partition-by").into());
-    }
     stored(place, table, options)
 }
 
@@ -146,6 +140,7 @@ fn stored(place: &Place<'_>, table: &ManifestTable, options: FilesOptions) -> Re
     let parts = table.parts.iter().map(|part| part.path.as_str());
     let options = FilesOptions {
         identities: Some(identities(table)),
+        hive_paths: Some(parts.clone().map(str::to_owned).collect()),
         ..options
     };
     Ok(Files::open_with(place.files(parts), &options)?)
@@ -175,13 +170,17 @@ fn identities(table: &ManifestTable) -> Vec<String> {
 }
 
 /// A table of files that somebody else has written: `NAME.parquet`, or all files below `NAME/`.
-pub(super) fn strangers(place: &Place<'_>, name: &str, options: &FilesOptions) -> Result<Files> {
+pub(super) fn strangers(place: &Place<'_>, name: &str, options: FilesOptions) -> Result<Files> {
     let found = place.of_table(name)?;
     if found.is_empty() {
         return Err(missing(place, name, "no such file").into());
     }
-    let names = found.iter().map(String::as_str);
-    Ok(Files::open_with(place.files(names), options)?)
+    let files = place.files(found.iter().map(String::as_str));
+    let options = FilesOptions {
+        hive_paths: Some(found),
+        ..options
+    };
+    Ok(Files::open_with(files, &options)?)
 }
 
 fn missing(place: &Place<'_>, name: &str, got: &str) -> Failure {

@@ -229,6 +229,26 @@ fn the_classic_questions_are_answered_right() {
     );
 }
 
+/// One month by its folders: the rows that are read are those that the answer counts.
+#[test]
+fn one_month_by_partition_reads_that_month() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let flags = "--only one_month --memory 256MiB -j 2 --partitions 2";
+    let cell = |made: &str| {
+        succeed(path, made);
+        cells(&results(path, flags, 0).0)[0].1.clone()
+    };
+    let whole = cell("generate retail -s 0.01 -o sales -q");
+    assert_eq!(whole["rows_read"], 30_000, "{whole}");
+    let month = cell("generate retail -s 0.01 -o sales -q --partition-by year,month --overwrite");
+    assert_eq!(whole["answer"], month["answer"]);
+    let retail = Retail::new(&Settings::new().scale(0.01)).unwrap();
+    let partitions = retail.invoices().partitions(&["year", "month"]).unwrap();
+    let january = partitions[0].rows.clone();
+    assert_eq!(month["rows_read"], january.end - january.start, "{month}");
+}
+
 /// The processes have the flags and the keys, and count what requests bring.
 #[test]
 fn a_bucket_gives_what_a_folder_gives() {

@@ -31,6 +31,9 @@ mod memory;
 #[cfg(feature = "nats")]
 mod nats;
 mod places;
+#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+#[path = "../../../sink/tests/it/ports.rs"]
+mod ports;
 mod publish;
 #[cfg(feature = "star")]
 mod publish_csv;

@@ -195,6 +195,61 @@ fn files_of_anybody_are_read_and_a_star_is() {
     );
 }
 
+/// The month stands in the names of folders alone; files of other months are not opened.
+#[test]
+fn a_month_of_a_partitioned_output_is_read_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    succeed(path, "generate retail -s 0.01 -o whole -q");
+    for (format, by) in [("parquet", "year,month"), ("csv", "year,month,day")] {
+        let made =
+            format!("generate retail -s 0.01 -o {format} -f {format} --partition-by {by} -q");
+        succeed(path, &made);
+        // The same files as somebody else's: no manifest tells of them.
+        let theirs = path.join(format!("their-{format}"));
+        fs::create_dir(&theirs).unwrap();
+        for table in ["invoices", "products", "invoice_items"] {
+            let from = path.join(format).join(table);
+            fs::rename(from, theirs.join(table)).unwrap();
+        }
+        let their = format!("their-{format}");
+        for asked in [
+            "SELECT count(*) AS n, min(invoice_id) AS first FROM invoices WHERE year = 2023 AND month = 3",
+            "SELECT month, count(*) AS n, max(issued_at) AS last FROM invoices GROUP BY month ORDER BY month",
+            "SELECT p.category, count(*) AS n FROM invoice_items AS l JOIN products AS p \
+             ON l.product_id = p.product_id WHERE l.month = 12 GROUP BY 1 ORDER BY 1",
+        ] {
+            let expected = sql(path, asked, "--from whole -f csv");
+            assert_eq!(
+                sql(path, asked, &format!("--from {their} -f csv")),
+                expected
+            );
+        }
+        for table in ["invoices", "products", "invoice_items"] {
+            fs::rename(theirs.join(table), path.join(format).join(table)).unwrap();
+        }
+        let month = "SELECT count(*) AS n, sum(net_total) AS s FROM invoices WHERE year = 2023 AND month = 3";
+        let report = sql(
+            path,
+            month,
+            &format!("--from {format} -o {format}.csv --json"),
+        );
+        let report: Value = serde_json::from_str(&report).unwrap();
+        let answer = fs::read_to_string(path.join(format!("{format}.csv"))).unwrap();
+        let rows: u64 = answer
+            .lines()
+            .nth(1)
+            .unwrap()
+            .split(',')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert!((1_000..5_000).contains(&rows), "{answer}");
+        assert_eq!(report["rows_read"]["invoices"], rows, "{report}");
+    }
+}
+
 #[test]
 fn an_unfinished_output_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -54,6 +54,33 @@ fn from_any_format_come_the_same_rows() {
 }
 
 #[test]
+fn a_partitioned_output_gives_the_same_star() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let mut stars = Vec::new();
+    for by in ["", " --partition-by year,month"] {
+        let n = stars.len();
+        let sales = MAKE.replace("-o sales", &format!("-o sales-{n}"));
+        succeed(path, &format!("{sales}{by}"));
+        succeed(
+            path,
+            &format!("star retail --from sales-{n} -o star-{n} -q"),
+        );
+        let manifest = fs::read(path.join(format!("star-{n}/_lakeseed/manifest-000001.json")));
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest.unwrap()).unwrap();
+        let tables = manifest["tables"].as_array().unwrap().iter();
+        let totals = tables.map(|table| (table["name"].clone(), table["totals"].clone()));
+        stars.push(totals.collect::<Vec<_>>());
+    }
+    assert!(
+        stars[0].iter().all(|(_, totals)| totals.is_object()),
+        "{:?}",
+        stars[0]
+    );
+    assert_eq!(stars[0], stars[1]);
+}
+
+#[test]
 fn killed_in_a_join_it_goes_on_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     succeed(folder.path(), MAKE);

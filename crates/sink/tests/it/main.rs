@@ -26,6 +26,8 @@ mod output;
 mod parallel;
 mod plan;
 #[cfg(any(feature = "nats", feature = "rabbitmq"))]
+mod ports;
+#[cfg(any(feature = "nats", feature = "rabbitmq"))]
 mod proxy;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;

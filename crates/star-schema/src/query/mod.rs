@@ -12,6 +12,7 @@
 //! Tables of a star that are too large for memory are made by [`Star`](crate::Star), not here.
 
 mod answer;
+mod covers;
 mod gather;
 mod generated;
 mod order;

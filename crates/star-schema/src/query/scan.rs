@@ -109,10 +109,32 @@ impl Scan {
 
     /// Whether it is the same leaf of a plan of the same tables: same rows, columns and partitions.
     pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.columns == other.columns && self.has_same_rows(other)
+    }
+
+    /// Whether it reads the same rows of the same table, of whatever columns.
+    pub(super) fn has_same_rows(&self, other: &Self) -> bool {
         self.table.name() == other.table.name()
-            && self.columns == other.columns
             && self.units == other.units
             && self.partitions == other.partitions
+    }
+
+    /// The names of the columns, and their places in the table.
+    pub(super) fn of_table(&self) -> impl Iterator<Item = (&str, usize)> {
+        let names = self
+            .schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str());
+        names.zip(self.columns.iter().copied())
+    }
+
+    /// The same leaf, that has read nothing yet.
+    pub(super) fn anew(&self) -> Self {
+        Self {
+            metrics: ExecutionPlanMetricsSet::new(),
+            ..self.clone()
+        }
     }
 
     /// Rows that were read by this leaf.

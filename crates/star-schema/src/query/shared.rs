@@ -11,23 +11,26 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::{Array, RecordBatch};
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Result as DfResult, Statistics, internal_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr_common::physical_expr::{is_volatile, snapshot_generation};
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::filter::FilterExec;
-use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+    with_new_children_if_necessary,
 };
 use futures_util::StreamExt;
 
+use super::covers::{columns_in, width};
 use super::gather::Gather;
 use super::run::Query;
 use super::scan::Scan;
@@ -93,43 +96,114 @@ impl Drop for Family {
     }
 }
 
-type Plan = Arc<dyn ExecutionPlan>;
+pub(super) type Plan = Arc<dyn ExecutionPlan>;
+
+/// What makes a node's rows for several plans, and what is kept of it; `None` for most nodes.
+type StepOf<'s> = dyn FnMut(&Plan) -> Option<(Plan, Arc<Step>)> + 's;
 
 /// Puts a [`Shared`] in place of each step that several plans have.
 fn share(plans: &mut [Plan]) -> Vec<Family> {
-    let mut families: Vec<Family> = Vec::new();
-    // Of each plan, the steps that another one has too: the highest ones, for they hold the others.
+    let own: Vec<Vec<Plan>> = plans.iter().map(aggregates).collect();
+    let widest = |node: &Plan| widest(node, own.iter().flatten());
+    // What makes a step, where another plan has a use for it too.
+    let common = |at: usize, node: &Plan| {
+        let made_by = widest(node);
+        let others = own.iter().enumerate().filter(|(other, _)| *other != at);
+        let mut others = others.flat_map(|(_, nodes)| nodes);
+        others
+            .any(|other| is_same(&widest(other), &made_by))
+            .then_some(made_by)
+    };
+    // Of each plan the highest ones, for they hold the others.
+    let highest = plans.iter().enumerate();
+    let highest = highest.flat_map(|(at, plan)| topmost(plan, &|node| common(at, node)));
     let mut steps: Vec<(Plan, Arc<Step>)> = Vec::new();
-    let found: Vec<Vec<Plan>> = plans.iter().map(aggregates).collect();
-    for (at, plan) in plans.iter_mut().enumerate() {
-        let mut own: Vec<Arc<Step>> = Vec::new();
-        let is_common = |node: &Plan| {
-            let others = found.iter().enumerate().filter(|(other, _)| *other != at);
-            others
-                .flat_map(|(_, nodes)| nodes)
-                .any(|other| is_same(node, other))
-        };
-        let shared = Arc::clone(plan).transform_down(|node| {
-            if !is_step(&node) || !is_common(&node) {
-                return Ok(Transformed::no(node));
-            }
-            let known = steps.iter().find(|(known, _)| is_same(known, &node));
-            let is_new = known.is_none();
-            let step = known.map(|(_, step)| Arc::clone(step)).unwrap_or_default();
-            if is_new {
-                steps.push((Arc::clone(&node), Arc::clone(&step)));
-            }
-            own.push(Arc::clone(&step));
-            let shared: Plan = Arc::new(Shared { input: node, step });
-            Ok(Transformed::new(shared, true, TreeNodeRecursion::Jump))
-        });
-        // Only what cannot be put together again fails, and then nothing is changed.
-        if let Ok(shared) = shared {
-            *plan = shared.data;
+    for made_by in highest {
+        if !steps.iter().any(|(known, _)| is_same(known, &made_by)) {
+            steps.push((made_by, Arc::default()));
         }
-        join(&mut families, at, own);
+    }
+    let mut families: Vec<Family> = Vec::new();
+    for (at, plan) in plans.iter_mut().enumerate() {
+        let mut taken: Vec<Arc<Step>> = Vec::new();
+        let mut step_of = |node: &Plan| {
+            let made_by = is_step(node).then(|| widest(node))?;
+            let (made_by, step) = steps.iter().find(|(known, _)| is_same(known, &made_by))?;
+            taken.push(Arc::clone(step));
+            Some((Arc::clone(made_by), Arc::clone(step)))
+        };
+        // Only what cannot be put together again fails, and then nothing is changed.
+        if let Ok(shared) = with_steps(plan, &mut step_of) {
+            *plan = shared;
+        }
+        join(&mut families, at, taken);
     }
     families
+}
+
+/// What gives all that a step gives: itself, or the first of those with the most functions.
+fn widest<'p>(node: &Plan, all: impl Iterator<Item = &'p Plan>) -> Plan {
+    let mut found = Arc::clone(node);
+    for other in all {
+        if width(other) > width(&found) && columns_in(other, node).is_some() {
+            found = Arc::clone(other);
+        }
+    }
+    found
+}
+
+/// What makes the highest steps of a plan for which there is such a thing.
+fn topmost(plan: &Plan, made_by: &dyn Fn(&Plan) -> Option<Plan>) -> Vec<Plan> {
+    let own = is_step(plan).then(|| made_by(plan)).flatten();
+    if let Some(own) = own {
+        return vec![own];
+    }
+    let below = plan.children().into_iter();
+    below.flat_map(|child| topmost(child, made_by)).collect()
+}
+
+/// A plan with [`Shared`] in place of each node of which `step_of` knows a step and what makes it.
+fn with_steps(node: &Plan, step_of: &mut StepOf<'_>) -> DfResult<Plan> {
+    let Some((made_by, step)) = step_of(node) else {
+        return below_with_steps(node, step_of);
+    };
+    if is_same(&made_by, node) {
+        let input = below_with_steps(node, step_of)?;
+        return Ok(Arc::new(Shared { input, step }));
+    }
+    // Each plan counts what its own leaves read.
+    let made_by = made_by.transform_up(|node| {
+        Ok(match node.as_any().downcast_ref::<Scan>() {
+            Some(scan) => Transformed::yes(Arc::new(scan.anew()) as Plan),
+            None => Transformed::no(node),
+        })
+    })?;
+    let made_by = made_by.data;
+    let Some(columns) = columns_in(&made_by, node) else {
+        return internal_err!("a step that gives too little");
+    };
+    let input = below_with_steps(&made_by, step_of)?;
+    let (known, wanted) = (input.schema(), node.schema());
+    let columns = columns.into_iter().zip(wanted.fields());
+    let columns = columns.map(|(at, field)| {
+        let column = Column::new(known.field(at).name(), at);
+        ProjectionExpr::new(Arc::new(column), field.name().clone())
+    });
+    let columns: Vec<_> = columns.collect();
+    let shared = Arc::new(Shared { input, step });
+    let narrow = ProjectionExec::try_new(columns, shared)?;
+    if narrow.schema().fields() != wanted.fields() {
+        return internal_err!("a step of other columns");
+    }
+    Ok(Arc::new(narrow))
+}
+
+fn below_with_steps(node: &Plan, step_of: &mut StepOf<'_>) -> DfResult<Plan> {
+    let children = node.children().into_iter();
+    let children: Vec<Plan> = children
+        .map(|child| with_steps(child, step_of))
+        .collect::<DfResult<_>>()?;
+    with_new_children_if_necessary(Arc::clone(node), children)
 }
 
 /// Adds a query to the families that it has a step in common with, which become one by that.
@@ -224,7 +298,7 @@ fn is_same_function(one: &AggregateFunctionExpr, other: &AggregateFunctionExpr) 
 }
 
 /// Whether an expression gives the same for the same row, whenever it is asked.
-fn is_fixed(expr: &Arc<dyn PhysicalExpr>) -> bool {
+pub(super) fn is_fixed(expr: &Arc<dyn PhysicalExpr>) -> bool {
     !is_volatile(expr) && snapshot_generation(expr) == 0
 }
 

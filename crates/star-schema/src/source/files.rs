@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::{Field, Schema, SchemaRef};
 
+use super::folders::Folders;
 use super::parquet::ParquetFiles;
 use super::text::{CsvFiles, JsonFiles};
 use super::{BatchReader, Bounds, File, Part, Piece, Source, Stamp, TextOptions};
@@ -51,6 +52,9 @@ pub struct FilesOptions {
     /// What pins the content of each file, in their order, where the caller has something better than
     /// sizes and versions: a manifest's digests.
     pub identities: Option<Vec<String>>,
+    /// The path of each file below its table's folder, in their order, where columns stand in the names
+    /// of folders, after Hive: `year=2023/month=1/part-0.parquet`.
+    pub hive_paths: Option<Vec<String>>,
     /// How CSV and JSON are read.
     pub text: TextOptions,
 }
@@ -60,6 +64,11 @@ pub struct FilesOptions {
 /// **Types** are those that the files have; the files of a table have the same columns in the same
 /// order. Text is `Utf8`, or `Dictionary(Int32, Utf8)` where Parquet files hold it as dictionaries
 /// of few values, so that what follows works on codes.
+///
+/// **Columns in folders' names** ([`FilesOptions::hive_paths`]) come behind those of the files, which
+/// keep theirs where they have one of that name. They are whole numbers (`Int64`) or days (`Date32`)
+/// where all values are, or what [`TextOptions::types`] says, or else text. [`Source::bounds`] tells
+/// them, so that nothing is read of files whose folders a condition excludes but what opening reads.
 ///
 /// **Memory.** An open reader of Parquet holds one window of 256 KiB, one decoded page and one
 /// dictionary a column, usually below 3 MiB a column; one of text two blocks of 1 MiB, the longest row
@@ -93,7 +102,11 @@ pub struct FilesOptions {
 pub struct Files {
     schema: SchemaRef,
     opened: Box<dyn Opened>,
+    /// The columns behind those of the files.
+    folders: Folders,
     pieces: Vec<Piece>,
+    /// The file of each piece.
+    file_of: Vec<usize>,
     sorted_by: Vec<String>,
     identity: String,
     parts: Vec<Part>,
@@ -151,40 +164,67 @@ impl Files {
             }
             None => pinned.iter().map(identity_of).collect(),
         };
-        let (schema, opened): (SchemaRef, Box<dyn Opened>) = match format {
+        let mut text = options.text.clone();
+        let mut folders = folders(&pinned, options)?;
+        text.types.retain(|name, _| !folders.has(name));
+        let (of_files, opened): (SchemaRef, Box<dyn Opened>) = match format {
             FileFormat::Parquet => {
                 let (schema, files) = ParquetFiles::open(pinned)?;
                 (schema, Box::new(files))
             }
             FileFormat::Csv => {
-                let (schema, files) = CsvFiles::open(pinned, &options.text)?;
+                let (schema, files) = CsvFiles::open(pinned, &text)?;
                 (schema, Box::new(files))
             }
             FileFormat::Json => {
-                let (schema, files) = JsonFiles::open(pinned, &options.text)?;
+                let (schema, files) = JsonFiles::open(pinned, &text)?;
                 (schema, Box::new(files))
             }
         };
+        folders.without(&of_files);
+        let fields = of_files.fields().iter().chain(folders.fields());
+        let schema = Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()));
         let sorted_by = match &options.sorted_by {
             Some(given) => known_columns(given, &schema)?,
             None => opened.sorted_by(),
         };
-        let (mut pieces, mut parts) = (Vec::new(), Vec::new());
+        let (mut pieces, mut parts, mut file_of) = (Vec::new(), Vec::new(), Vec::new());
         let identity = digest(identities.iter().map(String::as_bytes));
         for (own, identity) in opened.pieces().into_iter().zip(identities) {
             let start = pieces.len();
             pieces.extend(own);
             let pieces = start..pieces.len();
+            file_of.resize(pieces.end, parts.len());
             parts.push(Part { identity, pieces });
         }
         Ok(Self {
             schema,
             opened,
+            folders,
             pieces,
+            file_of,
             sorted_by,
             identity,
             parts,
         })
+    }
+
+    /// Some of the columns, in this order.
+    fn columns(&self, columns: &[usize]) -> Result<SchemaRef> {
+        let known = self.schema.fields();
+        let fields = columns.iter().map(|column| {
+            known.get(*column).cloned().ok_or_else(|| Error::Source {
+                place: format!("column {column}"),
+                problem: format!("there are {} columns", known.len()),
+                cause: None,
+            })
+        });
+        Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<_>>>()?)))
+    }
+
+    /// How many columns the files have: those of the folders come behind.
+    fn of_files(&self) -> usize {
+        self.schema.fields().len() - self.folders.fields().len()
     }
 }
 
@@ -198,27 +238,32 @@ impl Source for Files {
     }
 
     fn read(&self, piece: usize, columns: &[usize], batch_rows: usize) -> Result<BatchReader> {
-        let known = self.schema.fields();
-        let fields = columns.iter().map(|column| {
-            known.get(*column).cloned().ok_or_else(|| Error::Source {
-                place: format!("column {column}"),
-                problem: format!("there are {} columns", known.len()),
-                cause: None,
-            })
-        });
-        let schema = Arc::new(Schema::new(fields.collect::<Result<Vec<_>>>()?));
-        if piece >= self.pieces.len() {
+        let schema = self.columns(columns)?;
+        let Some(&file) = self.file_of.get(piece) else {
             return Err(Error::Source {
                 place: format!("piece {piece}"),
                 problem: format!("there are {} pieces", self.pieces.len()),
                 cause: None,
             });
+        };
+        let batch_rows = batch_rows.max(1);
+        let of_files = self.of_files();
+        let (own, of_folders): (Vec<usize>, Vec<usize>) =
+            columns.iter().partition(|&&column| column < of_files);
+        if of_folders.is_empty() {
+            return self.opened.read(piece, columns, schema, batch_rows);
         }
-        self.opened.read(piece, columns, schema, batch_rows.max(1))
+        let own_schema = self.columns(&own)?;
+        let reader = self.opened.read(piece, &own, own_schema, batch_rows)?;
+        let places = columns.iter().map(|column| column.checked_sub(of_files));
+        let places: Vec<Option<usize>> = places.collect();
+        Ok(self.folders.among(reader, file, &places, schema))
     }
 
     fn held_bytes(&self, piece: usize, columns: &[usize]) -> u64 {
-        self.opened.held_bytes(piece, columns)
+        let of_files = self.of_files();
+        let own = columns.iter().copied().filter(|&column| column < of_files);
+        self.opened.held_bytes(piece, &own.collect::<Vec<_>>())
     }
 
     fn sorted_by(&self) -> &[String] {
@@ -234,7 +279,10 @@ impl Source for Files {
     }
 
     fn bounds(&self, column: usize) -> Option<Bounds> {
-        self.opened.bounds(column)
+        match column.checked_sub(self.of_files()) {
+            Some(of_folders) => self.folders.bounds(of_folders, &self.file_of),
+            None => self.opened.bounds(column),
+        }
     }
 }
 
@@ -322,6 +370,16 @@ fn one_format(files: &[Arc<dyn File>], options: &FilesOptions) -> Result<FileFor
 
 const UNKNOWN_ENDING: &str = "expected a name that ends in .parquet, .csv, .json, .jsonl or .ndjson, text \
      perhaps with .gz or .zst behind it";
+
+/// The columns that stand in the names of the files' folders.
+fn folders(files: &[Pinned], options: &FilesOptions) -> Result<Folders> {
+    let paths = options.hive_paths.as_deref().unwrap_or_default();
+    if options.hive_paths.is_some() && paths.len() != files.len() {
+        let problem = format!("{} paths for {} files", paths.len(), files.len());
+        return Err(wrong("table", problem));
+    }
+    Folders::of_paths(paths, &options.text.types)
+}
 
 /// A digest of a file's path and stamp.
 fn identity_of(pinned: &Pinned) -> String {

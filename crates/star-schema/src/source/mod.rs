@@ -5,6 +5,7 @@ mod calendar;
 mod counted;
 mod file;
 mod files;
+mod folders;
 mod parquet;
 mod rejects;
 mod sorted;

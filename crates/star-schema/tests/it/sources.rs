@@ -1,6 +1,7 @@
 //! Files as sources: what is read is what was written, and what is wrong is said.
 
 mod csv;
+mod folders;
 mod json;
 mod parquet;
 

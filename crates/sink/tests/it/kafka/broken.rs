@@ -12,7 +12,7 @@ use lakeseed_sink::messages::{Before, MessagePlan, PartToSend, Publish, Queue, R
 use lakeseed_sink::{Error, Result, Trouble};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use super::{Cluster, PARTITIONS, SHORT, options, plan, publish, queue, rows, trouble};
+use super::{Cluster, PARTITIONS, PATIENCE, SHORT, options, plan, publish, queue, rows, trouble};
 use crate::trees::quick;
 
 const CUT: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR__TRANSPORT;
@@ -57,7 +57,8 @@ fn send(
                 blocks += 1;
                 if blocks == 3 {
                     calls.send(Call::Amid).unwrap();
-                    answered.recv().unwrap();
+                    // The other thread may have failed.
+                    answered.recv_timeout(PATIENCE).unwrap();
                     asked.store(0, Ordering::SeqCst);
                 }
                 sender.send(block)

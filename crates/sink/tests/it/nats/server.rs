@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
@@ -11,6 +12,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::ports::free_ports;
 
 /// How long anything may take before a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -33,7 +36,8 @@ impl NatsServer {
     /// The same with lines for its configuration.
     pub(crate) fn with(test: &str, settings: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let Some((child, port)) = run(folder.path(), settings, None) else {
+        let [port] = free_ports();
+        let Some(child) = run(folder.path(), settings, port) else {
             let _ = writeln!(io::stderr(), "\nskipped: {test} needs nats-server");
             return None;
         };
@@ -63,7 +67,7 @@ impl NatsServer {
     /// Starts it again, on the same port and store, after [`Self::kill`].
     pub(crate) fn start_again(&self) {
         let mut child = self.child.lock().unwrap();
-        (*child, _) = run(self.folder.path(), &self.settings, Some(self.port)).unwrap();
+        *child = run(self.folder.path(), &self.settings, self.port).unwrap();
     }
 
     pub(crate) fn plain(&self) -> Plain {
@@ -80,11 +84,10 @@ impl Drop for NatsServer {
 }
 
 /// Starts the program and reads its log until it is ready.
-fn run(folder: &std::path::Path, settings: &str, port: Option<u16>) -> Option<(Child, u16)> {
+fn run(folder: &Path, settings: &str, port: u16) -> Option<Child> {
     let program = env::var(PROGRAM).unwrap_or_else(|_| "nats-server".to_owned());
     let store = folder.join("store");
     let config = folder.join("server.conf");
-    let port = port.map_or(-1, i32::from);
     let text = format!(
         "host: 127.0.0.1\nport: {port}\njetstream {{ store_dir: \"{}\" }}\n{settings}\n",
         store.display()
@@ -102,22 +105,18 @@ fn run(folder: &std::path::Path, settings: &str, port: Option<u16>) -> Option<(C
         Err(error) => panic!("{program}: {error}"),
     };
     let mut log = BufReader::new(child.stderr.take().unwrap());
-    let (mut port, mut said) = (None, String::new());
+    let mut said = String::new();
     loop {
         let mut line = String::new();
         assert_ne!(log.read_line(&mut line).unwrap(), 0, "no server: {said}");
-        if let Some((_, found)) = line.split_once("client connections on 127.0.0.1:") {
-            port = found.trim().parse().ok();
-        }
-        let is_ready = line.contains("Server is ready");
-        said.push_str(&line);
-        if is_ready {
+        if line.contains("Server is ready") {
             break;
         }
+        said.push_str(&line);
     }
     // The pipe must not fill up.
     thread::spawn(move || io::copy(&mut log, &mut io::sink()));
-    Some((child, port.unwrap()))
+    Some(child)
 }
 
 /// The protocol by hand: the second opinion on what stands in a stream.

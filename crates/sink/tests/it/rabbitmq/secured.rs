@@ -7,8 +7,9 @@ use lakeseed_sink::messages::rabbitmq::{RabbitOptions, RabbitQueue};
 use lakeseed_sink::{Environment, Trouble};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
-use super::server::{RabbitServer, free_ports};
+use super::server::RabbitServer;
 use super::{options, plan, rows, trouble};
+use crate::ports::free_ports;
 
 #[test]
 fn a_server_is_trusted_by_its_authority_alone() {

@@ -3,27 +3,30 @@
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Instant;
 
 use tempfile::TempDir;
 
 use super::plain::{PATIENCE, Plain};
+use crate::ports::free_ports;
 
 const PROGRAM: &str = "LAKESEED_TEST_RABBITMQ_SERVER";
 /// Where Debian has it.
 const USUAL_PROGRAM: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const SHARED: &str = "LAKESEED_TEST_RABBITMQ_URL";
-/// Starts the server and its name service, and ends both when whoever holds the standard input has gone.
+/// Starts the server and its name service, and ends both when whoever holds the standard input has gone:
+/// each on its own, for one that has gone already keeps nobody from ending the next.
 const KEEPER: &str = r#"
 epmd -address 127.0.0.1 -port "$ERL_EPMD_PORT" </dev/null & epmd=$!
 "$0" </dev/null & server=$!
 while read -r _; do :; done
-kill -9 "$(cat "$RABBITMQ_PID_FILE")" "$server" "$epmd" 2>/dev/null
+for process in "$server" $(cat "$RABBITMQ_PID_FILE") "$epmd"; do
+    kill -9 "$process" 2>/dev/null
+done
 wait
 "#;
 
@@ -89,9 +92,7 @@ impl RabbitServer {
 
     /// Ends it as a crash would.
     pub(crate) fn kill(&self) {
-        let mut keeper = self.keeper.lock().unwrap();
-        drop(keeper.stdin.take());
-        keeper.wait().unwrap();
+        end(&mut self.keeper.lock().unwrap());
     }
 
     /// Starts it again, on the same port and store, after [`Self::kill`].
@@ -134,13 +135,13 @@ impl Drop for RabbitServer {
     }
 }
 
-/// Ports that nobody has at this moment.
-pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
-    let held = [(); N].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
+/// Ends a server and its name service, as a crash would.
+fn end(keeper: &mut Child) {
+    drop(keeper.stdin.take());
+    keeper.wait().unwrap();
 }
 
-/// Starts the program and reads its log until it is ready.
+/// Starts the program and waits until it is ready.
 fn run(program: &str, folder: &Path, port: u16, [epmd, tools]: [u16; 2]) -> Child {
     let at = |name: &str| folder.join(name);
     let mut child = Command::new("sh")
@@ -169,17 +170,25 @@ fn run(program: &str, folder: &Path, port: u16, [epmd, tools]: [u16; 2]) -> Chil
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut log = BufReader::new(child.stdout.take().unwrap());
-    let mut said = String::new();
-    loop {
-        let mut line = String::new();
-        assert_ne!(log.read_line(&mut line).unwrap(), 0, "no server: {said}");
-        if line.contains("Server startup complete") {
-            break;
+    let log = BufReader::new(child.stdout.take().unwrap());
+    let (lines, said) = mpsc::channel();
+    // To the end, for the pipe must not fill up.
+    thread::spawn(move || {
+        for line in log.lines().map_while(Result::ok) {
+            let _ = lines.send(line);
         }
-        said.push_str(&line);
+    });
+    let mut log = String::new();
+    let began = Instant::now();
+    loop {
+        let left = PATIENCE.saturating_sub(began.elapsed());
+        match said.recv_timeout(left) {
+            Ok(line) if line.contains("Server startup complete") => return child,
+            Ok(line) => log.extend([&line, "\n"]),
+            // One that has failed does not end: its name service is still there.
+            Err(_) => break,
+        }
     }
-    // The pipe must not fill up.
-    thread::spawn(move || io::copy(&mut log, &mut io::sink()));
-    child
+    end(&mut child);
+    panic!("no server: {log}")
 }

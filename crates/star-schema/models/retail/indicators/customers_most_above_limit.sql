@@ -3,7 +3,7 @@
 WITH monthly AS (
     SELECT customer_id, date_id / 100 AS month_id, SUM(net_total) AS bought
     FROM fact_sales
-    WHERE status = 'issued' AND customer_id >= 0
+    WHERE status = 'issued' AND customer_id >= 0 AND date_id > 0
     GROUP BY customer_id, date_id / 100
 ),
 largest AS (

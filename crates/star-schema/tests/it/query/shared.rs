@@ -93,6 +93,70 @@ fn answers_are_those_of_each_alone_and_rows_are_read_once() {
     assert_eq!(report.rows_read, alone[1].1.rows_read);
 }
 
+/// All but the first take their groups from what that one has kept, whichever functions they ask of them.
+#[track_caller]
+fn read_once(texts: &[String]) {
+    let queries = over(&retail());
+    let alone: Vec<_> = prepared(&queries, texts).iter().map(all).collect();
+    let mut together = prepared(&queries, texts);
+    let (_families, members) = families(&mut together);
+    let everyone: Vec<usize> = (0..texts.len()).collect();
+    assert_eq!(members, [everyone]);
+    for (at, (query, (expected, report))) in together.iter().zip(&alone).enumerate() {
+        let (found, shared) = all(query);
+        assert_eq!(&found, expected, "{}", texts[at]);
+        let read = if at == 0 {
+            report.rows_read["retail.invoices"]
+        } else {
+            0
+        };
+        assert_eq!(shared.rows_read["retail.invoices"], read, "{}", texts[at]);
+    }
+}
+
+#[test]
+fn a_step_of_fewer_functions_is_taken_from_one_of_more() {
+    let by_state = |what: &str| {
+        format!("SELECT {what} FROM invoices WHERE status = 'issued' AND tax > 1 GROUP BY state")
+    };
+    let mut texts = vec![
+        // Narrow, and the first to run: it makes what the others need.
+        by_state("state, SUM(tax) AS t") + " ORDER BY state",
+        by_state("COUNT(*) AS n, SUM(net_total - tax) AS s, SUM(tax) AS t, state")
+            + " ORDER BY state",
+        format!("SELECT COUNT(*) FROM ({})", by_state("state")),
+        format!(
+            "SELECT MAX(a - b) FROM ({})",
+            by_state("SUM(net_total - tax) AS a, SUM(tax) AS b")
+        ),
+        by_state("state, SUM(tax) AS t") + " HAVING COUNT(*) > 2000 ORDER BY t DESC",
+        format!(
+            "SELECT c.gender, SUM(x.t) FROM ({}) AS x JOIN customers AS c ON c.state = x.state \
+             GROUP BY c.gender ORDER BY c.gender",
+            by_state("state, SUM(tax) AS t")
+        ),
+    ];
+    read_once(&texts);
+    texts.reverse();
+    read_once(&texts);
+}
+
+/// Two ask for the largest of groups, and share that; the third has a use for the groups alone.
+#[test]
+fn a_step_within_a_step_is_taken_too() {
+    let monthly = "SELECT customer_id, month, SUM(net_total) AS s FROM invoices GROUP BY 1, 2";
+    let largest = format!("SELECT customer_id, MAX(s) AS s FROM ({monthly}) GROUP BY customer_id");
+    let active = "SELECT customer_id, month FROM invoices GROUP BY 1, 2";
+    let texts = [
+        format!("SELECT SUM(s), COUNT(*) FROM ({largest})"),
+        format!("SELECT MAX(s) FROM ({largest})"),
+        format!("SELECT month, COUNT(*) FROM ({active}) GROUP BY month ORDER BY month"),
+    ];
+    read_once(&texts);
+    let [first, second, third] = texts;
+    read_once(&[third, second, first]);
+}
+
 #[test]
 fn what_only_looks_alike_is_made_by_each() {
     let queries = over(&retail());
@@ -130,6 +194,58 @@ fn what_only_looks_alike_is_made_by_each() {
     ] {
         let texts = [&one, &other]
             .map(|sql| format!("SELECT s, COUNT(*) FROM ({sql}) GROUP BY s ORDER BY s"));
+        let alone: Vec<_> = prepared(&queries, &texts).iter().map(all).collect();
+        let mut together = prepared(&queries, &texts);
+        let (_families, members) = families(&mut together);
+        assert_eq!(members, [[0], [1]], "{other}");
+        for (query, (expected, _)) in together.iter().zip(&alone) {
+            assert_eq!(&all(query).0, expected, "{other}");
+        }
+    }
+    // Nor does one with more functions stand for another.
+    let wide = by(
+        "seller_id, state, SUM(tax) AS s, COUNT(*) AS n, MIN(tax) AS least",
+        "WHERE status = 'issued' GROUP BY seller_id, state",
+    );
+    for (what, rows) in [
+        (
+            "SUM(tax) AS s",
+            "WHERE status = 'issued' GROUP BY state, seller_id",
+        ),
+        (
+            "SUM(tax) AS s",
+            "WHERE status = 'issued' GROUP BY seller_id",
+        ),
+        (
+            "SUM(tax) AS s",
+            "WHERE status = 'issued' AND tax > 2 GROUP BY seller_id, state",
+        ),
+        (
+            "SUM(DISTINCT tax) AS s",
+            "WHERE status = 'issued' GROUP BY seller_id, state",
+        ),
+        (
+            "SUM(tax) FILTER (WHERE tax > 9) AS s",
+            "WHERE status = 'issued' GROUP BY seller_id, state",
+        ),
+        (
+            "SUM(tax + 1) AS s",
+            "WHERE status = 'issued' GROUP BY seller_id, state",
+        ),
+        (
+            "MAX(tax) AS s",
+            "WHERE status = 'issued' GROUP BY seller_id, state",
+        ),
+        (
+            "SUM(tax) AS s",
+            "WHERE status = 'issued' GROUP BY GROUPING SETS ((seller_id, state), (seller_id))",
+        ),
+    ] {
+        let other = by(what, rows);
+        let texts = [
+            format!("SELECT SUM(s), SUM(n), MIN(least) FROM ({wide})"),
+            format!("SELECT s, COUNT(*) FROM ({other}) GROUP BY s ORDER BY s"),
+        ];
         let alone: Vec<_> = prepared(&queries, &texts).iter().map(all).collect();
         let mut together = prepared(&queries, &texts);
         let (_families, members) = families(&mut together);
