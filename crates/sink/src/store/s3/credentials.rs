@@ -74,6 +74,13 @@ impl Keyring {
         self.read(|current| current.found.clone())
     }
 
+    /// Keys to sign with, or in a line without secrets why there are none.
+    #[cfg(feature = "sqs")]
+    pub(crate) async fn keys(&self) -> std::result::Result<Arc<AwsCredential>, String> {
+        let (keys, seen) = watch::watched(self.get_credential()).await;
+        keys.map_err(|error| seen.no_keys.unwrap_or_else(|| error.to_string()))
+    }
+
     /// Looks for keys anew, unless someone else has done so since `round`.
     pub(crate) fn renew(&self, round: u64) -> Result<()> {
         if self.round() != round {
