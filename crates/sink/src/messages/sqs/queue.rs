@@ -79,14 +79,13 @@ impl Seen {
         is_over: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self, Failure> {
         let name = address.queue.clone();
-        let url = match &address.url {
-            Some(url) => url.whole.clone(),
-            None => {
-                let question = ByName { queue_name: &name };
-                let asked = client.insist("GetQueueUrl", &question, patience, is_over);
-                let Url { queue_url } = asked.await?;
-                queue_url
-            }
+        let url = if let Some(url) = &address.url {
+            url.whole.clone()
+        } else {
+            let question = ByName { queue_name: &name };
+            let asked = client.insist("GetQueueUrl", &question, patience, is_over);
+            let Url { queue_url } = asked.await?;
+            queue_url
         };
         let mut seen = Self {
             url,

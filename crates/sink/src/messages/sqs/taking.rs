@@ -74,12 +74,12 @@ struct Receive<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Received {
-    messages: Option<Vec<Message>>,
+    messages: Option<Vec<Taken>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Message {
+struct Taken {
     message_id: String,
     receipt_handle: String,
     body: String,
@@ -271,8 +271,8 @@ impl<'q> Work<'q> {
     }
 
     /// Takes a message in, unless it came before. Returns how often it was taken by now.
-    fn take(&mut self, message: Message) -> u64 {
-        let Message {
+    fn take(&mut self, message: Taken) -> u64 {
+        let Taken {
             message_id,
             receipt_handle,
             body,

@@ -23,8 +23,8 @@ fn child() {
     let (Ok(name), Ok(ledger)) = (env::var(NAME), env::var(LEDGER)) else {
         return;
     };
-    let plain = Plain::shared("child").unwrap();
-    let (batch, queue) = (rows(), queue(&plain.service, &name));
+    let server = Plain::shared("child").unwrap();
+    let (batch, queue) = (rows(), queue(&server.service, &name));
     publish(&plan(&batch), &queue, Path::new(&ledger)).unwrap();
 }
 
@@ -41,9 +41,9 @@ fn run(name: &str, ledger: &Path, variables: &[(&str, &str)]) -> ExitStatus {
 }
 
 /// The points of a run that nobody kills, with how often each is reached.
-fn points(plain: &Plain, folder: &Path) -> Vec<(String, usize)> {
+fn points(server: &Plain, folder: &Path) -> Vec<(String, usize)> {
     let (clean, log) = (fresh("clean"), folder.join("points"));
-    plain.create(&clean, &json!({}));
+    server.create(&clean, &json!({}));
     let log_name = log.to_str().unwrap();
     let ended = run(
         &clean,
@@ -51,7 +51,7 @@ fn points(plain: &Plain, folder: &Path) -> Vec<(String, usize)> {
         &[("LAKESEED_FAIL_LOG", log_name)],
     );
     assert!(ended.success());
-    plain.delete(&clean);
+    server.delete(&clean);
     let hits = fs::read_to_string(&log).unwrap();
     let points: BTreeSet<&str> = hits.lines().collect();
     for ours in [
@@ -72,37 +72,37 @@ fn points(plain: &Plain, folder: &Path) -> Vec<(String, usize)> {
 
 #[test]
 fn a_client_that_is_killed_anywhere_goes_on_and_doubles_nothing_in_a_fifo_queue() {
-    let test = "a_client_that_is_killed_anywhere_goes_on_and_doubles_nothing_in_a_fifo_queue";
-    let Some(plain) = Plain::shared(test) else {
+    let title = "a_client_that_is_killed_anywhere_goes_on_and_doubles_nothing_in_a_fifo_queue";
+    let Some(server) = Plain::shared(title) else {
         return;
     };
     let folder = quick();
     let batch = rows();
     let plan = plan(&batch);
     let fifo = json!({"FifoQueue": "true"});
-    for (point, count) in points(&plain, folder.path()) {
+    for (point, count) in points(&server, folder.path()) {
         for hit in [1, count.div_ceil(2), count] {
             let name = format!("{}.fifo", fresh("killed"));
-            plain.create(&name, &fifo);
+            server.create(&name, &fifo);
             let ledger = folder.path().join(&name);
             let at = format!("{point}:{hit}");
             let killed = run(&name, &ledger, &[("LAKESEED_FAIL_POINT", &at)]);
             assert_eq!(killed.signal(), Some(SIGABRT), "{at} was not reached");
-            let published = publish(&plan, &queue(&plain.service, &name), &ledger).unwrap();
+            let published = publish(&plan, &queue(&server.service, &name), &ledger).unwrap();
             assert_eq!(published.rows, batch.num_rows() as u64);
             // All of it was within the five minutes.
             let warnings = published.warnings.join("\n");
             assert!(!warnings.contains("begun more than"), "{warnings}");
-            stands_once(&plain, &name, &plan);
-            plain.delete(&name);
+            stands_once(&server, &name, &plan);
+            server.delete(&name);
         }
     }
 }
 
 #[test]
 fn a_client_that_is_killed_loses_nothing_in_a_standard_queue() {
-    let test = "a_client_that_is_killed_loses_nothing_in_a_standard_queue";
-    let Some(plain) = Plain::shared(test) else {
+    let title = "a_client_that_is_killed_loses_nothing_in_a_standard_queue";
+    let Some(server) = Plain::shared(title) else {
         return;
     };
     let folder = quick();
@@ -119,21 +119,21 @@ fn a_client_that_is_killed_loses_nothing_in_a_standard_queue() {
         "ledger.done:1",
     ] {
         let name = fresh("standard");
-        plain.create(&name, &json!({}));
+        server.create(&name, &json!({}));
         let ledger = folder.path().join(&name);
         let killed = run(&name, &ledger, &[("LAKESEED_FAIL_POINT", at)]);
         assert_eq!(killed.signal(), Some(SIGABRT), "{at} was not reached");
-        let queue = queue(&plain.service, &name);
+        let queue = queue(&server.service, &name);
         publish(&plan, &queue, &ledger).unwrap();
         // The library tells what the test's own hand tells: the parts in flight came again.
         let counts = verify(&plan, &queue);
         assert_eq!((counts.missing_rows, counts.altered_rows), (0, 0), "{at}");
-        let twice = doubles(plain.all(&name), &plan);
+        let twice = doubles(server.all(&name), &plan);
         assert_eq!(counts.messages, messages + twice, "{at}");
         // Of a part that is done nothing is sent again.
         assert!(twice < messages || !at.starts_with("ledger.done"), "{at}");
         again += twice;
-        plain.delete(&name);
+        server.delete(&name);
     }
     assert!(again > 0, "no kill left anything behind");
 }

@@ -149,8 +149,8 @@ fn doubles(all: Vec<Stood>, plan: &MessagePlan<'_>) -> u64 {
 
 /// Every message of the plan stands in the queue once, whole, and nothing else does. Takes them away.
 #[track_caller]
-fn stands_once(plain: &Plain, name: &str, plan: &MessagePlan<'_>) {
-    assert_eq!(doubles(plain.all(name), plan), 0);
+fn stands_once(server: &Plain, name: &str, plan: &MessagePlan<'_>) {
+    assert_eq!(doubles(server.all(name), plan), 0);
 }
 
 /// What a refusal says, and of which kind it is.

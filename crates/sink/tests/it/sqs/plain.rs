@@ -51,9 +51,10 @@ impl Plain {
         AwsAuthorizer::new(&credential, "sqs", "us-east-1").authorize(&mut request, None);
         let mut text = "POST / HTTP/1.1\r\nconnection: close\r\n".to_owned();
         for (name, value) in request.headers() {
-            text.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
+            let value = value.to_str().unwrap();
+            text = format!("{text}{name}: {value}\r\n");
         }
-        text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        text = format!("{text}content-length: {}\r\n\r\n{body}", body.len());
         let mut line = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
         line.set_read_timeout(Some(ANSWER)).unwrap();
         line.write_all(text.as_bytes()).unwrap();

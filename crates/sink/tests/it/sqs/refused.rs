@@ -20,48 +20,48 @@ use crate::ports::free_ports;
 
 #[test]
 fn a_queue_that_is_missing_is_named_with_the_way_to_make_one() {
-    let test = "a_queue_that_is_missing_is_named_with_the_way_to_make_one";
-    let Some(plain) = Plain::shared(test) else {
+    let title = "a_queue_that_is_missing_is_named_with_the_way_to_make_one";
+    let Some(server) = Plain::shared(title) else {
         return;
     };
     let batch = rows().slice(0, 100);
     let plan = plan(&batch);
     let name = fresh("nowhere");
-    let url = format!("{}/123456789012/{name}", plain.service.endpoint);
+    let url = format!("{}/123456789012/{name}", server.service.endpoint);
     for address in [format!("sqs://{name}"), url] {
-        let queue = SqsQueue::new(&address, &options(&plain.service)).unwrap();
+        let queue = SqsQueue::new(&address, &options(&server.service)).unwrap();
         let error = Publish::to_queue(&plan, &queue).run().unwrap_err();
         let (kind, text) = trouble(&error);
         assert_eq!(kind, Trouble::Missing, "{text}");
         assert!(text.contains(&name) && text.contains("--create"), "{text}");
     }
     // Nor was it made by looking.
-    assert!(!plain.is_there(&name));
+    assert!(!server.is_there(&name));
     let made = SqsOptions {
         create: true,
-        ..options(&plain.service)
+        ..options(&server.service)
     };
     let queue = SqsQueue::new(&format!("sqs://{name}"), &made).unwrap();
     Publish::to_queue(&plan, &queue).run().unwrap();
-    let kept = plain.attribute(&name, "MessageRetentionPeriod");
+    let kept = server.attribute(&name, "MessageRetentionPeriod");
     assert_eq!(kept.as_deref(), Some("1209600"));
-    assert_eq!(plain.attribute(&name, "FifoQueue"), None);
-    stands_once(&plain, &name, &plan);
-    plain.delete(&name);
+    assert_eq!(server.attribute(&name, "FifoQueue"), None);
+    stands_once(&server, &name, &plan);
+    server.delete(&name);
 }
 
 #[test]
 fn a_queue_that_goes_away_ends_the_run() {
-    let Some(plain) = Plain::shared("a_queue_that_goes_away_ends_the_run") else {
+    let Some(server) = Plain::shared("a_queue_that_goes_away_ends_the_run") else {
         return;
     };
     let name = fresh("going");
-    plain.create(&name, &json!({}));
+    server.create(&name, &json!({}));
     let batch = rows();
     let plan = plan(&batch);
-    let queue = queue(&plain.service, &name);
+    let queue = queue(&server.service, &name);
     queue.prepare(&plan).unwrap();
-    plain.delete(&name);
+    server.delete(&name);
     let part = PartToSend {
         plan: &plan,
         part: 0,
@@ -78,11 +78,12 @@ fn a_queue_that_goes_away_ends_the_run() {
 
 #[test]
 fn messages_above_the_limit_are_refused_before_the_first() {
-    let Some(plain) = Plain::shared("messages_above_the_limit_are_refused_before_the_first") else {
+    let Some(server) = Plain::shared("messages_above_the_limit_are_refused_before_the_first")
+    else {
         return;
     };
     let name = fresh("narrow");
-    plain.create(&name, &json!({"MaximumMessageSize": "4096"}));
+    server.create(&name, &json!({"MaximumMessageSize": "4096"}));
     let batch = rows().slice(0, 1_000);
     let send = |max_bytes| {
         let settings = MessageSettings {
@@ -91,7 +92,7 @@ fn messages_above_the_limit_are_refused_before_the_first() {
             ..MessageSettings::default()
         };
         let plan = plan_of(&batch, 3, settings).unwrap();
-        let done = Publish::to_queue(&plan, &queue(&plain.service, &name)).run();
+        let done = Publish::to_queue(&plan, &queue(&server.service, &name)).run();
         done.map(|done| done.messages)
     };
     match send(3_969) {
@@ -101,24 +102,24 @@ fn messages_above_the_limit_are_refused_before_the_first() {
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(plain.all(&name).len(), 0);
-    let sent = send(3_968).unwrap();
-    assert_eq!(plain.all(&name).len() as u64, sent);
-    plain.delete(&name);
+    assert_eq!(server.all(&name).len(), 0);
+    let count = send(3_968).unwrap();
+    assert_eq!(server.all(&name).len() as u64, count);
+    server.delete(&name);
 }
 
 #[test]
 fn wrong_keys_are_denied_and_never_shown() {
-    let Some(plain) = Plain::shared("wrong_keys_are_denied_and_never_shown") else {
+    let Some(server) = Plain::shared("wrong_keys_are_denied_and_never_shown") else {
         return;
     };
     let name = fresh("secret");
-    plain.create(&name, &json!({}));
+    server.create(&name, &json!({}));
     let batch = rows().slice(0, 1_000);
     let plan = plan(&batch);
     let good = (
-        plain.service.access_key.as_str(),
-        plain.service.secret_key.as_str(),
+        server.service.access_key.as_str(),
+        server.service.secret_key.as_str(),
     );
     for (id, secret, token) in [
         ("AKIACANARY7F3A000000", good.1, None),
@@ -131,7 +132,7 @@ fn wrong_keys_are_denied_and_never_shown() {
                 secret: Secret::new(secret),
                 token: token.map(Secret::new),
             }),
-            ..options(&plain.service)
+            ..options(&server.service)
         };
         let queue = SqsQueue::new(&format!("sqs://{name}"), &options).unwrap();
         let error = Publish::to_queue(&plan, &queue).run().unwrap_err();
@@ -149,7 +150,7 @@ fn wrong_keys_are_denied_and_never_shown() {
     }
     // The environment's, as the aws tool has them.
     let (endpoint, id, secret) = (
-        plain.service.endpoint.clone(),
+        server.service.endpoint.clone(),
         good.0.to_owned(),
         good.1.to_owned(),
     );
@@ -163,7 +164,7 @@ fn wrong_keys_are_denied_and_never_shown() {
             "AWS_REGION" => Some("eu-west-1".to_owned()),
             _ => None,
         }),
-        ..options(&plain.service)
+        ..options(&server.service)
     };
     // The queue is in another region.
     let queue = SqsQueue::new(&format!("sqs://{name}"), &variables).unwrap();
@@ -175,17 +176,17 @@ fn wrong_keys_are_denied_and_never_shown() {
     };
     let queue = SqsQueue::new(&format!("sqs://{name}"), &here).unwrap();
     Publish::to_queue(&plan, &queue).run().unwrap();
-    stands_once(&plain, &name, &plan);
-    plain.delete(&name);
+    stands_once(&server, &name, &plan);
+    server.delete(&name);
 }
 
 #[test]
 fn what_a_server_repeats_of_keys_is_not_shown() {
-    let Some(plain) = Plain::shared("what_a_server_repeats_of_keys_is_not_shown") else {
+    let Some(server) = Plain::shared("what_a_server_repeats_of_keys_is_not_shown") else {
         return;
     };
-    let secret = plain.service.secret_key.clone();
-    let between = Between::new(plain.port(), move |asked| {
+    let secret = server.service.secret_key.clone();
+    let between = Between::new(server.port(), move |asked| {
         assert_eq!(asked.number, 0);
         let message = format!("you have sent {secret}");
         Act::Answer(
@@ -195,7 +196,7 @@ fn what_a_server_repeats_of_keys_is_not_shown() {
     });
     let options = SqsOptions {
         endpoint_url: Some(between.url()),
-        ..options(&plain.service)
+        ..options(&server.service)
     };
     let queue = SqsQueue::new("sqs://q", &options).unwrap();
     let (kind, text) = trouble(&queue.reading().unwrap_err());
@@ -205,7 +206,7 @@ fn what_a_server_repeats_of_keys_is_not_shown() {
 
 #[test]
 fn nobody_there_is_told_at_once() {
-    let Some(plain) = Plain::shared("nobody_there_is_told_at_once") else {
+    let Some(server) = Plain::shared("nobody_there_is_told_at_once") else {
         return;
     };
     let [port] = free_ports();
@@ -213,7 +214,7 @@ fn nobody_there_is_told_at_once() {
         endpoint_url: Some(format!("http://127.0.0.1:{port}")),
         // Whoever waits for it waits too long.
         patience: Duration::from_hours(1),
-        ..options(&plain.service)
+        ..options(&server.service)
     };
     let queue = SqsQueue::new("sqs://q", &options).unwrap();
     let (kind, text) = trouble(&queue.reading().unwrap_err());
@@ -242,23 +243,23 @@ fn a_fifo_queue_refuses_more_patience_than_it_has_memory() {
 
 #[test]
 fn a_queue_with_dead_letters_is_not_read_to_death() {
-    let Some(plain) = Plain::shared("a_queue_with_dead_letters_is_not_read_to_death") else {
+    let Some(server) = Plain::shared("a_queue_with_dead_letters_is_not_read_to_death") else {
         return;
     };
     let (name, dead) = (fresh("mortal"), fresh("dead"));
-    plain.create(&dead, &json!({}));
-    let arn = plain.attribute(&dead, "QueueArn").unwrap();
+    server.create(&dead, &json!({}));
+    let arn = server.attribute(&dead, "QueueArn").unwrap();
     let policy = json!({"deadLetterTargetArn": arn, "maxReceiveCount": 3}).to_string();
-    plain.create(&name, &json!({"RedrivePolicy": policy}));
+    server.create(&name, &json!({"RedrivePolicy": policy}));
     let batch = rows().slice(0, 1_000);
     let plan = plan(&batch);
-    let queue = queue(&plain.service, &name);
+    let queue = queue(&server.service, &name);
     let published = Publish::to_queue(&plan, &queue).run().unwrap();
     let warnings = published.warnings.join("\n");
     assert!(warnings.contains("taken 3 times"), "{warnings}");
     match queue.reading().unwrap() {
         Reading::Taking(words) => assert!(words.contains("of 3 times"), "{words}"),
-        other => panic!("{other:?}"),
+        Reading::Beside => panic!("nothing is taken"),
     }
     for _ in 0..2 {
         let read: lakeseed_sink::Result<Vec<_>> = queue.read_back().unwrap().collect();
@@ -269,22 +270,22 @@ fn a_queue_with_dead_letters_is_not_read_to_death() {
     let (kind, text) = trouble(&read.unwrap_err());
     assert_eq!(kind, Trouble::Unsupported, "{text}");
     assert!(text.contains("dead letters"), "{text}");
-    let count = |name: &str| plain.attribute(name, "ApproximateNumberOfMessages");
+    let count = |name: &str| server.attribute(name, "ApproximateNumberOfMessages");
     assert_eq!(count(&name).as_deref(), Some("25"));
     assert_eq!(count(&dead).as_deref(), Some("0"));
-    plain.delete(&name);
-    plain.delete(&dead);
+    server.delete(&name);
+    server.delete(&dead);
 }
 
 #[test]
 fn more_messages_than_are_handed_out_at_once_are_not_read() {
-    let test = "more_messages_than_are_handed_out_at_once_are_not_read";
-    let Some(plain) = Plain::shared(test) else {
+    let title = "more_messages_than_are_handed_out_at_once_are_not_read";
+    let Some(server) = Plain::shared(title) else {
         return;
     };
     let name = fresh("many");
-    plain.create(&name, &json!({}));
-    let between = Between::new(plain.port(), |asked| match asked.action.as_str() {
+    server.create(&name, &json!({}));
+    let between = Between::new(server.port(), |asked| match asked.action.as_str() {
         "GetQueueAttributes" => Act::Change(Box::new(|mut answer| {
             answer["Attributes"]["ApproximateNumberOfMessages"] = json!("120001");
             answer
@@ -293,23 +294,23 @@ fn more_messages_than_are_handed_out_at_once_are_not_read() {
     });
     let options = SqsOptions {
         endpoint_url: Some(between.url()),
-        ..options(&plain.service)
+        ..options(&server.service)
     };
     let queue = SqsQueue::new(&format!("sqs://{name}"), &options).unwrap();
     let (kind, text) = trouble(&queue.read_back().err().unwrap());
     assert_eq!(kind, Trouble::Unsupported, "{text}");
     assert!(text.contains("120001") && text.contains("120000"), "{text}");
-    plain.delete(&name);
+    server.delete(&name);
 }
 
 #[test]
 fn text_that_the_service_does_not_take_is_refused() {
-    let Some(plain) = Plain::shared("text_that_the_service_does_not_take_is_refused") else {
+    let Some(server) = Plain::shared("text_that_the_service_does_not_take_is_refused") else {
         return;
     };
     let name = fresh("text");
-    plain.create(&name, &json!({}));
-    let queue = queue(&plain.service, &name);
+    server.create(&name, &json!({}));
+    let queue = queue(&server.service, &name);
     let send = |text: &str| {
         let column: ArrayRef = Arc::new(StringArray::from(vec![text]));
         let batch = crate::support::from_columns(vec![("text", column)], false);
@@ -321,11 +322,11 @@ fn text_that_the_service_does_not_take_is_refused() {
         "\u{d7ff}\u{e000}\u{fffd}\u{10ffff}é",
     ] {
         let plan = send(text).unwrap();
-        stands_once(&plain, &name, &plan);
+        stands_once(&server, &name, &plan);
     }
     match send("a\u{ffff}") {
         Err(Error::Invalid { found, .. }) => assert!(found.contains("U+FFFF"), "{found}"),
         other => panic!("{:?}", other.map(|_| ())),
     }
-    plain.delete(&name);
+    server.delete(&name);
 }
