@@ -68,6 +68,7 @@ impl Remote {
     }
 
     /// The flags without a server and a region that only variables name: a queue's URL says more.
+    #[cfg(feature = "sqs")]
     pub(crate) fn typed_place(&self) -> RemoteFlags {
         let is_typed = |flag: &str| self.typed.iter().any(|typed| typed == flag);
         let RemoteFlags {
