@@ -7,9 +7,11 @@
 //!
 //! Numbers of at most six places, as rounded columns have them, are told by one division and rendered
 //! as integers. Columns are asked by their first number of a block: one that is not rounded pays for
-//! one division in thirty-two numbers.
+//! one division in thirty-two numbers. Of the others, those below 1 have a way of their own
+//! ([`fractions`]).
 
 use super::TextStyle;
+use super::fractions::{self, TEXT_BYTES};
 use super::numbers::{ASCII_ZEROS, eight_digits};
 
 /// Rows that are rendered at a time: the texts stay in the nearest cache.
@@ -25,19 +27,7 @@ const LEAST_FIXED: f64 = 1e-3;
 pub(super) struct FloatBuffers(Vec<Slot>);
 
 /// The memory of one number.
-struct Slot {
-    shortest: zmij::Buffer,
-    places: [u8; 10],
-}
-
-impl Slot {
-    fn new() -> Self {
-        Self {
-            shortest: zmij::Buffer::new(),
-            places: *b"0.00000000",
-        }
-    }
-}
+type Slot = [u8; TEXT_BYTES];
 
 impl FloatBuffers {
     /// Renders rows `start` and following of each column, at most [`BLOCK`] of them. The text of
@@ -51,7 +41,7 @@ impl FloatBuffers {
         if columns.is_empty() {
             return Vec::new();
         }
-        self.0.resize_with(columns.len() * BLOCK, Slot::new);
+        self.0.resize(columns.len() * BLOCK, [0; TEXT_BYTES]);
         let mut texts = Vec::with_capacity(columns.len() * BLOCK);
         for (column, buffers) in columns.iter().zip(self.0.chunks_exact_mut(BLOCK)) {
             let end = column.len().min(start + BLOCK);
@@ -62,8 +52,8 @@ impl FloatBuffers {
             for (value, slot) in column.iter().zip(buffers) {
                 let number = if is_rounded { millionths(*value) } else { None };
                 texts.push(match number {
-                    Some(number) => places(number, &mut slot.places),
-                    None => text(*value, &mut slot.shortest, style),
+                    Some(number) => places(number, slot),
+                    None => text(*value, slot, style),
                 });
             }
             // Each column takes a whole block of places, the last rows of a batch too.
@@ -96,21 +86,31 @@ fn millionths(value: f64) -> Option<u32> {
 
 /// Renders millionths as `0.123456`, without zeros at the end.
 #[inline]
-fn places(number: u32, into: &mut [u8; 10]) -> &[u8] {
+fn places(number: u32, into: &mut Slot) -> &[u8] {
     let digits = eight_digits(u64::from(number) * 100);
     // The last digits are in the highest bytes.
     let len = 10 - (digits.leading_zeros() / 8) as usize;
-    into[2..].copy_from_slice(&(digits | ASCII_ZEROS).to_le_bytes());
+    into[..2].copy_from_slice(b"0.");
+    into[2..10].copy_from_slice(&(digits | ASCII_ZEROS).to_le_bytes());
     &into[..len]
 }
 
 #[inline]
-fn text(value: f64, buffer: &mut zmij::Buffer, style: TextStyle) -> &[u8] {
-    if value.is_finite() {
-        buffer.format_finite(value).as_bytes()
-    } else {
-        not_finite(value, style)
+fn text(value: f64, into: &mut Slot, style: TextStyle) -> &[u8] {
+    match fractions::render(value, into) {
+        Some(len) => &into[..len],
+        None => other_text(value, into, style),
     }
+}
+
+fn other_text(value: f64, into: &mut Slot, style: TextStyle) -> &[u8] {
+    if !value.is_finite() {
+        return not_finite(value, style);
+    }
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value).as_bytes();
+    into[..text.len()].copy_from_slice(text);
+    &into[..text.len()]
 }
 
 /// What stands for a number that is none, or not finite.

@@ -19,6 +19,7 @@ mod codec;
 mod column;
 mod escape;
 mod floats;
+mod fractions;
 mod lines;
 mod numbers;
 mod objects;
