@@ -25,9 +25,9 @@ mod nats;
 mod output;
 mod parallel;
 mod plan;
-#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+#[cfg(any(feature = "nats", feature = "rabbitmq", feature = "sqs"))]
 mod ports;
-#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+#[cfg(any(feature = "nats", feature = "rabbitmq", feature = "sqs"))]
 mod proxy;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
@@ -39,6 +39,8 @@ mod s3;
 mod shards;
 mod site;
 mod sources;
+#[cfg(feature = "sqs")]
+mod sqs;
 mod stores;
 mod support;
 #[cfg(feature = "s3")]
