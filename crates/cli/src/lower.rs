@@ -21,7 +21,7 @@ mod tables;
 pub(crate) use job::{Job, job};
 pub(crate) use memory::Memory;
 pub(crate) use place::{Destination, store};
-pub(crate) use queue::{ReadBack, To, is_queue};
+pub(crate) use queue::{ReadBack, To, is_of_aws, is_queue};
 pub(crate) use recipe::Recipe;
 pub(crate) use selection::{Selection, columns_only, flags, select};
 pub(crate) use tables::source;

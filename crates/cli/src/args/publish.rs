@@ -66,7 +66,8 @@ pub(crate) struct Messages {
     /// At most so many rows in a message; 10 by default.
     #[arg(long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
     pub(crate) max_rows: Option<u64>,
-    /// At most so many bytes in a message; 256KiB by default.
+    /// At most so many bytes in a message; 256KiB by default, 255KiB to SQS, which counts
+    /// names too.
     #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
     pub(crate) max_bytes: Option<Bytes>,
     /// Which rows share a message.

@@ -10,12 +10,12 @@ use super::values::time;
 
 /// How a bucket is reached. Credentials come from the environment or a profile, never from flags.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "For s3:// places")]
+#[command(next_help_heading = "For s3:// places, and sqs:// queues but for --sse")]
 pub(crate) struct RemoteFlags {
-    /// Another server than AWS's: `MinIO`, Ceph, any that speaks S3.
+    /// Another server than AWS's: `MinIO`, Ceph, any that speaks S3, or SQS.
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
-    /// The region of the bucket.
+    /// The region of the bucket or queue.
     #[arg(long, value_name = "NAME")]
     pub(crate) region: Option<String>,
     /// A profile of ~/.aws/config and ~/.aws/credentials.
@@ -30,7 +30,7 @@ pub(crate) struct RemoteFlags {
     /// The key of aws:kms.
     #[arg(long, value_name = "ID", requires = "sse")]
     pub(crate) sse_kms_key_id: Option<String>,
-    /// How long a request that fails is tried again, as 30s or 10m; 3m by default.
+    /// How long a request that fails is tried again, as 30s or 10m; 3m by default, 1m for a queue.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) patience: Option<Duration>,
 }
@@ -53,6 +53,35 @@ pub(crate) struct Remote {
     /// A place without a bucket refuses it. A variable is set for a whole shell, and concerns the
     /// places that it fits.
     pub(crate) given: Option<String>,
+    /// All that stand there.
+    pub(crate) typed: Vec<String>,
+}
+
+/// Flags that a bucket has and a queue has not.
+const OF_BUCKET: [&str; 2] = ["--sse", "--sse-kms-key-id"];
+
+impl Remote {
+    /// The first flag on the command line that a queue has no use for.
+    pub(crate) fn given_of_bucket(&self) -> Option<&String> {
+        let mut typed = self.typed.iter();
+        typed.find(|flag| OF_BUCKET.contains(&flag.as_str()))
+    }
+
+    /// The flags without a server and a region that only variables name: a queue's URL says more.
+    #[cfg(feature = "sqs")]
+    pub(crate) fn typed_place(&self) -> RemoteFlags {
+        let is_typed = |flag: &str| self.typed.iter().any(|typed| typed == flag);
+        let RemoteFlags {
+            endpoint_url,
+            region,
+            ..
+        } = self.flags.clone();
+        RemoteFlags {
+            endpoint_url: endpoint_url.filter(|_| is_typed("--endpoint-url")),
+            region: region.filter(|_| is_typed("--region")),
+            ..self.flags.clone()
+        }
+    }
 }
 
 impl Args for Remote {
@@ -69,13 +98,16 @@ impl FromArgMatches for Remote {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let known = RemoteFlags::augment_args(Command::new("remote"));
         let is_given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
-        let given = known
+        let typed: Vec<String> = known
             .get_arguments()
-            .find(|arg| is_given(arg.get_id().as_str()))
-            .and_then(clap::Arg::get_long);
+            .filter(|arg| is_given(arg.get_id().as_str()))
+            .filter_map(clap::Arg::get_long)
+            .map(|name| format!("--{name}"))
+            .collect();
         Ok(Self {
             flags: RemoteFlags::from_arg_matches(matches)?,
-            given: given.map(|name| format!("--{name}")),
+            given: typed.first().cloned(),
+            typed,
         })
     }
 

@@ -225,20 +225,23 @@ fn of_remote(
     use sink::Trouble as T;
     let cause = chain.root_cause().to_string();
     let is_queue = crate::lower::is_queue(address);
+    // Reached as buckets are.
+    let is_of_aws = crate::lower::is_of_aws(address);
     let advice = match trouble {
         T::OutOfHandles => MORE_FILES,
         T::Denied => "check the credentials, and what they are allowed to do there",
         T::Expired => "renew the credentials and repeat the command",
         T::ClockSkew => "set the clock of this machine",
         T::Missing if is_queue => "check the name, or give --create",
-        T::Unreachable if is_queue => "check the address and the network",
-        T::Untrusted if is_queue => {
+        T::Unreachable if is_queue && !is_of_aws => "check the address and the network",
+        T::Untrusted if is_queue && !is_of_aws => {
             "check the address, or trust its authority with NATS_CA, KAFKA_CA or RABBITMQ_CA"
         }
         T::Missing => "check the bucket's name and the --region",
         T::Unreachable => "check --endpoint-url and the network",
         T::Untrusted => "check --endpoint-url, or trust its authority with --ca-bundle",
         T::Full => "make room there, or raise its limit",
+        T::Unsupported if is_of_aws => "read it as its consumers do",
         T::Unsupported => "choose another place",
         _ => "repeat the command",
     };

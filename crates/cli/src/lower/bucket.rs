@@ -12,7 +12,6 @@ use crate::log::Log;
 /// Opens the store behind `s3://bucket/prefix`. Nothing is asked of the server yet.
 #[cfg(feature = "s3")]
 pub(super) fn open(url: &str, flags: &RemoteFlags, log: &Log) -> Result<Box<dyn Store>> {
-    use lakeseed_sink::Error;
     use lakeseed_sink::s3::{Events, Level, Patience, S3Options, S3Store};
 
     let log = log.clone();
@@ -33,18 +32,24 @@ pub(super) fn open(url: &str, flags: &RemoteFlags, log: &Log) -> Result<Box<dyn 
         events: Events::new(hear),
         ..S3Options::default()
     };
-    let store = S3Store::open(url, options).map_err(|error| match error {
-        Error::Io {
+    let store = S3Store::open(url, options).map_err(unread)?;
+    Ok(Box::new(store))
+}
+
+/// Names the file of certificates or keys that cannot be read.
+#[cfg(feature = "s3")]
+pub(super) fn unread(error: lakeseed_sink::Error) -> anyhow::Error {
+    match error {
+        lakeseed_sink::Error::Io {
             action: "read",
             path,
             source,
         } => {
             let expected = format!("a file that can be read at {}", path.display());
-            anyhow::Error::new(Failure::refused(expected, source, "check its path"))
+            Failure::refused(expected, source, "check its path").into()
         }
         other => other.into(),
-    })?;
-    Ok(Box::new(store))
+    }
 }
 
 /// The statement by which `DuckDB` reaches a bucket, with the shell's variables in place of keys.

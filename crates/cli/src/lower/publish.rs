@@ -8,14 +8,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use lakeseed_gen_core::Table;
 use lakeseed_sink::messages::{
-    DEFAULT_MESSAGE_BYTES, DEFAULT_MESSAGE_ROWS, Grouping, MessagePlan, MessageSettings,
-    MessagesRecord, Nulls,
+    DEFAULT_MESSAGE_ROWS, Grouping, MessagePlan, MessageSettings, MessagesRecord, Nulls,
 };
 
 use self::files::FilesRecord;
 use super::memory::Memory;
 use super::place::Destination;
-use super::queue::To;
+use super::queue::{To, is_of_aws};
 use super::recipe::Recipe;
 use super::selection::{Selection, select};
 use super::tables;
@@ -44,7 +43,7 @@ pub(crate) struct PublishJob {
 
 /// Fixes what the arguments ask for; nothing is made yet.
 pub(crate) fn job(args: &Publish, log: &Log) -> Result<PublishJob> {
-    let to = To::parse(&args.to, args.create)?;
+    let to = To::parse(&args.to, args.create, &args.remote)?;
     refuse_what_does_not_fit(args, &to)?;
     let is_to = matches!(to.place(), Some(Destination::Bucket(_)));
     let from = from(args);
@@ -57,13 +56,18 @@ pub(crate) fn job(args: &Publish, log: &Log) -> Result<PublishJob> {
         }
     }
     let is_from = from.is_some_and(is_bucket);
-    if let (Some(flag), false) = (&args.remote.given, is_to || is_from) {
+    let unused = match &to {
+        _ if is_to || is_from => None,
+        To::Queue(queue) if is_of_aws(&queue.address()) => args.remote.given_of_bucket(),
+        _ => args.remote.given.as_ref(),
+    };
+    if let Some(flag) = unused {
         let expected = format!("s3://BUCKET/PREFIX with {flag}");
         return Err(Failure::usage(expected, format!("'{to}'"), "leave it out").into());
     }
     let plan = match from {
-        Some(from) => of_files(args, from, &remote_of(&args.remote, is_from), log)?,
-        None => generated(args)?,
+        Some(from) => of_files(args, from, &remote_of(&args.remote, is_from), &to, log)?,
+        None => generated(args, &to)?,
     };
     Ok(PublishJob {
         plan,
@@ -75,12 +79,12 @@ pub(crate) fn job(args: &Publish, log: &Log) -> Result<PublishJob> {
     })
 }
 
-fn settings(given: &args::Messages) -> MessageSettings {
+fn settings(given: &args::Messages, to: &To) -> MessageSettings {
     MessageSettings {
         max_rows: given.max_rows.unwrap_or(DEFAULT_MESSAGE_ROWS),
         max_bytes: given
             .max_bytes
-            .map_or(DEFAULT_MESSAGE_BYTES, lakeseed_budget::Bytes::get),
+            .map_or(to.usual_message_bytes(), lakeseed_budget::Bytes::get),
         grouping: match given.grouping {
             args::Grouping::Neighbours => Grouping::Neighbours,
             args::Grouping::Modulo => Grouping::Modulo,
@@ -106,8 +110,8 @@ fn is_bucket(place: &Path) -> bool {
 /// Flags of a bucket concern the place that is one.
 fn remote_of(remote: &Remote, is_bucket: bool) -> Remote {
     Remote {
-        flags: remote.flags.clone(),
         given: remote.given.clone().filter(|_| is_bucket),
+        ..remote.clone()
     }
 }
 
@@ -116,19 +120,20 @@ fn of_files(
     args: &Publish,
     from: &Path,
     remote: &Remote,
+    to: &To,
     log: &Log,
 ) -> Result<MessagePlan<'static>> {
     let files = files::open(from, &args.types, remote, log)?;
     let plan = MessagePlan::builder(files.table)
         .data_id(files.data_id)
         .data(serde_json::to_value(files.record)?)
-        .settings(settings(&args.messages))
+        .settings(settings(&args.messages, to))
         .files(files.rows);
     Ok(plan.build()?)
 }
 
 /// The rows of a dataset's table.
-fn generated(args: &Publish) -> Result<MessagePlan<'static>> {
+fn generated(args: &Publish, to: &To) -> Result<MessagePlan<'static>> {
     let Some(target) = &args.target else {
         let expected = "DATASET[.TABLE] whose rows are made, or --from PLACE";
         return Err(Failure::usage(expected, "neither", "name one of them").into());
@@ -140,7 +145,7 @@ fn generated(args: &Publish) -> Result<MessagePlan<'static>> {
     let plan = MessagePlan::builder(table.name())
         .data_id(selection.dataset.id())
         .data(serde_json::to_value(recipe)?)
-        .settings(settings(&args.messages))
+        .settings(settings(&args.messages, to))
         .source(tables::source(table), table.row_range());
     Ok(plan.build()?)
 }

@@ -10,21 +10,28 @@ use lakeseed_sink::messages::kafka::{KafkaOptions, KafkaQueue};
 use lakeseed_sink::messages::nats::{NatsOptions, NatsQueue};
 #[cfg(feature = "rabbitmq")]
 use lakeseed_sink::messages::rabbitmq::{RabbitOptions, RabbitQueue};
+#[cfg(feature = "sqs")]
+use lakeseed_sink::messages::sqs::{SqsOptions, SqsQueue};
 use lakeseed_sink::messages::{
-    AllDelivered, LedgerRecord, LedgerState, MessageLines, ReadableQueue, Reading,
+    AllDelivered, DEFAULT_MESSAGE_BYTES, LedgerRecord, LedgerState, MessageLines, ReadableQueue,
+    Reading,
 };
 
 use super::place::Destination;
+use crate::args::Remote;
 use crate::error::Failure;
 
 /// Schemes of queues, and the feature that each needs.
-const QUEUES: [(&str, &str); 6] = [
+const QUEUES: [(&str, &str); 9] = [
     ("nats", "nats"),
     ("tls", "nats"),
     ("kafka", "kafka"),
     ("kafkas", "kafka"),
     ("amqp", "rabbitmq"),
     ("amqps", "rabbitmq"),
+    ("sqs", "sqs"),
+    ("https", "sqs"),
+    ("http", "sqs"),
 ];
 
 /// Where messages go.
@@ -39,7 +46,7 @@ pub(crate) enum To {
 
 impl To {
     /// What a text means; `create` makes the stream, topic or queue that is missing.
-    pub(crate) fn parse(text: &Path, create: bool) -> Result<Self> {
+    pub(crate) fn parse(text: &Path, create: bool, remote: &Remote) -> Result<Self> {
         let address = text.to_string_lossy();
         if let Some(path) = address.strip_prefix("file://") {
             if path.starts_with('/') {
@@ -51,7 +58,7 @@ impl To {
         if let Some((scheme, _)) = address.split_once("://")
             && scheme != "s3"
         {
-            return Ok(Self::Queue(queue(scheme, &address, create)?));
+            return Ok(Self::Queue(queue(scheme, &address, create, remote)?));
         }
         match Destination::parse(text)? {
             Destination::Stdout => Ok(Self::Stdout(MessageLines::stdout())),
@@ -67,6 +74,14 @@ impl To {
         }
     }
 
+    /// The most bytes of a message where nobody says how many.
+    pub(crate) fn usual_message_bytes(&self) -> u64 {
+        match self {
+            Self::Queue(queue) => queue.usual_message_bytes(),
+            _ => DEFAULT_MESSAGE_BYTES,
+        }
+    }
+
     /// Whether the messages come out of this process's standard output.
     pub(crate) fn is_stdout(&self) -> bool {
         matches!(self, Self::Stdout(_))
@@ -75,10 +90,15 @@ impl To {
 
 /// The queue behind an address.
 #[cfg_attr(
-    not(any(feature = "kafka", feature = "nats", feature = "rabbitmq")),
+    not(feature = "sqs"),
     expect(unused_variables, reason = "only features bring queues")
 )]
-fn queue(scheme: &str, address: &str, create: bool) -> Result<Box<dyn ReadableQueue>> {
+fn queue(
+    scheme: &str,
+    address: &str,
+    create: bool,
+    remote: &Remote,
+) -> Result<Box<dyn ReadableQueue>> {
     let known = QUEUES.iter().find(|(known, _)| *known == scheme);
     let Some((_, feature)) = known else {
         let queues: Vec<String> = QUEUES.iter().map(|(at, _)| format!("{at}://")).collect();
@@ -93,6 +113,8 @@ fn queue(scheme: &str, address: &str, create: bool) -> Result<Box<dyn ReadableQu
         "nats" => Ok(Box::new(nats(address, create)?)),
         #[cfg(feature = "rabbitmq")]
         "rabbitmq" => Ok(Box::new(rabbitmq(address, create)?)),
+        #[cfg(feature = "sqs")]
+        "sqs" => Ok(Box::new(sqs(address, create, remote)?)),
         _ => {
             let expected = format!("a lakeseed that was built with the feature {feature}");
             let advice = "build it with that feature, or send to a folder";
@@ -119,8 +141,20 @@ fn host(address: &str) -> &str {
 
 /// Whether an address is one of a queue that can be read back.
 pub(crate) fn is_queue(address: &str) -> bool {
-    let scheme = address.split_once("://").map(|(scheme, _)| scheme);
-    scheme.is_some_and(|scheme| QUEUES.iter().any(|(known, _)| *known == scheme))
+    feature_of(address).is_some()
+}
+
+/// Whether an address is one of a queue that is reached by the flags and keys of buckets.
+pub(crate) fn is_of_aws(address: &str) -> bool {
+    feature_of(address) == Some("sqs")
+}
+
+/// The feature that the queue of an address needs.
+fn feature_of(address: &str) -> Option<&'static str> {
+    let (scheme, _) = address.split_once("://")?;
+    let mut queues = QUEUES.iter();
+    let (_, feature) = queues.find(|(known, _)| *known == scheme)?;
+    Some(feature)
 }
 
 #[cfg(feature = "kafka")]
@@ -153,6 +187,28 @@ fn rabbitmq(address: &str, create: bool) -> Result<RabbitQueue> {
     Ok(RabbitQueue::new(address, options)?)
 }
 
+/// A queue of SQS, by the flags of buckets.
+#[cfg(feature = "sqs")]
+fn sqs(address: &str, create: bool, remote: &Remote) -> Result<SqsQueue> {
+    use lakeseed_sink::messages::sqs::DEFAULT_PATIENCE;
+
+    let flags = if address.starts_with("sqs://") {
+        remote.flags.clone()
+    } else {
+        remote.typed_place()
+    };
+    let options = SqsOptions {
+        endpoint_url: flags.endpoint_url,
+        region: flags.region,
+        profile: flags.profile,
+        ca_bundle: flags.ca_bundle,
+        create,
+        patience: flags.patience.unwrap_or(DEFAULT_PATIENCE),
+        ..SqsOptions::default()
+    };
+    SqsQueue::new(address, &options).map_err(super::bucket::unread)
+}
+
 /// A queue that is read back, and what was written down when its messages were sent.
 pub(crate) struct ReadBack {
     queue: Box<dyn ReadableQueue>,
@@ -162,9 +218,9 @@ pub(crate) struct ReadBack {
 impl ReadBack {
     /// Finds the ledger of an address: the one that was given, or the only one of this address where
     /// `publish` keeps them.
-    pub(crate) fn find(address: &str, ledger: Option<&Path>) -> Result<Self> {
+    pub(crate) fn find(address: &str, ledger: Option<&Path>, remote: &Remote) -> Result<Self> {
         let scheme = address.split_once("://").map_or("", |(scheme, _)| scheme);
-        let queue = queue(scheme, address, false)?;
+        let queue = queue(scheme, address, false, remote)?;
         let record = ledger_of(&queue.address(), ledger)?;
         Ok(Self { queue, record })
     }

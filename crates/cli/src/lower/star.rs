@@ -54,8 +54,8 @@ pub(crate) fn remote_of(remote: &Remote, place: &Destination) -> Remote {
         _ => None,
     };
     Remote {
-        flags: remote.flags.clone(),
         given,
+        ..remote.clone()
     }
 }
 

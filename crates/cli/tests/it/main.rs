@@ -46,6 +46,8 @@ mod signals;
 mod size;
 #[cfg(feature = "star")]
 mod sql;
+#[cfg(feature = "sqs")]
+mod sqs;
 #[cfg(feature = "star")]
 mod star;
 #[cfg(feature = "star")]

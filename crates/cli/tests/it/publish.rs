@@ -345,10 +345,10 @@ fn what_is_written_lies_apart_from_what_is_read() {
 #[test]
 fn what_cannot_be_is_refused() {
     refused(
-        "publish predictions --to sqs://user:secret@host:9092/topic?key=secret",
+        "publish predictions --to sns://user:secret@host:9092/topic?key=secret",
         2,
         "expected a folder, s3://BUCKET/PREFIX, - or one of nats://, tls://, kafka://, kafkas://, \
-         amqp://, amqps://, got 'sqs://'; name one of these",
+         amqp://, amqps://, sqs://, https://, http://, got 'sns://'; name one of these",
     );
     refused(
         "publish predictions --to m --ledger l",

@@ -53,6 +53,7 @@ impl fmt::Display for Host {
 }
 
 /// `HOST:PORT` of each, with commas between.
+#[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
 pub(super) fn joined(hosts: &[Host]) -> String {
     let hosts: Vec<String> = hosts.iter().map(Host::to_string).collect();
     hosts.join(",")

@@ -262,6 +262,14 @@ impl Ledger {
         !self.earlier.is_empty()
     }
 
+    /// Where the queue stood when each part was begun that an earlier run has left unproven.
+    pub(super) fn left(&self) -> Vec<Option<&str>> {
+        let state = self.state();
+        let left = self.earlier.iter();
+        let left = left.filter(|(part, _)| !state.done.contains_key(part));
+        left.map(|(_, position)| position.as_deref()).collect()
+    }
+
     /// All parts that are proven.
     pub(super) fn done_parts(&self) -> Vec<DonePart> {
         self.state().done.values().cloned().collect()

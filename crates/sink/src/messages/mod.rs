@@ -16,7 +16,12 @@ mod audit;
 mod block;
 mod folder;
 mod group;
-#[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
+#[cfg(any(
+    feature = "kafka",
+    feature = "nats",
+    feature = "rabbitmq",
+    feature = "sqs"
+))]
 mod host;
 mod id;
 #[cfg(feature = "kafka")]
@@ -36,8 +41,12 @@ mod read_back;
 mod render;
 mod report;
 mod settings;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 mod targets;
 mod verify;
+#[cfg(any(feature = "rabbitmq", feature = "sqs"))]
+mod waits;
 mod workers;
 
 pub use self::audit::{Audit, PartAudit};

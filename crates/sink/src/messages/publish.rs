@@ -196,7 +196,7 @@ impl<'p> Publish<'p> {
     fn run_to_queue(&self, queue: &dyn Queue, pace: Option<&Pace<'_>>) -> Result<Published> {
         let workers = self.workers()?;
         let mut published = Published::new(self.plan, queue.address());
-        published.warnings = self.prepare(queue)?;
+        published.warnings = self.prepare(queue, &[])?;
         let sum = Mutex::new(&mut published);
         let todo: Vec<usize> = (0..self.plan.parts.len()).collect();
         let work = Work::new(self, pace, false);
@@ -210,9 +210,11 @@ impl<'p> Publish<'p> {
         Ok(published)
     }
 
-    /// Has the queue prove that it can take the messages, and tells what it warns of.
-    fn prepare(&self, queue: &dyn Queue) -> Result<Vec<String>> {
-        let warnings = queue.prepare(self.plan)?;
+    /// Has the queue prove that it can take the messages, and tells what it warns of; also of parts
+    /// that an earlier run has begun, by where the queue stood then.
+    fn prepare(&self, queue: &dyn Queue, begun: &[Option<&str>]) -> Result<Vec<String>> {
+        let mut warnings = queue.prepare(self.plan)?;
+        warnings.extend(queue.warn_of_begun(begun));
         if let Some(observer) = self.observer {
             for warning in &warnings {
                 observer.warns(warning);
@@ -241,7 +243,7 @@ impl<'p> Publish<'p> {
         if let (true, Some(observer)) = (ledger.was_begun(), self.observer) {
             observer.goes_on(published.parts_found, published.rows, None);
         }
-        published.warnings = self.prepare(queue)?;
+        published.warnings = self.prepare(queue, &ledger.left())?;
         let sum = Mutex::new(&mut published);
         let work = Work::new(self, pace, true);
         let done = workers::work_on(&work, &todo, workers, &|maker, part| {

@@ -10,6 +10,7 @@
 use super::block::Block;
 use super::plan::MessagePlan;
 use super::read_back::AllDelivered;
+use super::settings::DEFAULT_MESSAGE_BYTES;
 use crate::error::Result;
 
 /// Where messages go.
@@ -34,6 +35,18 @@ pub trait Queue: Send + Sync {
     /// When the queue cannot be asked.
     fn position(&self) -> Result<Option<String>> {
         Ok(None)
+    }
+
+    /// A line for each thing that is promised no longer of parts that an earlier run has begun and not
+    /// ended, by where the queue stood when each was begun. It is asked once, after [`Self::prepare`].
+    fn warn_of_begun(&self, _begun: &[Option<&str>]) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The most bytes of a message where nobody says how many: what places of this kind take unless
+    /// somebody has narrowed one.
+    fn usual_message_bytes(&self) -> u64 {
+        DEFAULT_MESSAGE_BYTES
     }
 
     /// The most memory that one open sender holds, in bytes: messages in flight, buffers.

@@ -25,11 +25,11 @@ mod nats;
 mod output;
 mod parallel;
 mod plan;
-#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+#[cfg(any(feature = "nats", feature = "rabbitmq", feature = "sqs"))]
 mod ports;
 #[cfg(feature = "postgres")]
 mod postgres;
-#[cfg(any(feature = "nats", feature = "postgres", feature = "rabbitmq"))]
+#[cfg(any(feature = "nats", feature = "postgres", feature = "rabbitmq", feature = "sqs"))]
 mod proxy;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
@@ -41,6 +41,8 @@ mod s3;
 mod shards;
 mod site;
 mod sources;
+#[cfg(feature = "sqs")]
+mod sqs;
 mod stores;
 mod support;
 #[cfg(feature = "s3")]

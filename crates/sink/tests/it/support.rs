@@ -211,7 +211,7 @@ pub(crate) fn nested_batch(seed: u64, rows: usize, nulls: u64) -> RecordBatch {
     )
 }
 
-fn from_columns(columns: Vec<(&str, ArrayRef)>, is_nullable: bool) -> RecordBatch {
+pub(crate) fn from_columns(columns: Vec<(&str, ArrayRef)>, is_nullable: bool) -> RecordBatch {
     let fields: Vec<Field> = columns
         .iter()
         .map(|(name, array)| Field::new(*name, array.data_type().clone(), is_nullable))

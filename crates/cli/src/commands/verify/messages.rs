@@ -56,7 +56,7 @@ pub(super) fn verify_queue(
         let expected = "verify of a queue without --quick";
         return Err(Failure::usage(expected, "--quick", "leave it out").into());
     }
-    let queue = ReadBack::find(address, args.ledger.as_deref())?;
+    let queue = ReadBack::find(address, args.ledger.as_deref(), &args.remote)?;
     queue.check_take(args.take)?;
     let record = &queue.record;
     log.info(&format!("verifies {}", queue.address()));

@@ -26,9 +26,9 @@ use super::failure::Failure;
 use super::line::{self, Cut, Lines};
 use super::options::{Means, RabbitCredentials};
 use super::queue;
-use super::waits::Waits;
 use crate::error::{Error, Result, Trouble};
 use crate::messages::host::Host;
+use crate::messages::waits::Waits;
 use crate::secret::{Scrubber, Secret};
 
 /// How often who waits looks around.

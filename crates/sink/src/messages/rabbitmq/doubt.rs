@@ -8,9 +8,9 @@ use super::connection::Connection;
 use super::failure::Failure;
 use super::reading::Reading;
 use super::sender::{Work, confirming};
-use super::waits::Waits;
 use crate::error::{Error, Trouble};
 use crate::messages::queue::Before;
+use crate::messages::waits::Waits;
 
 impl Work<'_> {
     /// A new connection, on which is looked up what has arrived, and the rest is sent again.

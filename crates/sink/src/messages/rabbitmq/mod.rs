@@ -29,7 +29,6 @@ mod reader;
 mod reading;
 mod sender;
 mod taking;
-mod waits;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -47,10 +46,10 @@ pub use self::options::{
 use self::queue::Seen;
 use self::reader::Reader;
 use self::sender::RabbitSender;
-use self::waits::Waits;
 use super::plan::MessagePlan;
 use super::queue::{PartToSend, Queue, ReadableQueue, Reading, Sender};
 use super::read_back::AllDelivered;
+use super::waits::Waits;
 use crate::error::{Error, Result, Trouble};
 
 /// What a sender holds beside the messages on their way: their ids and answers, a runtime, the client's

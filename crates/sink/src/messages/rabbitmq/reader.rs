@@ -9,10 +9,10 @@ use super::connection::Connection;
 use super::failure::Failure;
 use super::reading::Reading;
 use super::taking::Taking;
-use super::waits::Waits;
 use super::{RabbitQueue, runtime};
 use crate::error::Result;
 use crate::messages::read_back::Delivered;
+use crate::messages::waits::Waits;
 
 /// The messages of a queue: of a stream from its first one on, of another queue those that wait.
 ///

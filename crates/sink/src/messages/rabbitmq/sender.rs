@@ -18,12 +18,12 @@ use tokio::time::timeout;
 use super::connection::{Connection, TICK};
 use super::doubt::{digest, left_of};
 use super::failure::Failure;
-use super::waits::Waits;
 use super::{RabbitQueue, runtime};
 use crate::error::{Error, Result, Trouble};
 use crate::fail;
 use crate::messages::block::Block;
 use crate::messages::queue::{PartToSend, Receipt, Sender};
+use crate::messages::waits::Waits;
 
 /// Messages on their way at most, however small.
 const MOST_IN_FLIGHT: usize = 2048;

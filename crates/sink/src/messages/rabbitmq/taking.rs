@@ -14,9 +14,9 @@ use super::connection::{ANSWER, Connection, TICK};
 use super::failure::Failure;
 use super::queue::waiting;
 use super::reading::{close, delivered};
-use super::waits::Waits;
 use crate::error::Trouble;
 use crate::messages::read_back::Delivered;
+use crate::messages::waits::Waits;
 
 /// Messages that a consumer gets before another one takes its place: as many are read ahead.
 const AT_ONCE: u16 = 100;

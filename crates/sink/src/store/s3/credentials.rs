@@ -30,7 +30,7 @@ pub(super) struct Sources {
 }
 
 /// Gives all requests the same keys.
-pub(super) struct Keyring {
+pub(crate) struct Keyring {
     sources: Sources,
     scrubber: Arc<Scrubber>,
     current: RwLock<Current>,
@@ -65,7 +65,7 @@ impl Keyring {
     }
 
     /// Which keys are in use, to be handed to [`Self::renew`].
-    pub(super) fn round(&self) -> u64 {
+    pub(crate) fn round(&self) -> u64 {
         self.read(|current| current.round)
     }
 
@@ -74,8 +74,15 @@ impl Keyring {
         self.read(|current| current.found.clone())
     }
 
+    /// Keys to sign with, or in a line without secrets why there are none.
+    #[cfg(feature = "sqs")]
+    pub(crate) async fn keys(&self) -> std::result::Result<Arc<AwsCredential>, String> {
+        let (keys, seen) = watch::watched(self.get_credential()).await;
+        keys.map_err(|error| seen.no_keys.unwrap_or_else(|| error.to_string()))
+    }
+
     /// Looks for keys anew, unless someone else has done so since `round`.
-    pub(super) fn renew(&self, round: u64) -> Result<()> {
+    pub(crate) fn renew(&self, round: u64) -> Result<()> {
         if self.round() != round {
             return Ok(());
         }

@@ -9,20 +9,20 @@ use crate::error::{Error, Trouble, chain};
 
 /// A try that failed.
 #[derive(Debug, Clone)]
-pub(super) struct Failure {
-    pub(super) trouble: Trouble,
-    pub(super) again: Again,
+pub(crate) struct Failure {
+    pub(crate) trouble: Trouble,
+    pub(crate) again: Again,
     /// The request may have taken effect all the same.
-    pub(super) doubt: bool,
+    pub(crate) doubt: bool,
     pub(super) status: Option<u16>,
     pub(super) code: Option<String>,
     /// One line, scrubbed.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 /// Whether another try may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Again {
+pub(crate) enum Again {
     /// It cannot.
     Never,
     /// It may, but not while a run begins: these keys are wrong.
@@ -188,7 +188,8 @@ const UNTRUSTED: &str = "invalid peer certificate";
 /// EMFILE and ENFILE, as std writes them; the client tells them in words only.
 const OUT_OF_HANDLES: [&str; 2] = ["(os error 24)", "(os error 23)"];
 
-fn broken(kind: HttpErrorKind, text: String) -> Failure {
+/// What a connection that did not come about, or broke, means.
+pub(crate) fn broken(kind: HttpErrorKind, text: String) -> Failure {
     // No wait makes a certificate known.
     if let Some(at) = text.find(UNTRUSTED) {
         return Failure::plain(Trouble::Untrusted, &text[at..]);

@@ -5,11 +5,12 @@
 //! set of keys, is tried again by one policy ([`Patience`]), and none of its errors can carry a
 //! secret.
 
+pub(crate) mod access;
 mod check;
 mod core;
-mod credentials;
+pub(crate) mod credentials;
 mod engine;
-mod failure;
+pub(crate) mod failure;
 mod ini;
 mod objects;
 mod open;

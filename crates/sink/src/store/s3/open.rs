@@ -1,20 +1,18 @@
 //! From a user's options, the environment and the files of the aws tool to a client.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use object_store::RetryConfig;
 use object_store::aws::{
     AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider, S3ConditionalPut,
 };
-use object_store::client::{HttpConnector, ReqwestConnector};
-use object_store::{Certificate, ClientOptions, RetryConfig};
+use object_store::client::HttpConnector;
 
+use super::access::Access;
 use super::core::Core;
-use super::credentials::{Keyring, Sources};
 use super::options::{Encryption, Location, S3Options, bucket_url};
 use super::patience::Counters;
-use super::profile::Profile;
 use super::reach::Reach;
 use super::watch::{Skew, Watch};
 use crate::error::{Error, Result, chain};
@@ -22,41 +20,27 @@ use crate::secret::Scrubber;
 
 /// The region where nothing names one; most servers beside AWS ask for none.
 pub(super) const DEFAULT_REGION: &str = "us-east-1";
-/// How long a server may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(10);
-/// The user agent of our requests.
-const AGENT: &str = concat!("lakeseed/", env!("CARGO_PKG_VERSION"));
 
 /// Everything that requests need.
 pub(super) fn core(url: &str, options: S3Options) -> Result<Core> {
     let location = Location::parse(url)?;
-    let environment = &options.environment;
-    let profile = Profile::read(options.profile.as_deref(), environment)?;
+    let found = options.asked().find()?;
     let Reach {
         endpoint_url,
         region,
         ..
-    } = options.reach_by(&location, &profile)?;
+    } = options.reach_by(&location, &found);
     let bucket_url = bucket_url(
         endpoint_url.as_deref(),
         &region,
         &location.bucket,
         options.path_style,
     )?;
-    let ca_bundle = options.ca_bundle_by(&profile);
-
-    let scrubber = Arc::new(Scrubber::default());
-    let client = client_options(ca_bundle.as_deref())?;
-    let keyring = Arc::new(Keyring::open(
-        Sources {
-            keys: options.keys.clone(),
-            profile: options.profile.clone(),
-            environment: environment.clone(),
-            region: region.clone(),
-            client: client.clone(),
-        },
-        Arc::clone(&scrubber),
-    )?);
+    let Access {
+        client,
+        keyring,
+        scrubber,
+    } = found.open(&region)?;
     let watch = Watch {
         counters: Arc::new(Counters::default()),
         skew: Arc::new(Skew::new()),
@@ -109,37 +93,6 @@ pub(super) fn core(url: &str, options: S3Options) -> Result<Core> {
         starting: false,
         accepted: Arc::default(),
     })
-}
-
-fn client_options(ca_bundle: Option<&Path>) -> Result<ClientOptions> {
-    let mut client = ClientOptions::new()
-        .with_user_agent(http::HeaderValue::from_static(AGENT))
-        .with_connect_timeout(CONNECT)
-        // A fixed limit would cut off large buffers on slow lines; each try brings its own.
-        .with_timeout_disabled();
-    if let Some(path) = ca_bundle {
-        let pem = std::fs::read(path).map_err(Error::io("read", path))?;
-        let invalid = |found: String| Error::Invalid {
-            what: "CA bundle",
-            expected: "a PEM file with at least one certificate".to_owned(),
-            found,
-        };
-        let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-        if certificates.is_empty() {
-            return Err(invalid(path.display().to_string()));
-        }
-        for certificate in certificates {
-            client = client.with_root_certificate(certificate);
-        }
-        // What is inside of the armour is read when a client is made.
-        if ReqwestConnector::default().connect(&client).is_err() {
-            return Err(invalid(format!(
-                "{}, with one that is none",
-                path.display()
-            )));
-        }
-    }
-    Ok(client)
 }
 
 fn encrypted(

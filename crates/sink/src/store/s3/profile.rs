@@ -135,12 +135,12 @@ impl Profile {
         self.value("ca_bundle")
     }
 
-    /// The endpoint: that of the profile's `services` section for S3, or its own.
-    pub(super) fn endpoint_url(&self) -> Option<&str> {
+    /// The endpoint: that of the profile's `services` section for the service, or its own.
+    pub(super) fn endpoint_url(&self, service: &str) -> Option<&str> {
         let services = self
             .value("services")
             .and_then(|name| self.config.section(&format!("services {name}")))
-            .and_then(|section| section.get("s3.endpoint_url"));
+            .and_then(|section| section.get(&format!("{service}.endpoint_url")));
         services.or_else(|| self.value("endpoint_url"))
     }
 
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!((keys.id.reveal(), keys.secret.reveal()), ("AK", "canary"));
         assert_eq!(keys.token.unwrap().reveal(), "T");
         assert_eq!(work.region(), Some("eu-west-1"));
-        assert_eq!(work.endpoint_url(), Some("http://h:1"));
+        assert_eq!(work.endpoint_url("s3"), Some("http://h:1"));
         assert_eq!(work.ca_bundle(), Some("/ca.pem"));
         assert!(!format!("{work:?}").contains("canary"));
     }
@@ -218,10 +218,9 @@ mod tests {
     fn an_endpoint_of_the_service_goes_first() {
         let config = "[default]\nservices = x\nendpoint_url = http://all\n\
                       [services x]\ns3 =\n  endpoint_url = http://s3\n";
-        assert_eq!(
-            profile("", config, None).unwrap().endpoint_url(),
-            Some("http://s3")
-        );
+        let profile = profile("", config, None).unwrap();
+        assert_eq!(profile.endpoint_url("s3"), Some("http://s3"));
+        assert_eq!(profile.endpoint_url("sqs"), Some("http://all"));
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! Where a bucket is, for other programs that are to read what was written.
 
-use std::path::PathBuf;
-
+use super::access::{Asked, Found};
 use super::open::DEFAULT_REGION;
-use super::options::{Location, S3Options, bucket_url, check_header, is_path_style};
-use super::profile::Profile;
+use super::options::{Location, S3Options, bucket_url, is_path_style};
 use crate::error::Result;
 
 /// How requests find a bucket: all but the keys.
@@ -41,43 +39,34 @@ impl S3Options {
     /// As [`S3Store::open`](super::S3Store::open), for address, endpoint, region and profile.
     pub fn reach(&self, url: &str) -> Result<Reach> {
         let location = Location::parse(url)?;
-        let profile = Profile::read(self.profile.as_deref(), &self.environment)?;
-        let reach = self.reach_by(&location, &profile)?;
+        let reach = self.reach_by(&location, &self.asked().find()?);
         // Refuses what no request could have.
         let endpoint = reach.endpoint_url.as_deref();
         bucket_url(endpoint, &reach.region, &location.bucket, self.path_style)?;
         Ok(reach)
     }
 
-    pub(super) fn reach_by(&self, location: &Location, profile: &Profile) -> Result<Reach> {
-        let or_profile = |value: Option<&str>| value.map(str::to_owned);
-        let region = self
-            .region
-            .clone()
-            .or_else(|| {
-                self.environment
-                    .first(&["AWS_REGION", "AWS_DEFAULT_REGION"])
-            })
-            .or_else(|| or_profile(profile.region()))
-            .unwrap_or_else(|| DEFAULT_REGION.to_owned());
-        check_header("region", &region)?;
-        let variables = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
-        let endpoint_url = self
-            .endpoint_url
-            .clone()
-            .or_else(|| self.environment.first(&variables))
-            .or_else(|| or_profile(profile.endpoint_url()));
-        let path_style = is_path_style(endpoint_url.as_deref(), &location.bucket, self.path_style);
-        Ok(Reach {
-            endpoint_url,
-            region,
-            path_style,
-        })
+    /// What these options say of how S3 is reached.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked {
+            service: "s3",
+            endpoint_url: self.endpoint_url.as_deref(),
+            region: self.region.as_deref(),
+            profile: self.profile.as_deref(),
+            ca_bundle: self.ca_bundle.as_deref(),
+            keys: self.keys.as_ref(),
+            environment: &self.environment,
+        }
     }
 
-    pub(super) fn ca_bundle_by(&self, profile: &Profile) -> Option<PathBuf> {
-        let variable = || self.environment.get("AWS_CA_BUNDLE").map(PathBuf::from);
-        let given = self.ca_bundle.clone().or_else(variable);
-        given.or_else(|| profile.ca_bundle().map(PathBuf::from))
+    pub(super) fn reach_by(&self, location: &Location, found: &Found<'_>) -> Reach {
+        let endpoint_url = found.endpoint_url.clone();
+        let region = found.region.as_deref().unwrap_or(DEFAULT_REGION);
+        let path_style = is_path_style(endpoint_url.as_deref(), &location.bucket, self.path_style);
+        Reach {
+            endpoint_url,
+            region: region.to_owned(),
+            path_style,
+        }
     }
 }
