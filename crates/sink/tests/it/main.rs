@@ -29,7 +29,12 @@ mod plan;
 mod ports;
 #[cfg(feature = "postgres")]
 mod postgres;
-#[cfg(any(feature = "nats", feature = "postgres", feature = "rabbitmq", feature = "sqs"))]
+#[cfg(any(
+    feature = "nats",
+    feature = "postgres",
+    feature = "rabbitmq",
+    feature = "sqs"
+))]
 mod proxy;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
