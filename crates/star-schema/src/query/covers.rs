@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::coop::CooperativeExec;
@@ -24,7 +24,8 @@ type Expr = Arc<dyn PhysicalExpr>;
 pub(super) fn columns_in(wide: &Plan, narrow: &Plan) -> Option<Vec<usize>> {
     let (wide, narrow) = (grouped(wide)?, grouped(narrow)?);
     let is_alike = wide.rows.scan.has_same_rows(narrow.rows.scan)
-        && wide.rows.conditions == narrow.rows.conditions
+        && are_all_in(&wide.rows.conditions, &narrow.rows.conditions)
+        && are_all_in(&narrow.rows.conditions, &wide.rows.conditions)
         && wide.groups == narrow.groups;
     if !is_alike {
         return None;
@@ -36,6 +37,16 @@ pub(super) fn columns_in(wide: &Plan, narrow: &Plan) -> Option<Vec<usize>> {
     };
     let functions: Option<Vec<usize>> = narrow.functions.iter().map(place).collect();
     Some(groups.clone().chain(functions?).collect())
+}
+
+/// Whether two filters keep the same rows: the engine puts conditions in one order or another.
+pub(super) fn is_same_filter(one: &Expr, other: &Expr) -> bool {
+    let (ones, others) = (split_conjunction(one), split_conjunction(other));
+    are_all_in(&ones, &others) && are_all_in(&others, &ones)
+}
+
+fn are_all_in<T: PartialEq>(all: &[T], among: &[T]) -> bool {
+    all.iter().all(|one| among.contains(one))
 }
 
 /// How many functions a step has of its groups; none for what is no step.
@@ -143,8 +154,10 @@ fn rows(plan: &Plan) -> Option<Rows<'_>> {
             return None;
         }
         let mut below = rows(filter.input())?;
-        let condition = below.of_table(filter.predicate())?;
-        below.conditions.push(condition);
+        for condition in split_conjunction(filter.predicate()) {
+            let condition = below.of_table(condition)?;
+            below.conditions.push(condition);
+        }
         if let Some(kept) = filter.projection() {
             below.columns = kept
                 .iter()

@@ -30,7 +30,7 @@ use datafusion::physical_plan::{
 };
 use futures_util::StreamExt;
 
-use super::covers::{columns_in, width};
+use super::covers::{columns_in, is_same_filter, width};
 use super::gather::Gather;
 use super::run::Query;
 use super::scan::Scan;
@@ -260,7 +260,7 @@ fn is_same(one: &Plan, other: &Plan) -> bool {
                 .iter()
                 .all(|(expr, _)| is_fixed(expr))
     }) || both::<FilterExec>(one, other, |one, other| {
-        one.predicate() == other.predicate()
+        is_same_filter(one.predicate(), other.predicate())
             && one.projection() == other.projection()
             && ExecutionPlan::fetch(one) == ExecutionPlan::fetch(other)
             && is_fixed(one.predicate())

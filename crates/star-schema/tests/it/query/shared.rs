@@ -141,6 +141,28 @@ fn a_step_of_fewer_functions_is_taken_from_one_of_more() {
     read_once(&texts);
 }
 
+/// Conditions that all have to hold may stand in any order, in a step and below one.
+#[test]
+fn the_order_of_conditions_is_no_difference() {
+    let by_seller = |conditions: &str| {
+        format!(
+            "SELECT seller_id, SUM(tax) AS t FROM invoices WHERE {conditions} GROUP BY seller_id"
+        )
+    };
+    let all = [
+        "status = 'issued' AND tax > 1 AND seller_id > 3",
+        "seller_id > 3 AND status = 'issued' AND tax > 1",
+        "tax > 1 AND (seller_id > 3 AND status = 'issued')",
+    ];
+    let largest =
+        |conditions: &str| format!("SELECT MAX(t), COUNT(*) FROM ({})", by_seller(conditions));
+    read_once(&all.map(largest));
+    let narrow = all.map(|conditions| by_seller(conditions) + " ORDER BY seller_id");
+    let mut texts = narrow.to_vec();
+    texts[1] = texts[1].replace("SUM(tax) AS t", "SUM(tax) AS t, COUNT(*) AS n");
+    read_once(&texts);
+}
+
 /// Two ask for the largest of groups, and share that; the third has a use for the groups alone.
 #[test]
 fn a_step_within_a_step_is_taken_too() {
