@@ -258,16 +258,21 @@ fn line_of(row: &Row) -> Result<Line, Failure> {
     read().map_err(|error| Failure::Final(Trouble::Other, format!("lakeseed_ledger: {error}")))
 }
 
-/// Writes a part down, in the transaction that has loaded it.
+/// Writes a part down, in the transaction that has loaded it: as long as the table is the run's. Who takes
+/// it out of the run ([`forget`]) waits for this transaction, or this one sees that it is out.
+///
+/// # Errors
+/// A table that somebody has replaced meanwhile: the transaction must not be committed.
 pub(in crate::databases) fn record(
     session: &Session<'_>,
     run_id: &str,
     first_row: u64,
     line: &Line,
 ) -> Result<(), Failure> {
-    session.execute(
+    let written = session.execute(
         "INSERT INTO lakeseed_ledger (run_id, table_name, part, first_row, row_count, row_hash) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         SELECT run_id, $2, $3, $4, $5, $6 FROM lakeseed_runs \
+         WHERE run_id = $1 AND $2 = ANY(tables) FOR SHARE",
         &[
             &run_id,
             &line.table,
@@ -277,7 +282,14 @@ pub(in crate::databases) fn record(
             &line.row_hash,
         ],
     )?;
-    Ok(())
+    if written == 1 {
+        return Ok(());
+    }
+    let text = format!(
+        "table `{}` was replaced by another load meanwhile",
+        line.table
+    );
+    Err(Failure::Final(Trouble::Missing, text))
 }
 
 /// Writes down that a run is complete, in the transaction that has made its keys.

@@ -64,6 +64,34 @@ fn a_stopped_load_keeps_whole_parts_and_goes_on() {
     holds_the_family(&shop);
 }
 
+/// Takes a table out of the run once the first part stands, as another load that replaces it does.
+struct ReplacedMeanwhile(Shop);
+
+impl Observer for ReplacedMeanwhile {
+    fn part_loaded(&self, _: usize, _: &str, _: u64, _: u64) {
+        self.0
+            .ask("UPDATE lakeseed_runs SET tables = array_remove(tables, 'children')");
+    }
+}
+
+#[test]
+fn a_table_that_is_replaced_meanwhile_gets_no_more_rows() {
+    let Some(shop) = Shop::open("a_table_that_is_replaced_meanwhile") else {
+        return;
+    };
+    let (plan, to) = (family(), postgres_at(&shop.url()));
+    let other = ReplacedMeanwhile(shop);
+    let error = Load::new(&plan, &to).observer(&other).run().unwrap_err();
+    let told = text(&error);
+    assert!(told.contains("replaced by another load"), "{told}");
+    assert_eq!(other.0.ask("SELECT count(*) FROM children"), "0");
+    assert_eq!(
+        other.0.ask("SELECT count(*) FROM parents"),
+        super::PARENTS.to_string()
+    );
+    assert_eq!(other.0.ask("SELECT count(*) FROM lakeseed_ledger"), "1");
+}
+
 fn more() -> LoadPlan<'static> {
     let rows = ROWS + 5_000;
     let table = TableToLoad::new("children", BatchSource::new(children(0..rows)), ROWS..rows);
