@@ -16,10 +16,10 @@ use crate::fail;
 use crate::pump::{DEFAULT_THREADS, Observer};
 
 /// What a worker holds besides batches and chunks: a stack, dictionaries, what the allocator keeps.
-const FIXED_BYTES: u64 = 8 << 20;
+pub(super) const FIXED_BYTES: u64 = 8 << 20;
 /// Chunks of a worker: one is filled, two wait for the line, which keeps a copy of the one that it
 /// sends in a buffer that has grown to twice its size.
-const CHUNKS: u64 = 5;
+pub(super) const CHUNKS: u64 = 5;
 /// Waits between two tries to go on with a server: they begin short, and double.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);

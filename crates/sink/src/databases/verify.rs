@@ -5,30 +5,41 @@
 //! has none.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use lakeseed_budget::{Budget, Bytes};
+
 use super::ddl::Dialect;
+use super::load::{CHUNKS, FIXED_BYTES};
 use super::plan::{LoadPlan, TableToLoad};
-use super::postgres::{self, Decoder, Failure, Line, Postgres, RunRecord, Session, plain};
+use super::postgres::{
+    self, CHUNK_BYTES, Decoder, Failure, Line, Postgres, RunRecord, Session, plain,
+};
 use super::workers::{for_each_batch, place};
 use crate::error::{Error, Result};
+use crate::pump::DEFAULT_THREADS;
 use crate::totals::{Tally, Totals};
 use crate::verify::{Finding, FindingKind, Findings};
 
 /// A database's tables beside the plans that were loaded into them: all that the ledger knows, since a
 /// table that several runs have added to is compared as a whole.
 ///
-/// **Memory**: some batches and totals, whatever the tables.
+/// **Memory**: for each table that is read, some batches, chunks of the connection and totals, whatever its
+/// size ([`Self::need_per_table`]).
 #[derive(Clone, Copy)]
 pub struct VerifyLoad<'v> {
     plans: &'v [LoadPlan<'v>],
     from: &'v Postgres,
+    threads: usize,
+    budget: Option<&'v Budget>,
     stop: Option<&'v AtomicBool>,
 }
 
-/// What was found so far.
+/// What was found in one table, or in all.
+#[derive(Default)]
 struct Seen {
     findings: Vec<Finding>,
     parts: u64,
@@ -49,8 +60,28 @@ impl<'v> VerifyLoad<'v> {
         Self {
             plans,
             from,
+            threads: DEFAULT_THREADS,
+            budget: None,
             stop: None,
         }
+    }
+
+    /// Sets how many threads there are at most. A table takes two: one reads, one makes the rows.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Sets where memory comes from: so many tables are read at a time as it carries.
+    pub fn budget(mut self, budget: &'v Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// The most memory that one table on its way holds, in bytes.
+    pub fn need_per_table(&self) -> u64 {
+        let batches = self.plans.iter().map(LoadPlan::batch_bytes).max();
+        2 * batches.unwrap_or(0) + CHUNKS * CHUNK_BYTES as u64 + FIXED_BYTES
     }
 
     /// Sets the flag that ends the work with [`Error::Stopped`].
@@ -62,7 +93,8 @@ impl<'v> VerifyLoad<'v> {
     /// Reads all tables back and compares.
     ///
     /// # Errors
-    /// [`Error::NoOutput`] without plans, [`Error::Unfinished`] for a plan that the ledger does not know
+    /// [`Error::Memory`] where it carries not even one table, [`Error::NoOutput`] without plans,
+    /// [`Error::Unfinished`] for a plan that the ledger does not know
     /// as complete, [`Error::Remote`] when the database cannot be read. What is wrong with the rows is a
     /// finding.
     pub fn run(self) -> Result<Findings> {
@@ -90,15 +122,13 @@ impl<'v> VerifyLoad<'v> {
             }
         }
         drop(session);
-        let mut seen = Seen {
-            findings: Vec::new(),
-            parts: 0,
-            rows_compared: 0,
-            rows_read: 0,
-            bytes_read: 0,
-        };
-        for name in names(&runs) {
-            self.table(&name, &runs, &lines, &is_over, &mut seen)?;
+        let mut seen = Seen::default();
+        for table in self.tables(&names(&runs), &runs, &lines)? {
+            seen.findings.extend(table.findings);
+            seen.parts += table.parts;
+            seen.rows_compared += table.rows_compared;
+            seen.rows_read += table.rows_read;
+            seen.bytes_read += table.bytes_read;
         }
         let ids: Vec<&str> = self.plans.iter().map(LoadPlan::id).collect();
         Ok(Findings {
@@ -110,6 +140,76 @@ impl<'v> VerifyLoad<'v> {
             bytes_read: seen.bytes_read,
             seconds: started.elapsed().as_secs_f64(),
         })
+    }
+
+    /// What is found in each of the tables, in their order; several are read at a time.
+    fn tables(
+        &self,
+        names: &[String],
+        runs: &[RunRecord],
+        lines: &HashMap<(String, String, u64), Line>,
+    ) -> Result<Vec<Seen>> {
+        let needed = self.need_per_table();
+        let mut workers = (self.threads / 2).clamp(1, names.len().max(1));
+        let _lease = match self.budget {
+            Some(budget) => {
+                let carried = (budget.free().get() / needed).max(1);
+                workers = workers.min(usize::try_from(carried).unwrap_or(usize::MAX));
+                let all = Bytes::new(needed * workers as u64);
+                let granted = budget.total().get();
+                let lease = budget.lease("tables that are read", all);
+                Some(lease.map_err(|_| Error::Memory { needed, granted })?)
+            }
+            None => None,
+        };
+        let (next, has_failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let is_over = || {
+            let stop = self.stop.is_some_and(|flag| flag.load(Ordering::Relaxed));
+            stop || has_failed.load(Ordering::Relaxed)
+        };
+        let found: Mutex<Vec<(usize, Result<Seen>)>> = Mutex::default();
+        let work = || {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(name) = names.get(at) else { return };
+                let mut seen = Seen::default();
+                let done = self.table(name, runs, lines, &is_over, &mut seen);
+                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                // Who fails ends the others, whose errors say no more than that: the first one counts.
+                if done.is_err() {
+                    has_failed.store(true, Ordering::SeqCst);
+                }
+                found.push((at, done.map(|()| seen)));
+                drop(found);
+                if is_over() {
+                    return;
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..workers {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (mut seen, mut error) = (Vec::new(), None);
+        for (at, table) in found {
+            match table {
+                Ok(table) => seen.push((at, table)),
+                Err(failed) => {
+                    error.get_or_insert(failed);
+                }
+            }
+        }
+        if let Some(error) = error {
+            return Err(error);
+        }
+        if seen.len() < names.len() {
+            return Err(Error::Stopped);
+        }
+        seen.sort_by_key(|(at, _)| *at);
+        Ok(seen.into_iter().map(|(_, table)| table).collect())
     }
 
     /// The tables of that name, of all plans whose rows it still holds.

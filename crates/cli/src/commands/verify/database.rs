@@ -6,7 +6,7 @@ use lakeseed_sink::databases::{LoadPlan, VerifyLoad};
 use crate::args;
 use crate::error::Failure;
 use crate::log::Log;
-use crate::lower::load;
+use crate::lower::{self, Memory, load};
 use crate::signals::Stop;
 
 /// Reads all tables that the ledger names back and compares.
@@ -42,7 +42,14 @@ pub(super) fn verify(args: &args::Verify, address: &str, stop: &Stop, log: &Log)
     let plans: Result<Vec<LoadPlan<'static>>> = runs.iter().map(load::again).collect();
     let plans = plans?;
     log.info(&format!("verifies {}", from.address()));
-    let run = VerifyLoad::new(&plans, &from).stop(stop.flag());
+    let threads = lower::threads(args.means.threads);
+    let mut run = VerifyLoad::new(&plans, &from)
+        .threads(threads)
+        .stop(stop.flag());
+    let budget = Memory::of(args.means.memory).budget();
+    if let Some(budget) = &budget {
+        run = run.budget(budget);
+    }
     let findings = super::quietly(log, || run.run())?.map_err(|error| {
         if error.is_stopped() {
             return super::stopped(stop);

@@ -100,7 +100,8 @@ fn load(plan: &LoadPlan<'_>, url: &str) -> Result<Loaded> {
 
 fn verified(plans: &[LoadPlan<'_>], url: &str) -> Result<Findings> {
     let from = postgres_at(url);
-    VerifyLoad::new(plans, &from).run()
+    // Two tables at a time.
+    VerifyLoad::new(plans, &from).threads(4).run()
 }
 
 /// Rows, the sum of the numbers, and the sum of amounts, as they must be and nothing else.
