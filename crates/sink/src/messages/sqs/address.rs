@@ -85,14 +85,16 @@ impl Address {
     }
 }
 
-/// What may be shown of a text that is refused: before an `@` and behind a `?` may stand secrets.
+/// What may be shown of a text that is refused: before an `@`, and behind a `?` or a colon, may stand
+/// secrets.
 fn shown(text: &str) -> String {
     let text = match text.rsplit_once('@') {
         Some((_, behind)) => format!("***@{behind}"),
         None => text.to_owned(),
     };
-    match text.find(['?', '#']) {
-        Some(at) => format!("{}***", &text[..=at]),
+    let start = text.find("://").map_or(0, |at| at + 3);
+    match text[start..].find(['?', '#', ':']) {
+        Some(at) => format!("{}***", &text[..=start + at]),
         None => text,
     }
 }
