@@ -6,7 +6,7 @@ const USAGE: i32 = 2;
 
 #[test]
 fn what_is_no_place() {
-    for out in ["gs://bucket/x", "S3://bucket/x", "http://127.0.0.1/x"] {
+    for out in ["gs://bucket/x", "S3://bucket/x", "ftp://127.0.0.1/x"] {
         let (scheme, _) = out.split_once("://").unwrap();
         refused(
             &format!("generate predictions -o {out}"),
