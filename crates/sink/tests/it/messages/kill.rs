@@ -45,9 +45,17 @@ struct Shelf {
 }
 
 impl Shelf {
+    /// What was there before, without a message that a killed process has written in part: a queue has
+    /// messages whole or not at all.
     fn new(folder: &Path, knows_names: bool) -> Self {
+        let path = folder.join("shelf");
+        if let Ok(text) = fs::read(&path) {
+            let whole = text.iter().rposition(|byte| *byte == b'\n');
+            let file = OpenOptions::new().write(true).open(&path).unwrap();
+            file.set_len(whole.map_or(0, |end| end + 1) as u64).unwrap();
+        }
         Self {
-            path: folder.join("shelf"),
+            path,
             knows_names,
             file: Mutex::new(()),
         }
