@@ -30,7 +30,7 @@ pub struct TableDdl<'t> {
     pub name: &'t str,
     /// What it holds, for people; may be empty.
     pub about: &'t str,
-    /// Its columns: keys, parents and comments by the [hints](crate::hints).
+    /// Its columns: keys, parents and comments by the [hints].
     pub schema: &'t Schema,
 }
 
