@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use lakeseed_gen_core::{Dataset, Table};
-use lakeseed_sink::databases::postgres::{Postgres, PostgresOptions, RunRecord};
-use lakeseed_sink::databases::{self, LoadPlan, TableToLoad};
+use lakeseed_sink::databases::postgres::{Postgres, PostgresOptions};
+use lakeseed_sink::databases::{self, Database, LoadPlan, RunRecord, TableToLoad};
 
 use super::memory::Memory;
 use super::recipe::Recipe;
@@ -15,7 +15,7 @@ use crate::error::Failure;
 /// Everything that a load is made of.
 pub(crate) struct LoadJob {
     pub(crate) plan: LoadPlan<'static>,
-    pub(crate) to: Postgres,
+    pub(crate) to: Box<dyn Database>,
     pub(crate) if_exists: databases::IfExists,
     pub(crate) threads: usize,
     pub(crate) memory: Memory,
@@ -41,8 +41,9 @@ pub(crate) fn job(args: &Load) -> Result<LoadJob> {
 }
 
 /// The database of an address.
-pub(crate) fn database(address: &str) -> Result<Postgres> {
-    Ok(Postgres::new(address, &PostgresOptions::default())?)
+pub(crate) fn database(address: &str) -> Result<Box<dyn Database>> {
+    let postgres = Postgres::new(address, &PostgresOptions::default())?;
+    Ok(Box::new(postgres))
 }
 
 fn plan(dataset: &Dataset, scale: Option<f64>, tables: &[Table]) -> Result<LoadPlan<'static>> {

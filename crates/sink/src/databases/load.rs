@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 
 use lakeseed_budget::{Budget, Bytes, Lease};
 
-use super::ddl::{self, Dialect};
+use super::database::{Database, IsOver, Session};
+use super::failure::Failure;
 use super::plan::LoadPlan;
-use super::postgres::{self, Begun, CHUNK_BYTES, Failure, Postgres, Session};
 use super::report::Loaded;
+use super::standing::Begun;
 use super::workers::{self, Task, Work};
 use crate::error::{Error, Result};
-use crate::fail;
 use crate::pump::{DEFAULT_THREADS, Observer};
 
+/// Bytes of a chunk: large enough that messages cost nothing, small enough for the processor's cache.
+pub(super) const CHUNK_BYTES: usize = 512 << 10;
 /// What a worker holds besides batches and chunks: a stack, dictionaries, what the allocator keeps.
 pub(super) const FIXED_BYTES: u64 = 8 << 20;
 /// Chunks of a worker: one is filled, two wait for the line, which keeps a copy of the one that it
@@ -60,7 +62,7 @@ pub enum IfExists {
 #[derive(Clone, Copy)]
 pub struct Load<'p> {
     pub(super) plan: &'p LoadPlan<'p>,
-    pub(super) to: &'p Postgres,
+    pub(super) to: &'p dyn Database,
     if_exists: IfExists,
     threads: usize,
     budget: Option<&'p Budget>,
@@ -70,7 +72,7 @@ pub struct Load<'p> {
 
 impl<'p> Load<'p> {
     /// A run with one worker, without a limit of memory, into tables that it makes.
-    pub fn new(plan: &'p LoadPlan<'p>, to: &'p Postgres) -> Self {
+    pub fn new(plan: &'p LoadPlan<'p>, to: &'p dyn Database) -> Self {
         Self {
             plan,
             to,
@@ -152,9 +154,8 @@ impl<'p> Load<'p> {
         let address = self.to.address();
         let refused = |failure: Failure| failure.into_error("load into", address);
         // It holds the plan's lock until the end.
-        let session = Session::open_while(self.to, &is_over).map_err(refused)?;
-        let begun = postgres::begin(&session, self.to, self.plan, self.if_exists);
-        let begun = begun.map_err(refused)?;
+        let mut session = self.to.open(&is_over).map_err(refused)?;
+        let begun = session.begin(self.plan, self.if_exists).map_err(refused)?;
         let mut loaded = Loaded::new(self.plan, address);
         loaded.is_continued = begun.is_continued;
         for line in &begun.lines {
@@ -225,21 +226,23 @@ impl<'p> Load<'p> {
         Ok(())
     }
 
-    /// Makes keys and comments of tables that the run has made, and says that it is complete: in one
-    /// transaction, tried again where a connection breaks.
+    /// Makes keys and comments of tables that the run has made, and says that it is complete; tried again
+    /// where a connection breaks.
     fn complete(
         &self,
-        session: Session<'_>,
+        session: Box<dyn Session + '_>,
         begun: &Begun,
-        is_over: &(dyn Fn() -> bool + Sync),
+        is_over: &IsOver<'_>,
     ) -> Result<()> {
         let mut session = Some(session);
         let mut waits = Waits::new(self.to.patience());
         loop {
             let done = match session.take() {
-                Some(open) => self.complete_once(&open, begun),
-                None => Session::open_while(self.to, is_over)
-                    .and_then(|open| self.complete_once(&open, begun)),
+                Some(mut open) => open.complete(self.plan, &begun.is_made),
+                None => self
+                    .to
+                    .open(is_over)
+                    .and_then(|mut open| open.complete(self.plan, &begun.is_made)),
             };
             match done {
                 Ok(()) => return Ok(()),
@@ -250,50 +253,6 @@ impl<'p> Load<'p> {
                 }
             }
         }
-    }
-
-    fn complete_once(&self, session: &Session<'_>, begun: &Begun) -> Result<(), Failure> {
-        let known = postgres::run(session, self.plan.id())?;
-        if known.as_ref().is_some_and(|run| run.is_complete) {
-            // A connection broke when the answer was on its way.
-            return Ok(());
-        }
-        let (stand, parts) = (known.map_or(0, |run| run.parts), self.plan.parts());
-        if stand != parts {
-            return Err(Failure::Whole(Error::Promise {
-                table: "lakeseed_ledger".to_owned(),
-                expected: format!("{parts} parts of plan {}", self.plan.id()),
-                found: stand.to_string(),
-            }));
-        }
-        let made = || {
-            let tables = self.plan.tables().iter().zip(&begun.is_made);
-            tables.filter_map(|(table, is_made)| is_made.then_some(table))
-        };
-        // Keys point to tables of this run: what another one's has, nobody knows.
-        let all: Vec<_> = made().map(|table| table.ddl()).collect();
-        session.run("BEGIN")?;
-        for table in &all {
-            let name = Dialect::Postgres.quote(table.name);
-            for constraint in ddl::constraints(table, &all, Dialect::Postgres) {
-                let add = format!("ALTER TABLE {name} ADD {constraint}");
-                let at = |failure: Failure| failure.at(&format!("table `{}`", table.name));
-                session.run_long(&add).map_err(at)?;
-            }
-        }
-        for table in &all {
-            for comment in ddl::comments(table, Dialect::Postgres) {
-                session.run(&comment)?;
-            }
-            // So that the first query is planned as well as the second.
-            let name = Dialect::Postgres.quote(table.name);
-            session.run_long(&format!("ANALYZE {name}"))?;
-        }
-        postgres::complete(session, self.plan.id())?;
-        fail::point("load.keys.made");
-        session.run_long("COMMIT")?;
-        fail::point("load.complete");
-        Ok(())
     }
 
     /// What one worker is going to hold; waits where others hold it now.
@@ -337,7 +296,7 @@ impl Waits {
     }
 
     /// Waits before one more try; false when there shall be none.
-    pub(super) fn next(&mut self, is_over: &(dyn Fn() -> bool + Sync)) -> bool {
+    pub(super) fn next(&mut self, is_over: &IsOver<'_>) -> bool {
         let end = Instant::now() + self.next;
         if end >= self.until {
             return false;

@@ -3,9 +3,10 @@
 //! ```text
 //! LoadPlan: tables, parents first; parts, as row ranges     ddl: CREATE TABLE, keys, comments
 //!     |
-//!   Load -- workers: rows -> COPY BINARY -> one transaction a part, with its line in the ledger
-//!     |                                                         |
-//!   keys and comments, when all parts stand                   VerifyLoad: read back and compared
+//!   Load -- workers: rows -> chunks -> one transaction a part, with its line in the ledger
+//!     |                         |                              |
+//!     |                     Database, Session: a system      VerifyLoad: read back and compared
+//!   keys and comments, when all parts stand
 //! ```
 //! - [`ddl`]: statements that make the tables, in the words of each system.
 //! - `LoadPlan`: which rows go into which tables, fixed before the first one (feature
@@ -14,9 +15,16 @@
 //!   `postgres`).
 //! - `VerifyLoad`: what a run has loaded, read back and compared with rows made again (feature
 //!   `postgres`).
-//! - `postgres`: the system, by its own protocol (feature `postgres`).
+//! - `Database`: the seam behind which the systems stand (feature `postgres`).
+//! - `postgres`: a system, by its own protocol (feature `postgres`).
 
+#[cfg(feature = "postgres")]
+mod database;
 pub mod ddl;
+#[cfg(feature = "postgres")]
+mod failure;
+#[cfg(feature = "postgres")]
+mod ledger;
 #[cfg(feature = "postgres")]
 mod load;
 #[cfg(feature = "postgres")]
@@ -25,12 +33,18 @@ mod plan;
 pub mod postgres;
 #[cfg(feature = "postgres")]
 mod report;
+#[cfg(feature = "postgres")]
+mod standing;
 mod types;
 #[cfg(feature = "postgres")]
 mod verify;
 #[cfg(feature = "postgres")]
 mod workers;
 
+#[cfg(feature = "postgres")]
+pub use self::database::Database;
+#[cfg(feature = "postgres")]
+pub use self::ledger::{RunRecord, RunTable};
 #[cfg(feature = "postgres")]
 pub use self::load::{IfExists, Load};
 #[cfg(feature = "postgres")]

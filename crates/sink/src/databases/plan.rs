@@ -4,10 +4,11 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::ddl::{self, Dialect, TableDdl};
 use crate::error::{Error, Result};
+use crate::hints;
 use crate::plan::id::Digest;
 use crate::plan::{MAX_FILES, batch_rows, row_bytes};
 use crate::source::Source;
@@ -305,4 +306,19 @@ fn id_of(plan: &LoadPlan<'_>) -> String {
         digest.number(table.rows.end);
     }
     digest.finish()
+}
+
+/// The schema that rows are read back in: dictionaries as their values, and in no order.
+pub(super) fn plain(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let mut said = field.metadata().clone();
+        said.remove(hints::SORTED);
+        let plain: Field = field.as_ref().clone().with_metadata(said);
+        if let DataType::Dictionary(_, values) = field.data_type() {
+            plain.with_data_type((**values).clone())
+        } else {
+            plain
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

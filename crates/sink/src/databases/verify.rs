@@ -1,6 +1,6 @@
 //! What a load has brought into a database, read back and held against rows made again.
 //!
-//! Each table is read once, by `COPY … TO STDOUT BINARY`, while its rows are made once more; their
+//! Each table is read once, while its rows are made once more; their
 //! control totals tell whether both hold the same rows. The order of rows does not matter: a database
 //! has none.
 
@@ -12,12 +12,12 @@ use std::time::Instant;
 
 use lakeseed_budget::{Budget, Bytes};
 
-use super::ddl::Dialect;
-use super::load::{CHUNKS, FIXED_BYTES};
-use super::plan::{LoadPlan, TableToLoad};
-use super::postgres::{
-    self, CHUNK_BYTES, Decoder, Failure, Line, Postgres, RunRecord, Session, plain,
-};
+use super::database::{Database, IsOver};
+use super::failure::Failure;
+use super::ledger::{Line, RunRecord};
+use super::load::{CHUNK_BYTES, CHUNKS, FIXED_BYTES};
+use super::plan::{LoadPlan, TableToLoad, plain};
+use super::standing::WrongColumn;
 use super::workers::{for_each_batch, place};
 use crate::error::{Error, Result};
 use crate::pump::DEFAULT_THREADS;
@@ -32,7 +32,7 @@ use crate::verify::{Finding, FindingKind, Findings};
 #[derive(Clone, Copy)]
 pub struct VerifyLoad<'v> {
     plans: &'v [LoadPlan<'v>],
-    from: &'v Postgres,
+    from: &'v dyn Database,
     threads: usize,
     budget: Option<&'v Budget>,
     stop: Option<&'v AtomicBool>,
@@ -56,7 +56,7 @@ struct Read {
 
 impl<'v> VerifyLoad<'v> {
     /// Compares what these plans have loaded.
-    pub fn new(plans: &'v [LoadPlan<'v>], from: &'v Postgres) -> Self {
+    pub fn new(plans: &'v [LoadPlan<'v>], from: &'v dyn Database) -> Self {
         Self {
             plans,
             from,
@@ -102,7 +102,7 @@ impl<'v> VerifyLoad<'v> {
         let is_over = || self.stop.is_some_and(|flag| flag.load(Ordering::Relaxed));
         let address = self.from.address();
         let refused = |failure: Failure| failure.into_error("read", address);
-        let session = Session::open_while(self.from, &is_over).map_err(refused)?;
+        let mut session = self.from.open(&is_over).map_err(refused)?;
         if self.plans.is_empty() {
             let address = address.to_owned();
             return Err(Error::NoOutput { address });
@@ -110,13 +110,13 @@ impl<'v> VerifyLoad<'v> {
         let mut runs = Vec::new();
         let mut lines: HashMap<(String, String, u64), Line> = HashMap::new();
         for plan in self.plans {
-            let run = postgres::run(&session, plan.id()).map_err(refused)?;
+            let run = session.find_run(plan.id()).map_err(refused)?;
             let Some(run) = run.filter(|run| run.is_complete) else {
                 let address = address.to_owned();
                 return Err(Error::Unfinished { address });
             };
             runs.push(run);
-            for line in postgres::lines(&session, plan.id()).map_err(refused)? {
+            for line in session.lines(plan.id()).map_err(refused)? {
                 let key = (plan.id().to_owned(), line.table.clone(), line.part);
                 lines.insert(key, line);
             }
@@ -235,7 +235,7 @@ impl<'v> VerifyLoad<'v> {
         name: &str,
         runs: &[RunRecord],
         lines: &HashMap<(String, String, u64), Line>,
-        is_over: &(dyn Fn() -> bool + Sync),
+        is_over: &IsOver<'_>,
         seen: &mut Seen,
     ) -> Result<()> {
         let loaded = self.of_name(name, runs);
@@ -275,56 +275,42 @@ impl<'v> VerifyLoad<'v> {
     fn read(
         &self,
         table: &TableToLoad<'_>,
-        is_over: &(dyn Fn() -> bool + Sync),
+        is_over: &IsOver<'_>,
     ) -> Result<Result<Read, Vec<Finding>>> {
         let name = table.name();
         let refused = |failure: Failure| failure.into_error("read", self.from.address());
-        let session = Session::open_while(self.from, is_over).map_err(refused)?;
-        let columns = postgres::columns(&session, name).map_err(refused)?;
-        if columns.is_empty() {
+        let mut session = self.from.open(is_over).map_err(refused)?;
+        let Some(wrong) = session.wrong_columns(table).map_err(refused)? else {
             let finding = Finding::new(FindingKind::Missing, name, "the table", "none");
             return Ok(Err(vec![finding]));
-        }
-        let wrong = postgres::check_columns(table, &columns);
+        };
         if !wrong.is_empty() {
-            let finding = |(column, found): &(String, String)| {
-                let expected = match table.schema.field_with_name(column) {
+            let finding = |wrong: &WrongColumn| {
+                let expected = match table.schema.field_with_name(&wrong.name) {
                     Ok(field) => field.data_type().to_string(),
                     Err(_) => "no such column".to_owned(),
                 };
-                Finding::new(FindingKind::Columns, name, expected, found).column(column)
+                let what = FindingKind::Columns;
+                Finding::new(what, name, expected, &wrong.found).column(&wrong.name)
             };
             return Ok(Err(wrong.iter().map(finding).collect()));
         }
-        let schema = plain(&table.schema);
-        let mut tally = Tally::try_new(&schema)?;
-        let mut decoder = Decoder::try_new(name, schema)?;
-        let mut bytes = 0;
-        let mut take = |batch: &arrow_array::RecordBatch| tally.add(batch);
-        let done = session.copy_out(&statement(table), &mut |message| {
-            bytes += message.len() as u64;
-            decoder.add(message, &mut take)
-        });
-        let done = match done {
-            Ok(()) => decoder.finish(&mut take).map(|_| ()),
-            Err(Failure::Whole(error)) => Err(error),
-            Err(failure) => return Err(refused(failure)),
-        };
-        match done {
-            Ok(()) => Ok(Ok(Read {
+        let mut tally = Tally::try_new(&plain(&table.schema))?;
+        match session.read(table, &mut |batch| tally.add(batch)) {
+            Ok(bytes) => Ok(Ok(Read {
                 totals: tally.take(),
                 bytes,
             })),
-            Err(Error::Value {
+            Err(Failure::Whole(Error::Value {
                 column,
                 expected,
                 found,
                 ..
-            }) => {
+            })) => {
                 let finding = Finding::new(FindingKind::Value, name, expected, found);
                 Ok(Err(vec![finding.column(&column)]))
             }
-            Err(error) => Err(error),
+            Err(failure) => Err(refused(failure)),
         }
     }
 }
@@ -402,16 +388,4 @@ fn differences(table: &str, made: &Totals, read: &Totals) -> Vec<Finding> {
         }
     };
     made.difference(read).into_iter().map(finding).collect()
-}
-
-fn statement(table: &TableToLoad<'_>) -> String {
-    let quote = |name: &str| Dialect::Postgres.quote(name);
-    let columns = table
-        .schema
-        .fields()
-        .iter()
-        .map(|field| quote(field.name()));
-    let columns: Vec<String> = columns.collect();
-    let (columns, name) = (columns.join(", "), quote(table.name()));
-    format!("COPY (SELECT {columns} FROM {name}) TO STDOUT (FORMAT binary)")
 }

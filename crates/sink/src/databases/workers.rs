@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 
-use super::ddl::Dialect;
+use super::database::{Encode, IsOver, Session};
+use super::failure::Failure;
+use super::ledger::Line;
 use super::load::{Load, Waits};
 use super::plan::TableToLoad;
-use super::postgres::{self, CopyIn, Encoder, Failure, Line, Session};
 use super::report::Loaded;
 use crate::error::{Error, Result};
 use crate::fail;
@@ -93,8 +94,8 @@ impl<'w> Work<'w> {
 /// A worker with its connection, which is made when it is needed.
 struct Worker<'a, 'w> {
     work: &'a Work<'w>,
-    is_over: &'a (dyn Fn() -> bool + Sync),
-    session: Option<Session<'a>>,
+    is_over: &'a IsOver<'a>,
+    session: Option<Box<dyn Session + 'a>>,
     times: Times,
 }
 
@@ -143,24 +144,21 @@ impl Worker<'_, '_> {
         let times = &mut self.times;
         let session = match &mut self.session {
             Some(session) => session,
-            none => none.insert(waited(times, || Session::open_while(load.to, is_over))?),
+            none => none.insert(waited(times, || load.to.open(is_over))?),
         };
         let run_id = load.plan.id();
-        if is_begun
-            && let Some(line) = waited(times, || {
-                postgres::line(session, run_id, table.name(), part)
-            })?
+        if is_begun && let Some(line) = waited(times, || session.line(run_id, table.name(), part))?
         {
             return Ok(Sent::Found(line.rows));
         }
-        waited(times, || session.run("BEGIN"))?;
-        let mut copy = waited(times, || session.copy_in(&copy_statement(table)))?;
+        let first_row = table.part_rows(part).start;
+        let encoder = waited(times, || session.begin_part(table, first_row))?;
         let mut bytes = 0;
-        let line = self.rows(table, part, &mut copy, &mut bytes)?;
-        let (Some(session), times) = (&self.session, &mut self.times) else {
+        let line = self.rows(table, part, encoder, &mut bytes)?;
+        let (Some(session), times) = (&mut self.session, &mut self.times) else {
             return Err(Failure::Whole(Error::Stopped));
         };
-        let taken = waited(times, || session.finish(copy))?;
+        let taken = waited(times, || session.end_rows())?;
         if taken != line.rows {
             return Err(Failure::Whole(Error::Promise {
                 table: table.name().to_owned(),
@@ -169,12 +167,9 @@ impl Worker<'_, '_> {
             }));
         }
         fail::point("load.part.sent");
-        let first_row = table.part_rows(part).start;
-        waited(times, || {
-            postgres::record(session, run_id, first_row, &line)
-        })?;
+        waited(times, || session.record(run_id, first_row, &line))?;
         fail::point("load.part.recorded");
-        waited(times, || session.run("COMMIT"))?;
+        waited(times, || session.commit())?;
         fail::point("load.part.committed");
         Ok(Sent::Made(line.rows, bytes))
     }
@@ -184,16 +179,14 @@ impl Worker<'_, '_> {
         &mut self,
         table: &TableToLoad<'_>,
         part: u64,
-        copy: &mut CopyIn,
+        mut encoder: Box<dyn Encode + '_>,
         bytes: &mut u64,
     ) -> Result<Line, Failure> {
-        let (Some(session), times) = (&self.session, &mut self.times) else {
+        let (Some(session), times) = (&mut self.session, &mut self.times) else {
             return Err(Failure::Whole(Error::Stopped));
         };
         let load = self.work.load;
-        let rows = table.part_rows(part);
         let mut tally = Tally::try_new(&table.schema).map_err(Failure::Whole)?;
-        let mut encoder = Encoder::new(table.name(), &table.schema, rows.start);
         // What the line failed with, beside what rows failed with.
         let mut lost = None;
         let mut give = |chunk: Vec<u8>| -> Result<()> {
@@ -202,7 +195,7 @@ impl Worker<'_, '_> {
             if let Some(observer) = load.observer {
                 observer.bytes(position(load, table), length);
             }
-            waited(times, || session.send(copy, chunk)).map_err(|failure| {
+            waited(times, || session.send(chunk)).map_err(|failure| {
                 lost = Some(failure);
                 Error::Stopped
             })
@@ -294,21 +287,6 @@ pub(super) fn place(table: &TableToLoad<'_>, part: u64) -> String {
         table.name(),
         rows.start,
         rows.end
-    )
-}
-
-fn copy_statement(table: &TableToLoad<'_>) -> String {
-    let quote = |name: &str| Dialect::Postgres.quote(name);
-    let columns = table
-        .schema
-        .fields()
-        .iter()
-        .map(|field| quote(field.name()));
-    let columns: Vec<String> = columns.collect();
-    let name = quote(table.name());
-    format!(
-        "COPY {name} ({}) FROM STDIN (FORMAT binary)",
-        columns.join(", ")
     )
 }
 

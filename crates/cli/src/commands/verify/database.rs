@@ -43,7 +43,7 @@ pub(super) fn verify(args: &args::Verify, address: &str, stop: &Stop, log: &Log)
     let plans = plans?;
     log.info(&format!("verifies {}", from.address()));
     let threads = lower::threads(args.means.threads);
-    let mut run = VerifyLoad::new(&plans, &from)
+    let mut run = VerifyLoad::new(&plans, from.as_ref())
         .threads(threads)
         .stop(stop.flag());
     let budget = Memory::of(args.means.memory).budget();

@@ -12,12 +12,12 @@ use arrow_array::types::{
     UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, SchemaRef, TimeUnit};
 
 use super::cells::{EPOCH_DAYS, EPOCH_MICROS};
 use super::numeric;
+use crate::databases::database::Take;
 use crate::error::{Error, Result};
-use crate::hints;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// Signature, flags, length of more header.
@@ -25,26 +25,8 @@ const HEADER_BYTES: usize = 19;
 /// Rows of a batch.
 const BATCH_ROWS: usize = 8_192;
 
-/// The schema that rows are read back in: dictionaries as their values, and in no order.
-pub(in crate::databases) fn plain(schema: &Schema) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| {
-        let mut said = field.metadata().clone();
-        said.remove(hints::SORTED);
-        let plain: Field = field.as_ref().clone().with_metadata(said);
-        if let DataType::Dictionary(_, values) = field.data_type() {
-            plain.with_data_type((**values).clone())
-        } else {
-            plain
-        }
-    });
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
-/// Takes batches as they are filled.
-pub(in crate::databases) type Take<'t> = dyn FnMut(&RecordBatch) -> Result<()> + 't;
-
 /// Decodes the rows of one table. Holds one batch, and the rest of a message that ends within a row.
-pub(in crate::databases) struct Decoder {
+pub(super) struct Decoder {
     table: String,
     schema: SchemaRef,
     columns: Vec<Column>,
@@ -56,11 +38,11 @@ pub(in crate::databases) struct Decoder {
 }
 
 impl Decoder {
-    /// For rows of a [`plain`] schema.
+    /// For rows of a [`plain`](crate::databases::plan::plain) schema.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a type that is not read.
-    pub(in crate::databases) fn try_new(table: &str, schema: SchemaRef) -> Result<Self> {
+    pub(super) fn try_new(table: &str, schema: SchemaRef) -> Result<Self> {
         let columns = schema.fields().iter().map(|field| {
             Column::of(field.data_type()).ok_or_else(|| Error::Unsupported {
                 format: "PostgreSQL",
@@ -85,7 +67,7 @@ impl Decoder {
     /// # Errors
     /// [`Error::Value`] for a value that the column's type in Arrow cannot be, [`Error::Promise`] for
     /// bytes that are no rows of this table, and what `take` fails with.
-    pub(in crate::databases) fn add(&mut self, bytes: &[u8], take: &mut Take<'_>) -> Result<()> {
+    pub(super) fn add(&mut self, bytes: &[u8], take: &mut Take<'_>) -> Result<()> {
         if self.rest.is_empty() {
             let used = self.rows_of(bytes, take)?;
             self.rest.extend_from_slice(&bytes[used..]);
@@ -103,7 +85,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`Error::Promise`] when the bytes end before the rows do.
-    pub(in crate::databases) fn finish(mut self, take: &mut Take<'_>) -> Result<u64> {
+    pub(super) fn finish(mut self, take: &mut Take<'_>) -> Result<u64> {
         if !self.has_ended || !self.rest.is_empty() {
             return Err(self.broken("the end of its rows", "an end before"));
         }

@@ -5,10 +5,10 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Schema};
 
 use super::cells::{Cells, Unfit, Words};
+use crate::databases::database::{Encode, Give};
+use crate::databases::load::CHUNK_BYTES;
 use crate::error::{Error, Result};
 
-/// Bytes of a chunk: large enough that messages cost nothing, small enough for the processor's cache.
-pub(in crate::databases) const CHUNK_BYTES: usize = 512 << 10;
 /// Rows that fill a chunk stand in it whole: so much is kept free for the last one.
 const SLACK_BYTES: usize = 8 << 10;
 /// The signature, no flags, no more header.
@@ -16,13 +16,10 @@ const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// In place of the number of columns of one more row.
 const END: [u8; 2] = (-1_i16).to_be_bytes();
 
-/// Takes chunks as they are filled.
-pub(in crate::databases) type Give<'g> = dyn FnMut(Vec<u8>) -> Result<()> + 'g;
-
 /// Encodes the rows of one part. Beside the chunk that it fills it holds what the dictionaries of the
 /// last batch are as bytes; a row allocates nothing.
 #[derive(Debug)]
-pub(in crate::databases) struct Encoder<'t> {
+pub(super) struct Encoder<'t> {
     table: &'t str,
     /// By column: what the values of its dictionary are.
     words: Vec<Words>,
@@ -32,7 +29,7 @@ pub(in crate::databases) struct Encoder<'t> {
 
 impl<'t> Encoder<'t> {
     /// For a table's rows from `first_row` on.
-    pub(in crate::databases) fn new(table: &'t str, schema: &Schema, first_row: u64) -> Self {
+    pub(super) fn new(table: &'t str, schema: &Schema, first_row: u64) -> Self {
         let columns = schema.fields().len();
         let mut chunk = new_chunk();
         chunk.extend_from_slice(HEADER);
@@ -43,16 +40,10 @@ impl<'t> Encoder<'t> {
             next_row: first_row,
         }
     }
+}
 
-    /// Encodes the rows of a batch; chunks that are full are given away.
-    ///
-    /// # Errors
-    /// [`Error::Value`] for a value that PostgreSQL cannot hold, and what `give` fails with.
-    pub(in crate::databases) fn add(
-        &mut self,
-        batch: &RecordBatch,
-        give: &mut Give<'_>,
-    ) -> Result<()> {
+impl Encode for Encoder<'_> {
+    fn add(&mut self, batch: &RecordBatch, give: &mut Give<'_>) -> Result<()> {
         let Self {
             table,
             words,
@@ -110,11 +101,7 @@ impl<'t> Encoder<'t> {
         Ok(())
     }
 
-    /// Gives the last chunk away.
-    ///
-    /// # Errors
-    /// What `give` fails with.
-    pub(in crate::databases) fn finish(mut self, give: &mut Give<'_>) -> Result<()> {
+    fn finish(mut self: Box<Self>, give: &mut Give<'_>) -> Result<()> {
         self.chunk.extend_from_slice(&END);
         give(self.chunk)
     }

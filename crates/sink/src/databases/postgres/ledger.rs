@@ -1,18 +1,12 @@
-//! What is loaded, in the database itself: a line a run, and a line a part that its own transaction
-//! writes.
-//!
-//! The line of a part points to that of its run: once a run has been taken out of the ledger, nothing
-//! that is still on its way can be committed. And its key is the part: of two who load the same part,
-//! whatever either knows of the other, one is refused.
+//! The ledger's tables: their statements, and their rows as what they mean.
 
-use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 
-use super::failure::Failure;
 use super::session::Session;
+use crate::databases::failure::Failure;
+use crate::databases::ledger::{self, Line, RunRecord};
 use crate::databases::plan::{LoadPlan, TableToLoad};
-use crate::error::{Error, Trouble};
-use crate::totals::Totals;
+use crate::error::Trouble;
 
 const RUNS: &str = "CREATE TABLE lakeseed_runs (
     run_id TEXT NOT NULL PRIMARY KEY,
@@ -34,69 +28,6 @@ const LEDGER: &str = "CREATE TABLE lakeseed_ledger (
 )";
 const ABOUT: &str = "COMMENT ON TABLE lakeseed_runs IS 'What lakeseed has loaded: a line a run';
 COMMENT ON TABLE lakeseed_ledger IS 'Parts of tables that lakeseed has loaded, each by its own transaction'";
-
-/// A run that the ledger knows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunRecord {
-    /// Its name: the plan's id.
-    pub run_id: String,
-    /// Whether all parts, keys and comments stand.
-    pub is_complete: bool,
-    /// Parts that stand.
-    pub parts: u64,
-    /// The data id, as the plan has it.
-    pub data_id: String,
-    /// What the rows can be made from again, as the plan has it.
-    pub data: serde_json::Value,
-    /// Its tables, parents first.
-    pub tables: Vec<RunTable>,
-}
-
-/// A table of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunTable {
-    /// Its name.
-    pub name: String,
-    /// Its first row, by the source's count.
-    pub first_row: u64,
-    /// How many rows are loaded.
-    pub rows: u64,
-    /// Whether the run has made the table, so that nobody else's rows were there before.
-    pub is_made: bool,
-    /// Whether it still holds the run's rows; if not, it was replaced.
-    #[serde(skip)]
-    pub is_kept: bool,
-}
-
-/// What is kept of a plan.
-#[derive(Debug, Serialize, Deserialize)]
-struct Kept {
-    lakeseed: String,
-    data_id: String,
-    data: serde_json::Value,
-    tables: Vec<RunTable>,
-}
-
-/// A part that stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::databases) struct Line {
-    pub(in crate::databases) table: String,
-    pub(in crate::databases) part: u64,
-    pub(in crate::databases) rows: u64,
-    pub(in crate::databases) row_hash: String,
-}
-
-impl Line {
-    /// Of a part whose rows were counted.
-    pub(in crate::databases) fn of(table: &str, part: u64, totals: &Totals) -> Self {
-        Self {
-            table: table.to_owned(),
-            part,
-            rows: totals.rows,
-            row_hash: format!("{:032x}", totals.row_hash),
-        }
-    }
-}
 
 /// Whether the ledger's tables are there; makes them where they are not and `makes` says so.
 pub(super) fn ensure(session: &Session<'_>, makes: bool) -> Result<bool, Failure> {
@@ -134,39 +65,20 @@ pub(super) fn runs(session: &Session<'_>) -> Result<Vec<RunRecord>, Failure> {
 }
 
 /// One run.
-pub(in crate::databases) fn run(
-    session: &Session<'_>,
-    run_id: &str,
-) -> Result<Option<RunRecord>, Failure> {
+pub(super) fn run(session: &Session<'_>, run_id: &str) -> Result<Option<RunRecord>, Failure> {
     let rows = session.ask(&format!("{ASK_RUNS} WHERE r.run_id = $1"), &[&run_id])?;
     rows.first().map(of_row).transpose()
 }
 
 fn of_row(row: &Row) -> Result<RunRecord, Failure> {
-    let wrong = |text: String| {
-        let text = format!("lakeseed_runs holds what this lakeseed does not know: {text}");
-        Failure::Final(Trouble::Other, text)
-    };
     let read = || -> Result<_, tokio_postgres::Error> {
         let (run_id, tables): (String, Vec<String>) = (row.try_get(0)?, row.try_get(1)?);
         let (is_complete, plan): (bool, String) = (row.try_get(2)?, row.try_get(3)?);
         let parts: i64 = row.try_get(4)?;
         Ok((run_id, tables, is_complete, plan, parts as u64))
     };
-    let (run_id, names, is_complete, plan, parts) = read().map_err(|e| wrong(e.to_string()))?;
-    let kept: Kept = serde_json::from_str(&plan).map_err(|e| wrong(e.to_string()))?;
-    let mut tables = kept.tables;
-    for table in &mut tables {
-        table.is_kept = names.contains(&table.name);
-    }
-    Ok(RunRecord {
-        run_id,
-        is_complete,
-        parts,
-        data_id: kept.data_id,
-        data: kept.data,
-        tables,
-    })
+    let (run_id, names, is_complete, plan, parts) = read().map_err(ledger::unknown)?;
+    RunRecord::of(run_id, &names, is_complete, &plan, parts)
 }
 
 /// Writes a new run down. `is_made` says of each table whether the run makes it.
@@ -175,23 +87,7 @@ pub(super) fn begin(
     plan: &LoadPlan<'_>,
     is_made: &[bool],
 ) -> Result<(), Failure> {
-    let tables = plan.tables().iter().zip(is_made);
-    let kept = Kept {
-        lakeseed: env!("CARGO_PKG_VERSION").to_owned(),
-        data_id: plan.data_id().to_owned(),
-        data: plan.data().clone(),
-        tables: tables
-            .map(|(table, is_made)| RunTable {
-                name: table.name.clone(),
-                first_row: table.rows.start,
-                rows: table.row_count(),
-                is_made: *is_made,
-                is_kept: true,
-            })
-            .collect(),
-    };
-    let text = serde_json::to_string(&kept);
-    let text = text.map_err(|error| Failure::Whole(Error::encode("JSON")(error)))?;
+    let text = ledger::kept_of(plan, is_made)?;
     let names: Vec<&str> = plan.tables().iter().map(TableToLoad::name).collect();
     session.execute(
         "INSERT INTO lakeseed_runs (run_id, tables, plan) VALUES ($1, $2, $3::text::jsonb)",
@@ -219,10 +115,7 @@ pub(super) fn forget(session: &Session<'_>, tables: &[&str]) -> Result<(), Failu
 }
 
 /// Parts of a run that stand; of one table, or of all.
-pub(in crate::databases) fn lines(
-    session: &Session<'_>,
-    run_id: &str,
-) -> Result<Vec<Line>, Failure> {
+pub(super) fn lines(session: &Session<'_>, run_id: &str) -> Result<Vec<Line>, Failure> {
     let rows = session.ask(
         "SELECT table_name, part, row_count, row_hash FROM lakeseed_ledger WHERE run_id = $1",
         &[&run_id],
@@ -231,7 +124,7 @@ pub(in crate::databases) fn lines(
 }
 
 /// One part of a run, if it stands.
-pub(in crate::databases) fn line(
+pub(super) fn line(
     session: &Session<'_>,
     run_id: &str,
     table: &str,
@@ -263,7 +156,7 @@ fn line_of(row: &Row) -> Result<Line, Failure> {
 ///
 /// # Errors
 /// A table that somebody has replaced meanwhile: the transaction must not be committed.
-pub(in crate::databases) fn record(
+pub(super) fn record(
     session: &Session<'_>,
     run_id: &str,
     first_row: u64,
@@ -285,15 +178,11 @@ pub(in crate::databases) fn record(
     if written == 1 {
         return Ok(());
     }
-    let text = format!(
-        "table `{}` was replaced by another load meanwhile",
-        line.table
-    );
-    Err(Failure::Final(Trouble::Missing, text))
+    Err(ledger::was_replaced(&line.table))
 }
 
 /// Writes down that a run is complete, in the transaction that has made its keys.
-pub(in crate::databases) fn complete(session: &Session<'_>, run_id: &str) -> Result<(), Failure> {
+pub(super) fn complete(session: &Session<'_>, run_id: &str) -> Result<(), Failure> {
     let changed = session.execute(
         "UPDATE lakeseed_runs SET is_complete = true, completed_at = now() WHERE run_id = $1",
         &[&run_id],
@@ -301,6 +190,5 @@ pub(in crate::databases) fn complete(session: &Session<'_>, run_id: &str) -> Res
     if changed == 1 {
         return Ok(());
     }
-    let text = "the run was taken out of lakeseed_runs meanwhile";
-    Err(Failure::Final(Trouble::Missing, text.to_owned()))
+    Err(ledger::was_forgotten())
 }

@@ -18,6 +18,7 @@ mod numeric;
 mod session;
 mod standing;
 mod tls;
+mod work;
 
 use std::fmt;
 use std::time::Duration;
@@ -27,14 +28,12 @@ use tokio_postgres::Config;
 use tokio_postgres::config::SslMode as ClientSslMode;
 
 use self::address::{Address, SslMode};
-pub(super) use self::decode::{Decoder, plain};
-pub(super) use self::encode::{CHUNK_BYTES, Encoder};
-pub(super) use self::failure::Failure;
-pub(super) use self::ledger::{Line, complete, line, lines, record, run};
-pub use self::ledger::{RunRecord, RunTable};
-pub(super) use self::session::{CopyIn, Session};
-pub(super) use self::standing::{Begun, begin, check_columns, columns};
+use self::session::Session;
 use self::tls::Tls;
+use super::database::{Database, IsOver, System};
+use super::ddl::Dialect;
+use super::failure::Failure;
+use super::ledger::RunRecord;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::secret::Scrubber;
@@ -135,10 +134,6 @@ impl Postgres {
         &self.shown
     }
 
-    pub(super) fn patience(&self) -> Duration {
-        self.patience
-    }
-
     /// What was loaded into the current schema, or is about to be, in the order of its begin.
     ///
     /// # Errors
@@ -146,6 +141,33 @@ impl Postgres {
     pub fn runs(&self) -> Result<Vec<RunRecord>> {
         let runs = Session::open(self).and_then(|session| ledger::runs(&session));
         runs.map_err(|failure| failure.into_error("ask", &self.shown))
+    }
+}
+
+impl Database for Postgres {
+    fn address(&self) -> &str {
+        self.address()
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    fn runs(&self) -> Result<Vec<RunRecord>> {
+        self.runs()
+    }
+}
+
+impl System for Postgres {
+    fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    fn open<'s>(
+        &'s self,
+        is_over: &'s IsOver<'s>,
+    ) -> Result<Box<dyn super::database::Session + 's>, Failure> {
+        Ok(Box::new(Session::open_while(self, is_over)?))
     }
 }
 

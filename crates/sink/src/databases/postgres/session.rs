@@ -10,9 +10,11 @@ use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row};
 
-use super::failure::Failure;
+use super::failure::failure_of;
 use super::{CONNECT_WITHIN, Postgres};
+use crate::databases::database::IsOver;
 use crate::databases::ddl::Dialect;
+use crate::databases::failure::Failure;
 use crate::error::{Error, Trouble};
 
 /// How often a wait looks whether it is over.
@@ -21,30 +23,29 @@ const LOOK: Duration = Duration::from_millis(100);
 const CANCEL_WITHIN: Duration = Duration::from_secs(5);
 
 /// A connection, its transaction, and who may end its waits.
-pub(in crate::databases) struct Session<'p> {
+pub(super) struct Session<'p> {
     of: &'p Postgres,
     client: Client,
     /// The schema in which tables are made and looked for.
     schema: String,
-    is_over: &'p (dyn Fn() -> bool + Sync),
+    is_over: &'p IsOver<'p>,
+    /// Rows of a part on their way.
+    pub(super) copy: Option<CopyIn>,
 }
 
 /// A `COPY … FROM STDIN` on its way.
-pub(in crate::databases) type CopyIn = Pin<Box<CopyInSink<Bytes>>>;
+pub(super) type CopyIn = Pin<Box<CopyInSink<Bytes>>>;
 
 type Asked<T> = Result<T, tokio_postgres::Error>;
 
 impl<'p> Session<'p> {
     /// Connects, once, with waits that nobody ends.
-    pub(in crate::databases) fn open(of: &'p Postgres) -> Result<Self, Failure> {
+    pub(super) fn open(of: &'p Postgres) -> Result<Self, Failure> {
         Self::open_while(of, &|| false)
     }
 
     /// Connects, once. Waits of the session end when `is_over` says so.
-    pub(in crate::databases) fn open_while(
-        of: &'p Postgres,
-        is_over: &'p (dyn Fn() -> bool + Sync),
-    ) -> Result<Self, Failure> {
+    pub(super) fn open_while(of: &'p Postgres, is_over: &'p IsOver<'p>) -> Result<Self, Failure> {
         let connecting = async {
             let (client, connection) = of.config.connect(of.tls.clone()).await?;
             // It ends by itself when its client has gone; what it fails with, the client tells.
@@ -58,6 +59,7 @@ impl<'p> Session<'p> {
             client,
             schema: String::new(),
             is_over,
+            copy: None,
         };
         session.settle()?;
         Ok(session)
@@ -65,7 +67,7 @@ impl<'p> Session<'p> {
 
     /// Settings that make an answer the same whatever the server's are.
     fn settle(&mut self) -> Result<(), Failure> {
-        let patience_ms = self.of.patience().as_millis().max(1);
+        let patience_ms = self.of.patience.as_millis().max(1);
         self.run(&format!(
             "SET lock_timeout = {patience_ms}; SET statement_timeout = 0; \
              SET client_encoding = 'UTF8'"
@@ -85,27 +87,31 @@ impl<'p> Session<'p> {
         self.run(&format!("SET search_path = {schema}"))
     }
 
-    pub(in crate::databases) fn schema(&self) -> &str {
+    pub(super) fn address(&self) -> &'p str {
+        self.of.address()
+    }
+
+    pub(super) fn schema(&self) -> &str {
         &self.schema
     }
 
     /// Whether somebody wants the work to end.
-    pub(in crate::databases) fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         (self.is_over)()
     }
 
     /// Runs statements that give no rows, one of which may take long.
-    pub(in crate::databases) fn run_long(&self, sql: &str) -> Result<(), Failure> {
+    pub(super) fn run_long(&self, sql: &str) -> Result<(), Failure> {
         self.wait(None, self.client.batch_execute(sql))
     }
 
     /// Runs statements that give no rows.
-    pub(in crate::databases) fn run(&self, sql: &str) -> Result<(), Failure> {
+    pub(super) fn run(&self, sql: &str) -> Result<(), Failure> {
         self.wait(Some(self.limit()), self.client.batch_execute(sql))
     }
 
     /// Runs one statement. How many rows it has changed.
-    pub(in crate::databases) fn execute(
+    pub(super) fn execute(
         &self,
         sql: &str,
         values: &[&(dyn ToSql + Sync)],
@@ -114,7 +120,7 @@ impl<'p> Session<'p> {
     }
 
     /// Asks for a few rows.
-    pub(in crate::databases) fn ask(
+    pub(super) fn ask(
         &self,
         sql: &str,
         values: &[&(dyn ToSql + Sync)],
@@ -123,27 +129,23 @@ impl<'p> Session<'p> {
     }
 
     /// Begins to send rows.
-    pub(in crate::databases) fn copy_in(&self, sql: &str) -> Result<CopyIn, Failure> {
+    pub(super) fn copy_in(&self, sql: &str) -> Result<CopyIn, Failure> {
         let sink = self.wait(Some(self.limit()), self.client.copy_in(sql))?;
         Ok(Box::pin(sink))
     }
 
     /// Sends bytes; waits while as many are on their way as the line takes.
-    pub(in crate::databases) fn send(
-        &self,
-        copy: &mut CopyIn,
-        bytes: Vec<u8>,
-    ) -> Result<(), Failure> {
+    pub(super) fn feed(&self, copy: &mut CopyIn, bytes: Vec<u8>) -> Result<(), Failure> {
         self.wait(Some(self.limit()), copy.feed(Bytes::from(bytes)))
     }
 
     /// Ends what was sent. How many rows the server has taken.
-    pub(in crate::databases) fn finish(&self, mut copy: CopyIn) -> Result<u64, Failure> {
+    pub(super) fn finish(&self, mut copy: CopyIn) -> Result<u64, Failure> {
         self.wait(Some(self.limit()), copy.as_mut().finish())
     }
 
     /// Reads rows; each message goes to `take`.
-    pub(in crate::databases) fn copy_out(
+    pub(super) fn copy_out(
         &self,
         sql: &str,
         take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
@@ -163,7 +165,7 @@ impl<'p> Session<'p> {
 
     fn limit(&self) -> Duration {
         // A lock may take the whole of the patience, and is told by the server then.
-        self.of.patience() + CONNECT_WITHIN
+        self.of.patience + CONNECT_WITHIN
     }
 
     fn wait<T>(
@@ -228,7 +230,7 @@ async fn some(mut stream: Pin<&mut CopyOutStream>) -> Asked<(Vec<Bytes>, bool)> 
 fn wait<T>(
     of: &Postgres,
     within: Option<Duration>,
-    is_over: &(dyn Fn() -> bool + Sync),
+    is_over: &IsOver<'_>,
     work: impl Future<Output = Asked<T>>,
 ) -> Result<T, Failure> {
     of.runtime.block_on(async {
@@ -236,7 +238,7 @@ fn wait<T>(
         let mut work = pin!(work);
         loop {
             if let Ok(done) = timeout(LOOK, work.as_mut()).await {
-                return done.map_err(|error| Failure::of(&error, &of.scrubber));
+                return done.map_err(|error| failure_of(&error, &of.scrubber));
             }
             if is_over() {
                 return Err(Failure::Whole(Error::Stopped));
