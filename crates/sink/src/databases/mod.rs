@@ -19,6 +19,10 @@
 //! - `postgres`: a system, by its own protocol (feature `postgres`).
 
 #[cfg(feature = "postgres")]
+mod cells;
+#[cfg(feature = "postgres")]
+mod columns;
+#[cfg(feature = "postgres")]
 mod database;
 pub mod ddl;
 #[cfg(feature = "postgres")]
@@ -37,7 +41,11 @@ mod report;
 mod standing;
 mod types;
 #[cfg(feature = "postgres")]
+mod url;
+#[cfg(feature = "postgres")]
 mod verify;
+#[cfg(feature = "postgres")]
+mod wait;
 #[cfg(feature = "postgres")]
 mod workers;
 

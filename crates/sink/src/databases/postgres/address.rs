@@ -1,25 +1,21 @@
 //! `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…` as a server, a database, and credentials;
 //! what is missing comes from the variables that libpq looks up.
 
-use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-
+use crate::databases::url::{self, Form};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
-const FORM: &str = "postgres://USER@HOST:PORT/DATABASE, where HOST is one server, and a folder of a \
-                    socket stands as ?host=/var/run/postgresql";
+const FORM: Form = Form {
+    what: "PostgreSQL address",
+    schemes: &["postgres", "postgresql"],
+    form: "postgres://USER@HOST:PORT/DATABASE, where HOST is one server, and a folder of a socket \
+           stands as ?host=/var/run/postgresql",
+    parameters: "sslmode, sslrootcert, options and host behind the database",
+};
 const MODES: &str = "sslmode=disable, prefer, require or verify-full";
-const PARAMETERS: &str = "sslmode, sslrootcert, options and host behind the database";
-/// What of a name is not shown as it is.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 const DEFAULT_HOST: &str = "localhost";
 const DEFAULT_PORT: u16 = 5432;
 
@@ -51,139 +47,39 @@ pub(super) struct Address {
     pub(super) options: Option<String>,
 }
 
-/// What an address may leave to the environment.
-#[derive(Default)]
-struct Given {
-    host: Option<String>,
-    port: Option<u16>,
-    database: Option<String>,
-    user: Option<String>,
-    password: Option<Secret>,
-    ssl: Option<String>,
-    ca: Option<String>,
-    options: Option<String>,
-}
-
 impl Address {
     /// Reads an address. User, password, database and parameters may be percent-encoded.
     pub(super) fn parse(text: &str, environment: &Environment) -> Result<Self> {
-        let refused = |expected: &str| Error::Invalid {
-            what: "PostgreSQL address",
-            expected: expected.to_owned(),
-            found: shown_of(text),
-        };
-        let Some(("postgres" | "postgresql", rest)) = text.split_once("://") else {
-            return Err(refused(FORM));
-        };
-        let mut given = Given::default();
-        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-        let (user, host) = match authority.split_once('@') {
-            Some((user, host)) => (Some(user), host),
-            None => (None, authority),
-        };
-        if host.contains('@') || database.contains('@') {
-            return Err(refused(
-                "a user and a password once, before the host, with `@` written as %40 and `/` as %2F",
-            ));
-        }
-        if let Some(user) = user {
-            given.take_user(user).ok_or_else(|| {
-                refused("a user and a password, percent-encoded UTF-8 without NUL")
-            })?;
-        }
-        given.take_host(host).ok_or_else(|| refused(FORM))?;
-        if !database.is_empty() {
-            given.database = Some(decoded(database).ok_or_else(|| refused(FORM))?);
-        }
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').ok_or_else(|| refused(PARAMETERS))?;
-            let value = decoded(value).ok_or_else(|| refused(PARAMETERS))?;
-            match name {
-                "sslmode" => given.ssl = Some(value),
-                "sslrootcert" => given.ca = Some(value),
-                "options" => given.options = Some(value),
-                "host" if value.starts_with('/') => given.host = Some(value),
-                _ => return Err(refused(PARAMETERS)),
-            }
-        }
-        given.completed(environment)
-    }
-
-    /// The address without credentials.
-    pub(super) fn shown(&self) -> String {
-        let Self { host, port, .. } = self;
-        let database = utf8_percent_encode(&self.database, IN_PATH);
-        if host.starts_with('/') {
-            return format!("postgres:///{database}?host={host}");
-        }
-        if host.contains(':') {
-            return format!("postgres://[{host}]:{port}/{database}");
-        }
-        format!("postgres://{host}:{port}/{database}")
-    }
-}
-
-impl Given {
-    fn take_user(&mut self, text: &str) -> Option<()> {
-        let (user, password) = match text.split_once(':') {
-            Some((user, password)) => (user, Some(password)),
-            None => (text, None),
-        };
-        self.user = Some(decoded(user).filter(|user| !user.is_empty())?);
-        if let Some(password) = password {
-            self.password = Some(Secret::new(decoded(password)?));
-        }
-        Some(())
-    }
-
-    /// Reads `HOST` or `HOST:PORT`; a number of version 6 stands in brackets.
-    fn take_host(&mut self, text: &str) -> Option<()> {
-        let bracket = text.rfind(']').unwrap_or(0);
-        let name = match text[bracket..].rfind(':') {
-            Some(at) => {
-                let (name, port) = text.split_at(bracket + at);
-                self.port = Some(port[1..].parse().ok().filter(|port| *port > 0)?);
-                name
-            }
-            None => text,
-        };
-        if name.is_empty() {
-            return Some(());
-        }
-        let letter = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-        let name = match name.strip_prefix('[').and_then(|v6| v6.strip_suffix(']')) {
-            Some(v6) => v6.parse::<Ipv6Addr>().ok().map(|_| v6)?,
-            None => Some(name).filter(|name| name.chars().all(letter))?,
-        };
-        self.host = Some(name.to_owned());
-        Some(())
-    }
-
-    /// Looks up what was not given.
-    fn completed(self, environment: &Environment) -> Result<Address> {
         let variable = |name: &str| environment.get(name);
         let invalid = |what, expected: &str, found: &str| Error::Invalid {
             what,
             expected: expected.to_owned(),
             found: found.to_owned(),
         };
-        let port = match (self.port, variable("PGPORT")) {
+        let url = FORM.parse(text)?;
+        let (mut host, mut ssl, mut ca, mut options) = (url.host, None, None, None);
+        for (name, value) in url.parameters {
+            match name.as_str() {
+                "sslmode" => ssl = Some(value),
+                "sslrootcert" => ca = Some(value),
+                "options" => options = Some(value),
+                "host" if value.starts_with('/') => host = Some(value),
+                _ => return Err(FORM.refused(text, FORM.parameters)),
+            }
+        }
+        let port = match (url.port, variable("PGPORT")) {
             (Some(port), _) => port,
             (None, None) => DEFAULT_PORT,
             (None, Some(text)) => text
                 .parse()
                 .map_err(|_| invalid("PGPORT", "a port", &text))?,
         };
-        let user = self.user.or_else(|| variable("PGUSER"));
+        let user = url.user.or_else(|| variable("PGUSER"));
         let user = user.or_else(|| variable("USER")).ok_or_else(|| {
-            invalid(
-                "PostgreSQL address",
-                "a user before the host, or PGUSER",
-                "neither",
-            )
+            let expected = "a user before the host, or PGUSER";
+            invalid(FORM.what, expected, "neither")
         })?;
-        let ssl = self.ssl.or_else(|| variable("PGSSLMODE"));
+        let ssl = ssl.or_else(|| variable("PGSSLMODE"));
         let ssl = match ssl.as_deref() {
             None | Some("prefer") => SslMode::Prefer,
             Some("disable") => SslMode::Disable,
@@ -191,56 +87,31 @@ impl Given {
             Some("verify-full") => SslMode::VerifyFull,
             Some(other) => return Err(invalid("sslmode", MODES, other)),
         };
-        let password = self.password;
-        Ok(Address {
-            host: self
-                .host
+        Ok(Self {
+            host: host
                 .or_else(|| variable("PGHOST"))
                 .unwrap_or_else(|| DEFAULT_HOST.to_owned()),
             port,
-            database: self
+            database: url
                 .database
                 .or_else(|| variable("PGDATABASE"))
                 .unwrap_or_else(|| user.clone()),
             user,
-            password: password.or_else(|| variable("PGPASSWORD").map(Secret::new)),
+            password: url
+                .password
+                .or_else(|| variable("PGPASSWORD").map(Secret::new)),
             ssl,
-            ca: self
-                .ca
-                .or_else(|| variable("PGSSLROOTCERT"))
-                .map(PathBuf::from),
-            options: self.options.or_else(|| variable("PGOPTIONS")),
+            ca: ca.or_else(|| variable("PGSSLROOTCERT")).map(PathBuf::from),
+            options: options.or_else(|| variable("PGOPTIONS")),
         })
     }
-}
 
-/// An address that is none, without what may be a password: whatever stands before the last `@`, with
-/// any sign in it, and every value of a parameter.
-fn shown_of(text: &str) -> String {
-    let (head, query) = text.split_once('?').unwrap_or((text, ""));
-    // An `@` in the query too: a password with a question mark in it.
-    let tail = match text.rsplit_once('@') {
-        Some((before, behind)) if before.len() >= head.len() => {
-            return format!("***@{}", behind.split('?').next().unwrap_or_default());
-        }
-        Some(_) => format!("***@{}", head.rsplit('@').next().unwrap_or_default()),
-        None => head.to_owned(),
-    };
-    let names: Vec<&str> = query
-        .split('&')
-        .filter_map(|pair| pair.split('=').next())
-        .filter(|name| !name.is_empty())
-        .collect();
-    if names.is_empty() {
-        tail
-    } else {
-        format!("{tail}?{}", names.join("&"))
+    /// The address without credentials.
+    pub(super) fn shown(&self) -> String {
+        let host = self.host.as_str();
+        let socket = host.starts_with('/').then_some(("host", host));
+        url::shown("postgres", host, self.port, &self.database, socket)
     }
-}
-
-fn decoded(text: &str) -> Option<String> {
-    let text = percent_decode_str(text).decode_utf8().ok()?;
-    Some(text.into_owned()).filter(|text| !text.contains('\0'))
 }
 
 #[cfg(test)]

@@ -1,40 +1,23 @@
 //! The bytes of `COPY … TO STDOUT BINARY` to batches.
 
-use std::sync::Arc;
-
-use arrow_array::builder::{
-    ArrayBuilder, BinaryBuilder, BooleanBuilder, LargeBinaryBuilder, LargeStringBuilder,
-    PrimitiveBuilder, StringBuilder,
-};
-use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampSecondType,
-    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-};
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{DataType, SchemaRef, TimeUnit};
+use arrow_schema::SchemaRef;
 
 use super::cells::{EPOCH_DAYS, EPOCH_MICROS};
 use super::numeric;
+use crate::databases::columns::{Column, Rows};
 use crate::databases::database::Take;
 use crate::error::{Error, Result};
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// Signature, flags, length of more header.
 const HEADER_BYTES: usize = 19;
-/// Rows of a batch.
-const BATCH_ROWS: usize = 8_192;
-
 /// Decodes the rows of one table. Holds one batch, and the rest of a message that ends within a row.
 pub(super) struct Decoder {
     table: String,
-    schema: SchemaRef,
-    columns: Vec<Column>,
+    rows: Rows,
     rest: Vec<u8>,
     has_begun: bool,
     has_ended: bool,
-    batch_rows: usize,
-    rows: u64,
 }
 
 impl Decoder {
@@ -43,22 +26,12 @@ impl Decoder {
     /// # Errors
     /// [`Error::Unsupported`] for a type that is not read.
     pub(super) fn try_new(table: &str, schema: SchemaRef) -> Result<Self> {
-        let columns = schema.fields().iter().map(|field| {
-            Column::of(field.data_type()).ok_or_else(|| Error::Unsupported {
-                format: "PostgreSQL",
-                column: field.name().clone(),
-                found: Box::new(field.data_type().clone()),
-            })
-        });
         Ok(Self {
             table: table.to_owned(),
-            columns: columns.collect::<Result<_>>()?,
-            schema,
+            rows: Rows::try_new(table, schema, "PostgreSQL")?,
             rest: Vec::new(),
             has_begun: false,
             has_ended: false,
-            batch_rows: 0,
-            rows: 0,
         })
     }
 
@@ -81,16 +54,15 @@ impl Decoder {
         Ok(())
     }
 
-    /// Gives the last batch away. How many rows there were.
+    /// Gives the last batch away.
     ///
     /// # Errors
     /// [`Error::Promise`] when the bytes end before the rows do.
-    pub(super) fn finish(mut self, take: &mut Take<'_>) -> Result<u64> {
+    pub(super) fn finish(self, take: &mut Take<'_>) -> Result<()> {
         if !self.has_ended || !self.rest.is_empty() {
             return Err(self.broken("the end of its rows", "an end before"));
         }
-        self.give(take)?;
-        Ok(self.rows)
+        self.rows.finish(take)
     }
 
     /// Decodes whole rows; how many bytes they take.
@@ -109,11 +81,7 @@ impl Decoder {
             self.row(&bytes[at..at + end])?;
             at += end;
             if !self.has_ended {
-                self.rows += 1;
-                self.batch_rows += 1;
-            }
-            if self.batch_rows == BATCH_ROWS {
-                self.give(take)?;
+                self.rows.end_row(take)?;
             }
         }
         Ok(at)
@@ -131,8 +99,8 @@ impl Decoder {
         if count == -1 {
             return Ok(Some(2));
         }
-        if usize::try_from(count) != Ok(self.columns.len()) {
-            let expected = format!("{} columns", self.columns.len());
+        if usize::try_from(count) != Ok(self.rows.columns.len()) {
+            let expected = format!("{} columns", self.rows.columns.len());
             return Err(self.broken(&expected, &count.to_string()));
         }
         let mut at = 2;
@@ -152,7 +120,7 @@ impl Decoder {
             return Ok(());
         }
         let mut rest = &bytes[2..];
-        for (at, column) in self.columns.iter_mut().enumerate() {
+        for at in 0..self.rows.columns.len() {
             let (length, behind) = rest.split_at(4);
             let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
             let value = if let Ok(length) = usize::try_from(length) {
@@ -163,42 +131,11 @@ impl Decoder {
                 rest = behind;
                 None
             };
-            let field = self.schema.field(at);
-            let is_read = match value {
-                None if !field.is_nullable() => Err("no null"),
-                None => {
-                    column.null();
-                    Ok(())
-                }
-                Some(value) => column.add(value).ok_or("a value of its type"),
-            };
-            if let Err(expected) = is_read {
-                return Err(Error::Value {
-                    table: self.table.clone(),
-                    column: field.name().clone(),
-                    row: self.rows,
-                    expected: format!("{expected} ({})", field.data_type()),
-                    found: value.map_or_else(|| "null".to_owned(), |value| format!("{value:02x?}")),
-                });
-            }
+            let shown = |value: &[u8]| format!("{value:02x?}");
+            self.rows
+                .add(at, value, |column, value| add(column, value), shown)?;
         }
         Ok(())
-    }
-
-    fn give(&mut self, take: &mut Take<'_>) -> Result<()> {
-        if self.batch_rows == 0 {
-            return Ok(());
-        }
-        self.batch_rows = 0;
-        let fields = self.schema.fields().iter();
-        let arrays = self.columns.iter_mut().zip(fields);
-        let arrays = arrays.map(|(column, field)| column.finish(field.data_type()));
-        let batch = RecordBatch::try_new(self.schema.clone(), arrays.collect());
-        let batch = batch.map_err(|source| Error::Source {
-            table: self.table.clone(),
-            source,
-        })?;
-        take(&batch)
     }
 
     fn broken(&self, expected: &str, found: &str) -> Error {
@@ -210,137 +147,39 @@ impl Decoder {
     }
 }
 
-/// The values of a column so far.
-enum Column {
-    Bool(BooleanBuilder),
-    I8(PrimitiveBuilder<Int8Type>),
-    I16(PrimitiveBuilder<Int16Type>),
-    I32(PrimitiveBuilder<Int32Type>),
-    I64(PrimitiveBuilder<Int64Type>),
-    U8(PrimitiveBuilder<UInt8Type>),
-    U16(PrimitiveBuilder<UInt16Type>),
-    U32(PrimitiveBuilder<UInt32Type>),
-    U64(PrimitiveBuilder<UInt64Type>),
-    F32(PrimitiveBuilder<Float32Type>),
-    F64(PrimitiveBuilder<Float64Type>),
-    Days(PrimitiveBuilder<Date32Type>),
-    Seconds(PrimitiveBuilder<TimestampSecondType>),
-    Millis(PrimitiveBuilder<TimestampMillisecondType>),
-    Micros(PrimitiveBuilder<TimestampMicrosecondType>),
-    Decimals(PrimitiveBuilder<Decimal128Type>, u8),
-    Texts(StringBuilder),
-    LargeTexts(LargeStringBuilder),
-    Bytes(BinaryBuilder),
-    LargeBytes(LargeBinaryBuilder),
-}
-
-/// Does the same for each kind of builder.
-macro_rules! each {
-    ($column:expr, $builder:ident => $do:expr) => {
-        match $column {
-            Column::Bool($builder) => $do,
-            Column::I8($builder) => $do,
-            Column::I16($builder) => $do,
-            Column::I32($builder) => $do,
-            Column::I64($builder) => $do,
-            Column::U8($builder) => $do,
-            Column::U16($builder) => $do,
-            Column::U32($builder) => $do,
-            Column::U64($builder) => $do,
-            Column::F32($builder) => $do,
-            Column::F64($builder) => $do,
-            Column::Days($builder) => $do,
-            Column::Seconds($builder) => $do,
-            Column::Millis($builder) => $do,
-            Column::Micros($builder) => $do,
-            Column::Decimals($builder, _) => $do,
-            Column::Texts($builder) => $do,
-            Column::LargeTexts($builder) => $do,
-            Column::Bytes($builder) => $do,
-            Column::LargeBytes($builder) => $do,
-        }
-    };
-}
-
-impl Column {
-    fn of(data_type: &DataType) -> Option<Self> {
-        fn new<T: ArrowPrimitiveType>(data_type: &DataType) -> PrimitiveBuilder<T> {
-            PrimitiveBuilder::with_capacity(BATCH_ROWS).with_data_type(data_type.clone())
-        }
-        Some(match data_type {
-            DataType::Boolean => Self::Bool(BooleanBuilder::with_capacity(BATCH_ROWS)),
-            DataType::Int8 => Self::I8(new(data_type)),
-            DataType::Int16 => Self::I16(new(data_type)),
-            DataType::Int32 => Self::I32(new(data_type)),
-            DataType::Int64 => Self::I64(new(data_type)),
-            DataType::UInt8 => Self::U8(new(data_type)),
-            DataType::UInt16 => Self::U16(new(data_type)),
-            DataType::UInt32 => Self::U32(new(data_type)),
-            DataType::UInt64 => Self::U64(new(data_type)),
-            DataType::Float32 => Self::F32(new(data_type)),
-            DataType::Float64 => Self::F64(new(data_type)),
-            DataType::Date32 => Self::Days(new(data_type)),
-            DataType::Timestamp(TimeUnit::Second, _) => Self::Seconds(new(data_type)),
-            DataType::Timestamp(TimeUnit::Millisecond, _) => Self::Millis(new(data_type)),
-            DataType::Timestamp(TimeUnit::Microsecond, _) => Self::Micros(new(data_type)),
-            DataType::Decimal128(_, scale) => {
-                Self::Decimals(new(data_type), u8::try_from(*scale).ok()?)
-            }
-            DataType::Utf8 => Self::Texts(StringBuilder::new()),
-            DataType::LargeUtf8 => Self::LargeTexts(LargeStringBuilder::new()),
-            DataType::Binary => Self::Bytes(BinaryBuilder::new()),
-            DataType::LargeBinary => Self::LargeBytes(LargeBinaryBuilder::new()),
+/// Adds a value; nothing where the bytes are none of the column's type.
+fn add(column: &mut Column, bytes: &[u8]) -> Option<()> {
+    match column {
+        Column::Bool(builder) => match bytes {
+            [value @ (0 | 1)] => builder.append_value(*value == 1),
             _ => return None,
-        })
-    }
-
-    fn null(&mut self) {
-        each!(self, builder => builder.append_null());
-    }
-
-    /// Nothing where the bytes are no value of the type.
-    fn add(&mut self, bytes: &[u8]) -> Option<()> {
-        match self {
-            Self::Bool(builder) => match bytes {
-                [value @ (0 | 1)] => builder.append_value(*value == 1),
-                _ => return None,
-            },
-            Self::I8(builder) => builder.append_value(small(bytes)?.try_into().ok()?),
-            Self::I16(builder) => builder.append_value(small(bytes)?),
-            Self::I32(builder) => builder.append_value(integer(bytes)?),
-            Self::I64(builder) => builder.append_value(big(bytes)?),
-            Self::U8(builder) => builder.append_value(small(bytes)?.try_into().ok()?),
-            Self::U16(builder) => builder.append_value(integer(bytes)?.try_into().ok()?),
-            Self::U32(builder) => builder.append_value(big(bytes)?.try_into().ok()?),
-            Self::U64(builder) => {
-                builder.append_value(numeric::read(bytes, 0)?.try_into().ok()?);
-            }
-            Self::F32(builder) => builder.append_value(f32::from_be_bytes(bytes.try_into().ok()?)),
-            Self::F64(builder) => builder.append_value(f64::from_be_bytes(bytes.try_into().ok()?)),
-            Self::Days(builder) => {
-                let days = i64::from(integer(bytes)?) + EPOCH_DAYS;
-                builder.append_value(days.try_into().ok()?);
-            }
-            Self::Seconds(builder) => builder.append_value(time(bytes, 1_000_000)?),
-            Self::Millis(builder) => builder.append_value(time(bytes, 1_000)?),
-            Self::Micros(builder) => builder.append_value(time(bytes, 1)?),
-            Self::Decimals(builder, scale) => builder.append_value(numeric::read(bytes, *scale)?),
-            Self::Texts(builder) => builder.append_value(std::str::from_utf8(bytes).ok()?),
-            Self::LargeTexts(builder) => builder.append_value(std::str::from_utf8(bytes).ok()?),
-            Self::Bytes(builder) => builder.append_value(bytes),
-            Self::LargeBytes(builder) => builder.append_value(bytes),
+        },
+        Column::I8(builder) => builder.append_value(small(bytes)?.try_into().ok()?),
+        Column::I16(builder) => builder.append_value(small(bytes)?),
+        Column::I32(builder) => builder.append_value(integer(bytes)?),
+        Column::I64(builder) => builder.append_value(big(bytes)?),
+        Column::U8(builder) => builder.append_value(small(bytes)?.try_into().ok()?),
+        Column::U16(builder) => builder.append_value(integer(bytes)?.try_into().ok()?),
+        Column::U32(builder) => builder.append_value(big(bytes)?.try_into().ok()?),
+        Column::U64(builder) => {
+            builder.append_value(numeric::read(bytes, 0)?.try_into().ok()?);
         }
-        Some(())
-    }
-
-    fn finish(&mut self, data_type: &DataType) -> ArrayRef {
-        // A finished builder of decimals forgets how many digits they have.
-        if let Self::Decimals(builder, _) = self {
-            let done = builder.finish().with_data_type(data_type.clone());
-            return Arc::new(done);
+        Column::F32(builder) => builder.append_value(f32::from_be_bytes(bytes.try_into().ok()?)),
+        Column::F64(builder) => builder.append_value(f64::from_be_bytes(bytes.try_into().ok()?)),
+        Column::Days(builder) => {
+            let days = i64::from(integer(bytes)?) + EPOCH_DAYS;
+            builder.append_value(days.try_into().ok()?);
         }
-        each!(self, builder => ArrayBuilder::finish(builder))
+        Column::Seconds(builder) => builder.append_value(time(bytes, 1_000_000)?),
+        Column::Millis(builder) => builder.append_value(time(bytes, 1_000)?),
+        Column::Micros(builder) => builder.append_value(time(bytes, 1)?),
+        Column::Decimals(builder, scale) => builder.append_value(numeric::read(bytes, *scale)?),
+        Column::Texts(builder) => builder.append_value(std::str::from_utf8(bytes).ok()?),
+        Column::LargeTexts(builder) => builder.append_value(std::str::from_utf8(bytes).ok()?),
+        Column::Bytes(builder) => builder.append_value(bytes),
+        Column::LargeBytes(builder) => builder.append_value(bytes),
     }
+    Some(())
 }
 
 fn small(bytes: &[u8]) -> Option<i16> {

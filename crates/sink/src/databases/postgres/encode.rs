@@ -4,7 +4,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Schema};
 
-use super::cells::{Cells, Unfit, Words};
+use super::cells::Binary;
+use crate::databases::cells::{Cells, Unfit, Words, WriteCell};
 use crate::databases::database::{Encode, Give};
 use crate::databases::load::CHUNK_BYTES;
 use crate::error::{Error, Result};
@@ -66,7 +67,7 @@ impl Encode for Encoder<'_> {
                     return Err(unfit(at, 0, nul_found("a value of its dictionary")));
                 }
                 words[at]
-                    .learn(values)
+                    .learn(values, Binary)
                     .map_err(|found| unfit(at, 0, found))?;
             }
         }
@@ -89,7 +90,7 @@ impl Encode for Encoder<'_> {
         for row in 0..batch.num_rows() {
             chunk.extend_from_slice(&count);
             for (at, cells) in columns.iter().enumerate() {
-                if let Err(found) = cells.write(row, chunk) {
+                if let Err(found) = Binary.write(cells, row, chunk) {
                     return Err(unfit(at, row, found));
                 }
             }

@@ -1,8 +1,8 @@
 //! A connection at work: every wait has an end, and can be ended from outside.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::time::{Duration, Instant};
+use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, Stream, StreamExt};
@@ -15,10 +15,9 @@ use super::{CONNECT_WITHIN, Postgres};
 use crate::databases::database::IsOver;
 use crate::databases::ddl::Dialect;
 use crate::databases::failure::Failure;
+use crate::databases::wait::wait;
 use crate::error::{Error, Trouble};
 
-/// How often a wait looks whether it is over.
-const LOOK: Duration = Duration::from_millis(100);
 /// The longest that the server is given to hear that a statement is not wanted any more.
 const CANCEL_WITHIN: Duration = Duration::from_secs(5);
 
@@ -53,7 +52,7 @@ impl<'p> Session<'p> {
             Ok(client)
         };
         let within = Some(2 * CONNECT_WITHIN);
-        let client = wait(of, within, is_over, connecting)?;
+        let client = waited(of, within, is_over, connecting)?;
         let mut session = Self {
             of,
             client,
@@ -173,7 +172,7 @@ impl<'p> Session<'p> {
         within: Option<Duration>,
         work: impl Future<Output = Asked<T>>,
     ) -> Result<T, Failure> {
-        let done = wait(self.of, within, self.is_over, work);
+        let done = waited(self.of, within, self.is_over, work);
         if matches!(done, Err(Failure::Whole(Error::Stopped))) {
             let cancel = self.client.cancel_token();
             let cancelled = cancel.cancel_query(self.of.tls.clone());
@@ -226,26 +225,12 @@ async fn some(mut stream: Pin<&mut CopyOutStream>) -> Asked<(Vec<Bytes>, bool)> 
     Ok((messages, false))
 }
 
-/// Waits for an answer until there is one, somebody ends it, or it takes too long.
-fn wait<T>(
+fn waited<T>(
     of: &Postgres,
     within: Option<Duration>,
     is_over: &IsOver<'_>,
     work: impl Future<Output = Asked<T>>,
 ) -> Result<T, Failure> {
-    of.runtime.block_on(async {
-        let started = Instant::now();
-        let mut work = pin!(work);
-        loop {
-            if let Ok(done) = timeout(LOOK, work.as_mut()).await {
-                return done.map_err(|error| failure_of(&error, &of.scrubber));
-            }
-            if is_over() {
-                return Err(Failure::Whole(Error::Stopped));
-            }
-            if within.is_some_and(|within| started.elapsed() > within) {
-                return Err(Failure::silent());
-            }
-        }
-    })
+    let told = async { work.await.map_err(|error| failure_of(&error, &of.scrubber)) };
+    wait(&of.runtime, within, is_over, told)
 }
