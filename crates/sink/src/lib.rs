@@ -42,6 +42,7 @@ mod commit;
 pub mod databases;
 #[cfg(any(
     feature = "kafka",
+    feature = "mysql",
     feature = "nats",
     feature = "postgres",
     feature = "rabbitmq",
@@ -62,6 +63,7 @@ mod report;
 mod rows;
 #[cfg(any(
     feature = "kafka",
+    feature = "mysql",
     feature = "nats",
     feature = "postgres",
     feature = "rabbitmq",
@@ -82,6 +84,7 @@ pub use self::commit::{
 };
 #[cfg(any(
     feature = "kafka",
+    feature = "mysql",
     feature = "nats",
     feature = "postgres",
     feature = "rabbitmq",
@@ -103,6 +106,7 @@ pub use self::pump::{DEFAULT_THREADS, Observer, Run};
 pub use self::report::{Report, TableReport};
 #[cfg(any(
     feature = "kafka",
+    feature = "mysql",
     feature = "nats",
     feature = "postgres",
     feature = "rabbitmq",

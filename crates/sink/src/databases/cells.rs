@@ -22,6 +22,7 @@ pub(super) struct Cells<'b> {
     pub(super) values: Values<'b>,
     nulls: Option<&'b NullBuffer>,
     /// Whether texts are bytes.
+    #[cfg(feature = "mysql")]
     pub(super) is_binary: bool,
 }
 
@@ -167,15 +168,16 @@ impl<'b> Cells<'b> {
             _ => return None,
         };
         let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
-        let is_binary = matches!(array.data_type(), DataType::Binary | DataType::LargeBinary);
         Some(Self {
             values,
             nulls,
-            is_binary,
+            #[cfg(feature = "mysql")]
+            is_binary: matches!(array.data_type(), DataType::Binary | DataType::LargeBinary),
         })
     }
 
     /// The first row whose text holds a NUL.
+    #[cfg(feature = "postgres")]
     pub(super) fn first_nul(&self) -> Option<usize> {
         let (start, end, bytes) = match &self.values {
             Values::Texts(offsets, bytes) => (

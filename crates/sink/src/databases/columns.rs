@@ -24,9 +24,9 @@ const BATCH_ROWS: usize = 8_192;
 pub(super) struct Rows {
     table: String,
     schema: SchemaRef,
-    pub(super) columns: Vec<Column>,
-    batch_rows: usize,
-    rows: u64,
+    columns: Vec<Column>,
+    in_batch: usize,
+    seen: u64,
 }
 
 impl Rows {
@@ -46,8 +46,23 @@ impl Rows {
             table: table.to_owned(),
             columns: columns.collect::<Result<_>>()?,
             schema,
-            batch_rows: 0,
-            rows: 0,
+            in_batch: 0,
+            seen: 0,
+        })
+    }
+
+    /// Refuses rows of another width.
+    ///
+    /// # Errors
+    /// [`Error::Promise`].
+    pub(super) fn check_columns(&self, found: usize) -> Result<()> {
+        if found == self.columns.len() {
+            return Ok(());
+        }
+        Err(Error::Promise {
+            table: self.table.clone(),
+            expected: format!("{} columns", self.columns.len()),
+            found: found.to_string(),
         })
     }
 
@@ -74,10 +89,16 @@ impl Rows {
         is_read.map_err(|expected| Error::Value {
             table: self.table.clone(),
             column: field.name().clone(),
-            row: self.rows,
+            row: self.seen,
             expected: format!("{expected} ({})", field.data_type()),
             found: value.map_or_else(|| "null".to_owned(), shown),
         })
+    }
+
+    /// How many columns there are.
+    #[cfg(feature = "postgres")]
+    pub(super) fn width(&self) -> usize {
+        self.columns.len()
     }
 
     /// Ends a row; a batch that is full is given away.
@@ -85,9 +106,9 @@ impl Rows {
     /// # Errors
     /// What `take` fails with.
     pub(super) fn end_row(&mut self, take: &mut Take<'_>) -> Result<()> {
-        self.rows += 1;
-        self.batch_rows += 1;
-        if self.batch_rows == BATCH_ROWS {
+        self.seen += 1;
+        self.in_batch += 1;
+        if self.in_batch == BATCH_ROWS {
             self.give(take)?;
         }
         Ok(())
@@ -102,10 +123,10 @@ impl Rows {
     }
 
     fn give(&mut self, take: &mut Take<'_>) -> Result<()> {
-        if self.batch_rows == 0 {
+        if self.in_batch == 0 {
             return Ok(());
         }
-        self.batch_rows = 0;
+        self.in_batch = 0;
         let fields = self.schema.fields().iter();
         let arrays = self.columns.iter_mut().zip(fields);
         let arrays = arrays.map(|(column, field)| column.finish(field.data_type()));

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use arrow_schema::{DataType, Field, Schema};
 
-use super::types::PgType;
+use super::types::{MyType, PgType};
 use crate::error::{Error, Result};
 use crate::hints;
 
@@ -100,6 +100,11 @@ pub(super) fn create(
     let body: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
     let name = dialect.quote(table.name);
     let mut out = format!("CREATE TABLE {name} (\n{}\n)", body.join(",\n"));
+    if dialect == Dialect::Mysql {
+        // With transactions; and texts that are the same only where their bytes are, in keys and
+        // answers, as in the other systems.
+        out.push_str(" ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin");
+    }
     if dialect.comments_inline() && !table.about.is_empty() {
         let equals = if dialect == Dialect::Mysql { "=" } else { " " };
         let _ = write!(out, " COMMENT{equals}{}", dialect.text(table.about));
@@ -130,32 +135,62 @@ pub(super) fn constraints(
     all: &[TableDdl<'_>],
     dialect: Dialect,
 ) -> Vec<String> {
-    let fields = table.schema.fields();
+    let references = references(table, all).into_iter();
+    let references = references.map(|reference| reference.constraint(dialect));
+    primary_key(table, dialect)
+        .into_iter()
+        .chain(references)
+        .collect()
+}
+
+/// The primary key, where there is one.
+pub(super) fn primary_key(table: &TableDdl<'_>, dialect: Dialect) -> Option<String> {
+    let fields = table.schema.fields().iter();
     let keys: Vec<String> = fields
-        .iter()
         .filter(|field| hint(field, hints::KEY) == Some("primary"))
         .map(|field| dialect.quote(field.name()))
         .collect();
-    let mut lines = Vec::new();
-    if !keys.is_empty() {
-        lines.push(format!("PRIMARY KEY ({})", keys.join(", ")));
+    (!keys.is_empty()).then(|| format!("PRIMARY KEY ({})", keys.join(", ")))
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reference<'t> {
+    pub(super) column: &'t str,
+    pub(super) parent: &'t str,
+    pub(super) parent_column: &'t str,
+}
+
+impl Reference<'_> {
+    /// `FOREIGN KEY ("pet_id") REFERENCES "pets" ("id")`.
+    pub(super) fn constraint(self, dialect: Dialect) -> String {
+        format!(
+            "FOREIGN KEY ({}) REFERENCES {} ({})",
+            dialect.quote(self.column),
+            dialect.quote(self.parent),
+            dialect.quote(self.parent_column),
+        )
     }
-    for field in fields {
+}
+
+/// The foreign keys of a table.
+pub(super) fn references<'t>(table: &TableDdl<'t>, all: &[TableDdl<'_>]) -> Vec<Reference<'t>> {
+    let mut found = Vec::new();
+    for field in table.schema.fields() {
         let parent = hint(field, hints::PARENT).and_then(|parent| parent.split_once('.'));
-        let Some((parent, column)) = parent else {
+        let Some((parent, parent_column)) = parent else {
             continue;
         };
         // A reference needs its table, which is absent when one table alone was asked for.
         if all.iter().any(|table| table.name == parent) {
-            lines.push(format!(
-                "FOREIGN KEY ({}) REFERENCES {} ({})",
-                dialect.quote(field.name()),
-                dialect.quote(parent),
-                dialect.quote(column),
-            ));
+            found.push(Reference {
+                column: field.name(),
+                parent,
+                parent_column,
+            });
         }
     }
-    lines
+    found
 }
 
 /// Comments on a table and its columns as statements, without their ends.
@@ -203,6 +238,27 @@ impl Dialect {
         }
     }
 
+    /// Why the system would cut or refuse a name, which is not empty.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
+    pub(super) fn refuses_name(self, name: &str, is_table: bool) -> Option<&'static str> {
+        match self {
+            Self::Postgres if name.len() > 63 => {
+                Some("it is longer than 63 bytes, which PostgreSQL would cut")
+            }
+            Self::Postgres if is_table && name.starts_with("pg_") => {
+                Some("names that begin with pg_ are PostgreSQL's own")
+            }
+            Self::Mysql if name.chars().count() > 64 => {
+                Some("it is longer than 64 characters, which MySQL refuses")
+            }
+            Self::Mysql if name.ends_with(' ') => Some("it ends with a blank, which MySQL refuses"),
+            Self::Mysql if name.chars().any(|sign| sign > '\u{ffff}') => {
+                Some("it holds a sign of four bytes, which MySQL refuses")
+            }
+            _ => None,
+        }
+    }
+
     /// A text as a literal, whatever stands in it.
     pub fn text(self, text: &str) -> String {
         match self {
@@ -226,20 +282,18 @@ impl Dialect {
         use Dialect::{Duckdb, Mysql, Postgres, Spark};
         let name = match (data_type, self) {
             (_, Postgres) => return PgType::of(data_type).map(|found| found.to_string()),
-            (DataType::Int32, Mysql | Spark) => "INT",
+            (_, Mysql) => return MyType::of(data_type).map(|found| found.to_string()),
+            (DataType::Int32, Spark) => "INT",
             (DataType::Int32, Duckdb) => "INTEGER",
             (DataType::Int64, _) => "BIGINT",
-            (DataType::Float64, Mysql | Duckdb | Spark) => "DOUBLE",
+            (DataType::Float64, Duckdb | Spark) => "DOUBLE",
             (DataType::Boolean, _) => "BOOLEAN",
             (DataType::Date32, _) => "DATE",
             (DataType::Timestamp(_, None), Duckdb) => "TIMESTAMP",
-            (DataType::Timestamp(_, None), Mysql) => "DATETIME(6)",
             (DataType::Timestamp(_, None), Spark) => "TIMESTAMP_NTZ",
-            // A key or an index of MySQL needs a length.
-            (DataType::Utf8, Mysql) => "VARCHAR(255)",
             (DataType::Utf8, Duckdb) => "VARCHAR",
             (DataType::Utf8, Spark) => "STRING",
-            (DataType::Decimal128(precision, scale), Mysql | Duckdb | Spark) => {
+            (DataType::Decimal128(precision, scale), Duckdb | Spark) => {
                 return Some(format!("DECIMAL({precision},{scale})"));
             }
             (DataType::Dictionary(_, values), _) => return self.sql_type(values),

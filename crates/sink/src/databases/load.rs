@@ -143,7 +143,8 @@ impl<'p> Load<'p> {
     /// Loads all parts that do not stand yet, then makes keys and comments.
     ///
     /// # Errors
-    /// A refusal, before any work: [`Error::OtherPlan`], [`Error::InUse`], [`Error::Memory`]. What keeps
+    /// A refusal, before any work: [`Error::OtherPlan`], [`Error::InUse`], [`Error::Memory`],
+    /// [`Error::Invalid`] for a plan that was made for another system. What keeps
     /// the database from being reached or asked, as [`Error::Remote`]. On the way [`Error::Incomplete`]
     /// with the first error of any worker and what is pending: [`Error::Value`] for a value that the
     /// database cannot hold, [`Error::Remote`] with what it has said.
@@ -154,8 +155,18 @@ impl<'p> Load<'p> {
         let address = self.to.address();
         let refused = |failure: Failure| failure.into_error("load into", address);
         // It holds the plan's lock until the end.
+        if self.plan.dialect() != self.to.dialect() {
+            return Err(Error::Invalid {
+                what: "plan",
+                expected: format!("one for {}", self.to.dialect().name()),
+                found: format!("one for {}", self.plan.dialect().name()),
+            });
+        }
         let mut session = self.to.open(&is_over).map_err(refused)?;
         let begun = session.begin(self.plan, self.if_exists).map_err(refused)?;
+        if let Some(observer) = self.observer {
+            begun.warnings.iter().for_each(|line| observer.warns(line));
+        }
         let mut loaded = Loaded::new(self.plan, address);
         loaded.is_continued = begun.is_continued;
         for line in &begun.lines {

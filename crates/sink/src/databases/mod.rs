@@ -9,55 +9,57 @@
 //!   keys and comments, when all parts stand
 //! ```
 //! - [`ddl`]: statements that make the tables, in the words of each system.
-//! - `LoadPlan`: which rows go into which tables, fixed before the first one (feature
-//!   `postgres`).
-//! - `Load`: a plan on its way; again after an interruption, it adds what is missing (feature
-//!   `postgres`).
-//! - `VerifyLoad`: what a run has loaded, read back and compared with rows made again (feature
-//!   `postgres`).
-//! - `Database`: the seam behind which the systems stand (feature `postgres`).
-//! - `postgres`: a system, by its own protocol (feature `postgres`).
+//! - `LoadPlan`: which rows go into which tables, fixed before the first one.
+//! - `Load`: a plan on its way; again after an interruption, it adds what is missing.
+//! - `VerifyLoad`: what a run has loaded, read back and compared with rows made again.
+//! - `Database`: the seam behind which the systems stand.
+//! - `postgres`: PostgreSQL, by its own protocol (feature `postgres`).
+//! - `mysql`: MySQL and MariaDB, by theirs (feature `mysql`).
+//!
+//! All but [`ddl`] comes with either feature.
 
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod cells;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod columns;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod database;
 pub mod ddl;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod failure;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod ledger;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod load;
-#[cfg(feature = "postgres")]
+#[cfg(feature = "mysql")]
+pub mod mysql;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod plan;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod report;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod standing;
 mod types;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod url;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod verify;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod wait;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod workers;
 
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub use self::database::Database;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub use self::ledger::{RunRecord, RunTable};
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub use self::load::{IfExists, Load};
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub use self::plan::{LoadPlan, LoadPlanBuilder, PART_ROWS, TableToLoad};
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub use self::report::{Loaded, LoadedTable};
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub use self::verify::VerifyLoad;

@@ -19,10 +19,6 @@ use crate::totals::Tally;
 pub const PART_ROWS: u64 = 65_536;
 /// Names that begin so are the ledger's.
 const OUR_PREFIX: &str = "lakeseed_";
-/// Names that begin so are those of PostgreSQL's catalogue.
-const THEIR_PREFIX: &str = "pg_";
-/// The longest name that PostgreSQL keeps, in bytes; it cuts a longer one without an error.
-const MOST_NAME: usize = 63;
 
 /// A table that is to be loaded: its name, what it holds, its source, the rows.
 #[derive(Clone)]
@@ -110,6 +106,7 @@ pub struct LoadPlan<'a> {
     data_id: String,
     data: serde_json::Value,
     pub(super) tables: Vec<TableToLoad<'a>>,
+    dialect: Dialect,
 }
 
 impl<'a> LoadPlan<'a> {
@@ -119,7 +116,13 @@ impl<'a> LoadPlan<'a> {
             data_id: String::new(),
             data: serde_json::Value::Null,
             tables: Vec::new(),
+            dialect: Dialect::Postgres,
         }
+    }
+
+    /// The words of the system that it is made for.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// The run's name: a digest of everything that decides which rows there are. The ledger keeps
@@ -177,9 +180,17 @@ pub struct LoadPlanBuilder<'a> {
     data_id: String,
     data: serde_json::Value,
     tables: Vec<TableToLoad<'a>>,
+    dialect: Dialect,
 }
 
 impl<'a> LoadPlanBuilder<'a> {
+    /// Sets which system it is for; PostgreSQL unless told otherwise. The plan's id does not depend on
+    /// it: other systems hold the same rows.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
     /// Names the data: dataset, version, seed, every parameter. It becomes part of the plan's id.
     pub fn data_id(mut self, data_id: impl Into<String>) -> Self {
         self.data_id = data_id.into();
@@ -203,9 +214,9 @@ impl<'a> LoadPlanBuilder<'a> {
     ///
     /// # Errors
     /// [`Error::Invalid`] without tables, for two tables of one name, rows that are no range, and more
-    /// than a million parts of a table; [`Error::Name`] for names that PostgreSQL would cut or refuse,
-    /// and for tables that begin with `lakeseed_` or `pg_`; [`Error::Unsupported`] for columns that PostgreSQL
-    /// cannot hold exactly.
+    /// than a million parts of a table; [`Error::Name`] for names that the system would cut or refuse,
+    /// and for tables that begin with `lakeseed_`, or with `pg_` in PostgreSQL; [`Error::Unsupported`] for
+    /// columns that the system cannot hold exactly, and systems that are not loaded into.
     pub fn build(self) -> Result<LoadPlan<'a>> {
         let invalid = |what, expected: String, found: String| Error::Invalid {
             what,
@@ -220,7 +231,7 @@ impl<'a> LoadPlanBuilder<'a> {
             ));
         }
         for (at, table) in self.tables.iter().enumerate() {
-            check_names(table)?;
+            check_names(table, self.dialect)?;
             let name = &table.name;
             if self.tables[..at].iter().any(|before| before.name == *name) {
                 let expected = "tables of different names".to_owned();
@@ -239,7 +250,7 @@ impl<'a> LoadPlanBuilder<'a> {
                     table.parts().to_string(),
                 ));
             }
-            ddl::create(&table.ddl(), &[], Dialect::Postgres)?;
+            ddl::create(&table.ddl(), &[], self.dialect)?;
             Tally::try_new(&table.schema)?;
         }
         let mut plan = LoadPlan {
@@ -247,6 +258,7 @@ impl<'a> LoadPlanBuilder<'a> {
             data_id: self.data_id,
             data: self.data,
             tables: self.tables,
+            dialect: self.dialect,
         };
         plan.id = id_of(&plan);
         Ok(plan)
@@ -261,26 +273,25 @@ impl fmt::Debug for LoadPlanBuilder<'_> {
     }
 }
 
-fn check_names(table: &TableToLoad<'_>) -> Result<()> {
+fn check_names(table: &TableToLoad<'_>, dialect: Dialect) -> Result<()> {
     let check = |what, name: &str, is_table: bool| {
         let reason = if name.is_empty() {
-            "it is empty"
-        } else if name.len() > MOST_NAME {
-            "it is longer than 63 bytes, which PostgreSQL would cut"
+            Some("it is empty")
         } else if name.contains('\0') {
-            "it holds a NUL"
+            Some("it holds a NUL")
         } else if is_table && name.starts_with(OUR_PREFIX) {
-            "names that begin with lakeseed_ are the ledger's"
-        } else if is_table && name.starts_with(THEIR_PREFIX) {
-            "names that begin with pg_ are PostgreSQL's own"
+            Some("names that begin with lakeseed_ are the ledger's")
         } else {
-            return Ok(());
+            dialect.refuses_name(name, is_table)
         };
-        Err(Error::Name {
-            what,
-            name: name.to_owned(),
-            reason,
-        })
+        match reason {
+            None => Ok(()),
+            Some(reason) => Err(Error::Name {
+                what,
+                name: name.to_owned(),
+                reason,
+            }),
+        }
     };
     check("table", &table.name, true)?;
     for field in table.schema.fields() {

@@ -19,6 +19,8 @@ pub struct Begun {
     pub(super) is_continued: bool,
     /// Whether nothing is left to do.
     pub(super) is_complete: bool,
+    /// A line for each setting of the server that people should know of.
+    pub(super) warnings: Vec<String>,
 }
 
 /// What a run does.
@@ -86,15 +88,25 @@ impl Standing<'_> {
     /// # Errors
     /// A refusal where one is not as the run has left it.
     pub(super) fn made_before(&self) -> Result<Vec<bool>, Failure> {
+        let gone = |table: &&TableToLoad<'_>| self.found.get(table.name()) != Some(&true);
+        match self.plan.tables().iter().find(gone) {
+            Some(table) => Err(self.is_gone(table.name())),
+            None => self.kept_before(),
+        }
+    }
+
+    /// The same of a run whose tables need not all be there yet.
+    ///
+    /// # Errors
+    /// A refusal where another run has taken one.
+    pub(super) fn kept_before(&self) -> Result<Vec<bool>, Failure> {
         let known = self.known.iter().flat_map(|known| &known.tables);
         let kept: Vec<_> = known.filter(|table| table.is_kept).collect();
         let is_made = |table: &TableToLoad<'_>| {
             let name = table.name();
             let line = kept.iter().find(|known| known.name == name);
-            match (line, self.found.get(name)) {
-                (Some(line), Some(true)) => Ok(line.is_made),
-                _ => Err(self.is_gone(name)),
-            }
+            line.map(|line| line.is_made)
+                .ok_or_else(|| self.is_gone(name))
         };
         self.plan.tables().iter().map(is_made).collect()
     }

@@ -19,7 +19,7 @@ pub(super) struct Form {
     /// What it is called in errors.
     pub(super) what: &'static str,
     pub(super) schemes: &'static [&'static str],
-    pub(super) form: &'static str,
+    pub(super) looks: &'static str,
     pub(super) parameters: &'static str,
 }
 
@@ -42,10 +42,10 @@ impl Form {
     /// [`Error::Invalid`], which shows nothing that may be a password.
     pub(super) fn parse(&self, text: &str) -> Result<Url> {
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(self.refused(text, self.form));
+            return Err(self.refused(text, self.looks));
         };
         if !self.schemes.contains(&scheme) {
-            return Err(self.refused(text, self.form));
+            return Err(self.refused(text, self.looks));
         }
         let mut url = Url::default();
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -65,10 +65,10 @@ impl Form {
             taken.ok_or_else(|| self.refused(text, expected))?;
         }
         let taken = url.take_host(host);
-        taken.ok_or_else(|| self.refused(text, self.form))?;
+        taken.ok_or_else(|| self.refused(text, self.looks))?;
         if !database.is_empty() {
             let name = decoded(database);
-            url.database = Some(name.ok_or_else(|| self.refused(text, self.form))?);
+            url.database = Some(name.ok_or_else(|| self.refused(text, self.looks))?);
         }
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let pair = pair.split_once('=');

@@ -110,7 +110,7 @@ impl Digest {
 
     /// Of what every plan of a load has: the data. Not our version: who continues with a newer
     /// lakeseed adds the same rows, since values belong to the data's own version.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) fn of_load(data_id: &str) -> Self {
         let mut digest = Self(blake3::Hasher::new());
         digest.text("lakeseed load 1");

@@ -19,6 +19,8 @@ mod kill;
 mod layout;
 mod manifest;
 mod messages;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod names;
 #[cfg(feature = "nats")]
 mod nats;
@@ -30,6 +32,7 @@ mod ports;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(any(
+    feature = "mysql",
     feature = "nats",
     feature = "postgres",
     feature = "rabbitmq",

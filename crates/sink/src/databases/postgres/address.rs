@@ -11,7 +11,7 @@ use crate::secret::Secret;
 const FORM: Form = Form {
     what: "PostgreSQL address",
     schemes: &["postgres", "postgresql"],
-    form: "postgres://USER@HOST:PORT/DATABASE, where HOST is one server, and a folder of a socket \
+    looks: "postgres://USER@HOST:PORT/DATABASE, where HOST is one server, and a folder of a socket \
            stands as ?host=/var/run/postgresql",
     parameters: "sslmode, sslrootcert, options and host behind the database",
 };

@@ -99,8 +99,8 @@ impl Decoder {
         if count == -1 {
             return Ok(Some(2));
         }
-        if usize::try_from(count) != Ok(self.rows.columns.len()) {
-            let expected = format!("{} columns", self.rows.columns.len());
+        if usize::try_from(count) != Ok(self.rows.width()) {
+            let expected = format!("{} columns", self.rows.width());
             return Err(self.broken(&expected, &count.to_string()));
         }
         let mut at = 2;
@@ -120,7 +120,7 @@ impl Decoder {
             return Ok(());
         }
         let mut rest = &bytes[2..];
-        for at in 0..self.rows.columns.len() {
+        for at in 0..self.rows.width() {
             let (length, behind) = rest.split_at(4);
             let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
             let value = if let Ok(length) = usize::try_from(length) {

@@ -160,6 +160,7 @@ fn go_on(session: &Session<'_>, standing: &Standing<'_>) -> Result<Begun, Failur
         lines: ledger::lines(session, standing.plan.id())?,
         is_continued: true,
         is_complete: known.is_some_and(|known| known.is_complete),
+        warnings: Vec::new(),
     })
 }
 
@@ -183,6 +184,7 @@ fn start(
         lines: Vec::new(),
         is_continued: false,
         is_complete: false,
+        warnings: Vec::new(),
     })
 }
 
