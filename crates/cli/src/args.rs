@@ -161,7 +161,7 @@ pub(crate) struct Logging {
 pub(crate) struct Verify {
     /// The output: a folder, a bucket's prefix as `s3://lake/demo`, a queue as
     /// `nats://HOST:PORT/SUBJECT` or `amqp://HOST:PORT/VHOST/QUEUE`, or a database that was loaded as
-    /// `postgres://USER@HOST:PORT/DATABASE`.
+    /// `postgres://USER@HOST:PORT/DATABASE` or `mysql://USER@HOST:PORT/DATABASE`.
     #[arg(value_name = "URI")]
     pub(crate) place: PathBuf,
     /// The ledger of a queue's messages; by default the only one of this queue below
@@ -369,6 +369,7 @@ pub(crate) enum Dialect {
     /// Postgres and what speaks its tongue.
     Postgres,
     /// `MySQL` and `MariaDB`.
+    #[value(alias = "mariadb")]
     Mysql,
     /// DuckDB.
     Duckdb,

@@ -36,5 +36,6 @@ pub(crate) fn threads(asked: Option<u64>) -> usize {
 
 /// Whether an address is a database's.
 pub(crate) fn is_database(address: &str) -> bool {
-    address.starts_with("postgres://") || address.starts_with("postgresql://")
+    let schemes = ["postgres://", "postgresql://", "mysql://", "mariadb://"];
+    schemes.iter().any(|scheme| address.starts_with(scheme))
 }

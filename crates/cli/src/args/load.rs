@@ -9,7 +9,8 @@ pub(crate) struct Load {
     /// The dataset, or the one table of it, whose rows are made and loaded.
     #[arg(value_name = "DATASET[.TABLE]", value_parser = Target::parse)]
     pub(crate) target: Target,
-    /// The database, as `postgres://USER@HOST:PORT/DATABASE`; the password is best left to PGPASSWORD.
+    /// The database, as `postgres://USER@HOST:PORT/DATABASE` or `mysql://USER@HOST:PORT/DATABASE` (which
+    /// is MariaDB too); the password is best left to PGPASSWORD or MYSQL_PWD.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) to: String,
     /// What becomes of tables that are there already.

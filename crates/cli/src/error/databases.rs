@@ -55,10 +55,14 @@ pub(super) fn of_loading(error: Error, left: &str) -> Failure {
 
 fn advice(trouble: Trouble) -> &'static str {
     match trouble {
-        Trouble::Denied => "check the user and PGPASSWORD, and what the user is allowed to do",
+        Trouble::Denied => {
+            "check the user and the password (PGPASSWORD, MYSQL_PWD), and what the user is allowed to do"
+        }
         Trouble::Missing => "check the names of database and schema",
         Trouble::Unreachable => "check the address and the network, and repeat the command",
-        Trouble::Untrusted => "check the address, or trust its authority with PGSSLROOTCERT",
+        Trouble::Untrusted => {
+            "check the address, or trust its authority with sslrootcert or ssl-ca behind the database"
+        }
         Trouble::Full => "make room there, and repeat the command",
         Trouble::Unsupported => "choose another server",
         Trouble::Other => "change what is in the way, or give --if-exists replace",

@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 use lakeseed_gen_core::{Dataset, Table};
+use lakeseed_sink::databases::ddl::Dialect;
+use lakeseed_sink::databases::mysql::{Mysql, MysqlOptions};
 use lakeseed_sink::databases::postgres::{Postgres, PostgresOptions};
 use lakeseed_sink::databases::{self, Database, LoadPlan, RunRecord, TableToLoad};
 
@@ -26,7 +28,8 @@ pub(crate) fn job(args: &Load) -> Result<LoadJob> {
     let to = database(&args.to)?;
     let source = args.choice.of(args.target.clone());
     let selection = select(&source)?;
-    let plan = plan(&selection.dataset, source.scale, &selection.tables)?;
+    let tables = &selection.tables;
+    let plan = plan(&selection.dataset, source.scale, tables, to.dialect())?;
     Ok(LoadJob {
         plan,
         to,
@@ -40,15 +43,37 @@ pub(crate) fn job(args: &Load) -> Result<LoadJob> {
     })
 }
 
-/// The database of an address.
+/// The database of an address, by its scheme.
 pub(crate) fn database(address: &str) -> Result<Box<dyn Database>> {
-    let postgres = Postgres::new(address, &PostgresOptions::default())?;
-    Ok(Box::new(postgres))
+    match address.split_once("://") {
+        Some(("mysql" | "mariadb", _)) => {
+            Ok(Box::new(Mysql::new(address, &MysqlOptions::default())?))
+        }
+        Some(("postgres" | "postgresql", _)) => Ok(Box::new(Postgres::new(
+            address,
+            &PostgresOptions::default(),
+        )?)),
+        other => {
+            let expected = "postgres://USER@HOST:PORT/DATABASE or mysql://USER@HOST:PORT/DATABASE";
+            // What stands behind may hold a password.
+            let got = match other {
+                Some((scheme, _)) => format!("an address of scheme '{scheme}'"),
+                None => "an address without a scheme".to_owned(),
+            };
+            Err(Failure::usage(expected, got, "check --to").into())
+        }
+    }
 }
 
-fn plan(dataset: &Dataset, scale: Option<f64>, tables: &[Table]) -> Result<LoadPlan<'static>> {
+fn plan(
+    dataset: &Dataset,
+    scale: Option<f64>,
+    tables: &[Table],
+    dialect: Dialect,
+) -> Result<LoadPlan<'static>> {
     let recipe = Recipe::of(dataset, scale);
     let mut plan = LoadPlan::builder()
+        .dialect(dialect)
         .data_id(dataset.id())
         .data(serde_json::to_value(recipe)?);
     for table in tables {
@@ -59,11 +84,11 @@ fn plan(dataset: &Dataset, scale: Option<f64>, tables: &[Table]) -> Result<LoadP
     Ok(plan.build()?)
 }
 
-/// The plan of a run that a ledger knows.
+/// The plan of a run that a ledger knows, for the system where it stands.
 ///
 /// # Errors
 /// Rows that cannot be had again, or not as they were.
-pub(crate) fn again(run: &RunRecord) -> Result<LoadPlan<'static>> {
+pub(crate) fn again(run: &RunRecord, dialect: Dialect) -> Result<LoadPlan<'static>> {
     let recipe: Recipe = serde_json::from_value(run.data.clone()).map_err(|_| {
         let expected = "a ledger that says what its rows are made from";
         let got = "one that lakeseed load has not written";
@@ -73,7 +98,7 @@ pub(crate) fn again(run: &RunRecord) -> Result<LoadPlan<'static>> {
     let dataset = Recipe::dataset(&[recipe])?;
     let names = run.tables.iter().map(|table| table.name.as_str());
     let tables: Result<Vec<Table>, _> = names.map(|name| dataset.table(name).cloned()).collect();
-    let plan = plan(&dataset, scale, &tables?)?;
+    let plan = plan(&dataset, scale, &tables?, dialect)?;
     if plan.id() != run.run_id {
         let expected = format!("the rows of plan {}", run.run_id);
         let got = format!("those of plan {}: lakeseed has changed", plan.id());

@@ -204,11 +204,12 @@ fn ddl_of_one_table_in_every_dialect() {
     assert_eq!(
         ddl("mysql"),
         format!(
-            "{},\n    PRIMARY KEY (`id_client`)\n) COMMENT='a client and the probability of each \
-             class';\n\n",
+            "{},\n    PRIMARY KEY (`id_client`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 \
+             COLLATE=utf8mb4_bin COMMENT='a client and the probability of each class';\n\n",
             body("VARCHAR(255)")
         )
     );
+    assert_eq!(ddl("mariadb"), ddl("mysql"));
     assert_eq!(
         ddl("spark"),
         format!(

@@ -170,7 +170,7 @@ fn what_cannot_be_is_refused_with_one_line() {
             "--memory",
         ),
         (
-            "load retail.sellers --to mysql://ana:canary-Pa55word@db/x".to_owned(),
+            "load retail.sellers --to oracle://ana:canary-Pa55word@db/x".to_owned(),
             2,
             "postgres://",
         ),

@@ -28,6 +28,8 @@ mod layout;
 mod limits;
 #[cfg(feature = "load")]
 mod load;
+#[cfg(feature = "load")]
+mod load_mysql;
 mod log;
 mod memory;
 #[cfg(feature = "nats")]
