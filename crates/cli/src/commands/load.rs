@@ -22,7 +22,7 @@ pub(super) fn run(args: &args::Load) -> Result<()> {
 }
 
 fn work(args: &args::Load, stop: &Stop, log: &Log) -> Result<()> {
-    let job = load::job(args)?;
+    let job = load::job(args, log)?;
     let run = Load::new(&job.plan, &job.to).if_exists(job.if_exists);
     check_memory(&job, &run)?;
     let loaded = send(args, &job, run, stop, log)?;

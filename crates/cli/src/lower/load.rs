@@ -1,16 +1,21 @@
 //! Rows into a database: which tables, which database, with what means.
 
+mod files;
+
 use anyhow::Result;
 use lakeseed_gen_core::{Dataset, Table};
 use lakeseed_sink::databases::postgres::{Postgres, PostgresOptions, RunRecord};
 use lakeseed_sink::databases::{self, LoadPlan, TableToLoad};
 
+use self::files::LoadedFiles;
+use super::from::{Given, is_bucket, remote_of};
 use super::memory::Memory;
 use super::recipe::Recipe;
 use super::selection::select;
 use super::tables;
-use crate::args::{IfExists, Load};
+use crate::args::{IfExists, Load, Remote};
 use crate::error::Failure;
+use crate::log::Log;
 
 /// Everything that a load is made of.
 pub(crate) struct LoadJob {
@@ -21,12 +26,36 @@ pub(crate) struct LoadJob {
     pub(crate) memory: Memory,
 }
 
-/// Fixes what the arguments ask for; nothing is made yet, and nobody is asked.
-pub(crate) fn job(args: &Load) -> Result<LoadJob> {
+/// Fixes what the arguments ask for; nothing is made yet, and the database is not asked.
+pub(crate) fn job(args: &Load, log: &Log) -> Result<LoadJob> {
     let to = database(&args.to)?;
-    let source = args.choice.of(args.target.clone());
-    let selection = select(&source)?;
-    let plan = plan(&selection.dataset, source.scale, &selection.tables)?;
+    let given = Given {
+        typed: &args.typed,
+        target: args.target.as_ref(),
+        from: args.from.as_deref(),
+        types: &args.types,
+        choice: &args.choice,
+    };
+    given.check()?;
+    let from = given.place();
+    let is_remote = from.is_some_and(is_bucket);
+    if let (Some(flag), false) = (&args.remote.given, is_remote) {
+        let expected = format!("--from s3://BUCKET/PREFIX with {flag}");
+        return Err(Failure::usage(expected, "none", "leave it out").into());
+    }
+    let plan = if let Some(from) = from {
+        let remote = remote_of(&args.remote, is_remote);
+        files::plan(from, args.table.as_deref(), &args.types, &remote, log)?
+    } else {
+        if args.typed.has("table") {
+            let advice = "leave it out, or name DATASET.TABLE";
+            let expected = "--from PLACE with --table";
+            return Err(Failure::usage(expected, "generated rows", advice).into());
+        }
+        let source = args.choice.of(given.dataset()?.clone());
+        let selection = select(&source)?;
+        generated(&selection.dataset, source.scale, &selection.tables)?
+    };
     Ok(LoadJob {
         plan,
         to,
@@ -45,7 +74,7 @@ pub(crate) fn database(address: &str) -> Result<Postgres> {
     Ok(Postgres::new(address, &PostgresOptions::default())?)
 }
 
-fn plan(dataset: &Dataset, scale: Option<f64>, tables: &[Table]) -> Result<LoadPlan<'static>> {
+fn generated(dataset: &Dataset, scale: Option<f64>, tables: &[Table]) -> Result<LoadPlan<'static>> {
     let recipe = Recipe::of(dataset, scale);
     let mut plan = LoadPlan::builder()
         .data_id(dataset.id())
@@ -62,7 +91,10 @@ fn plan(dataset: &Dataset, scale: Option<f64>, tables: &[Table]) -> Result<LoadP
 ///
 /// # Errors
 /// Rows that cannot be had again, or not as they were.
-pub(crate) fn again(run: &RunRecord) -> Result<LoadPlan<'static>> {
+pub(crate) fn again(run: &RunRecord, remote: &Remote, log: &Log) -> Result<LoadPlan<'static>> {
+    if let Ok(files) = serde_json::from_value::<LoadedFiles>(run.data.clone()) {
+        return files::again(run, &files, remote, log);
+    }
     let recipe: Recipe = serde_json::from_value(run.data.clone()).map_err(|_| {
         let expected = "a ledger that says what its rows are made from";
         let got = "one that lakeseed load has not written";
@@ -72,7 +104,7 @@ pub(crate) fn again(run: &RunRecord) -> Result<LoadPlan<'static>> {
     let dataset = Recipe::dataset(&[recipe])?;
     let names = run.tables.iter().map(|table| table.name.as_str());
     let tables: Result<Vec<Table>, _> = names.map(|name| dataset.table(name).cloned()).collect();
-    let plan = plan(&dataset, scale, &tables?)?;
+    let plan = generated(&dataset, scale, &tables?)?;
     if plan.id() != run.run_id {
         let expected = format!("the rows of plan {}", run.run_id);
         let got = format!("those of plan {}: lakeseed has changed", plan.id());

@@ -28,6 +28,8 @@ mod layout;
 mod limits;
 #[cfg(feature = "load")]
 mod load;
+#[cfg(all(feature = "load", feature = "star"))]
+mod load_files;
 mod log;
 mod memory;
 #[cfg(feature = "nats")]

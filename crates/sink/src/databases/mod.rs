@@ -18,6 +18,8 @@
 
 pub mod ddl;
 #[cfg(feature = "postgres")]
+mod described;
+#[cfg(feature = "postgres")]
 mod load;
 #[cfg(feature = "postgres")]
 mod plan;
@@ -25,6 +27,8 @@ mod plan;
 pub mod postgres;
 #[cfg(feature = "postgres")]
 mod report;
+#[cfg(feature = "postgres")]
+mod rows;
 mod types;
 #[cfg(feature = "postgres")]
 mod verify;
