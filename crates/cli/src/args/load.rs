@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Choice, Logging, Means, Progress, Remote, Target, Typed, Voice, column_of_type};
+use super::{
+    Choice, Logging, Means, Progress, Remote, Target, Typed, Voice, column_of_type, positive_count,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Load {
@@ -32,6 +34,13 @@ pub(crate) struct Load {
     /// What becomes of tables that are there already.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = IfExists::Fail)]
     pub(crate) if_exists: IfExists,
+    /// Loads the rows of the window in so many equal rounds, one after the other, and tells the time of
+    /// each; tables that do not grow stand before the first.
+    #[arg(long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
+    pub(crate) rounds: Option<u64>,
+    /// Draws the times of the rounds into this file, as SVG.
+    #[arg(long, value_name = "FILE", requires = "rounds")]
+    pub(crate) chart: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) choice: Choice,
     #[command(flatten)]

@@ -6,12 +6,13 @@ use anyhow::Result;
 use lakeseed_gen_core::{Dataset, Table};
 use lakeseed_sink::databases::postgres::{Postgres, PostgresOptions, RunRecord};
 use lakeseed_sink::databases::{self, LoadPlan, TableToLoad};
+use serde::{Deserialize, Serialize};
 
 use self::files::LoadedFiles;
 use super::from::{Given, is_bucket, remote_of};
 use super::memory::Memory;
 use super::recipe::Recipe;
-use super::selection::select;
+use super::selection::{Selection, select};
 use super::tables;
 use crate::args::{IfExists, Load, Remote};
 use crate::error::Failure;
@@ -44,6 +45,10 @@ pub(crate) fn job(args: &Load, log: &Log) -> Result<LoadJob> {
         return Err(Failure::usage(expected, "none", "leave it out").into());
     }
     let plan = if let Some(from) = from {
+        if args.typed.has("rounds") {
+            let expected = "DATASET[.TABLE] with --rounds";
+            return Err(Failure::usage(expected, "--from", "leave one out").into());
+        }
         let remote = remote_of(&args.remote, is_remote);
         files::plan(from, args.table.as_deref(), &args.types, &remote, log)?
     } else {
@@ -54,7 +59,15 @@ pub(crate) fn job(args: &Load, log: &Log) -> Result<LoadJob> {
         }
         let source = args.choice.of(given.dataset()?.clone());
         let selection = select(&source)?;
-        generated(&selection.dataset, source.scale, &selection.tables)?
+        if let Some(rounds) = args.rounds {
+            check_rounds(&selection, rounds)?;
+        }
+        let recipe = Recipe::of(&selection.dataset, source.scale);
+        let made_from = MadeFrom {
+            recipe,
+            rounds: args.rounds,
+        };
+        generated(&selection.dataset, &made_from, &selection.tables)?
     };
     Ok(LoadJob {
         plan,
@@ -74,14 +87,45 @@ pub(crate) fn database(address: &str) -> Result<Postgres> {
     Ok(Postgres::new(address, &PostgresOptions::default())?)
 }
 
-fn generated(dataset: &Dataset, scale: Option<f64>, tables: &[Table]) -> Result<LoadPlan<'static>> {
-    let recipe = Recipe::of(dataset, scale);
+/// What is written down of generated rows that were loaded, so that `verify` makes them again.
+#[derive(Debug, Serialize, Deserialize)]
+struct MadeFrom {
+    #[serde(flatten)]
+    recipe: Recipe,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rounds: Option<u64>,
+}
+
+/// Refuses rounds where nothing grows, and more of them than there are rows.
+fn check_rounds(selection: &Selection, rounds: u64) -> Result<()> {
+    let grows = |table: &&Table| table.rounds(1).is_some();
+    let growing = selection.tables.iter().filter(grows);
+    let Some(rows) = growing.map(Table::row_count).min() else {
+        let expected = "tables that grow with time for --rounds";
+        let got = selection.target.to_string();
+        return Err(Failure::usage(expected, got, "leave it out").into());
+    };
+    if rounds > rows {
+        let expected = format!("at most {rows} for --rounds, a row each");
+        return Err(Failure::usage(expected, rounds, "give fewer").into());
+    }
+    Ok(())
+}
+
+fn generated(
+    dataset: &Dataset,
+    made_from: &MadeFrom,
+    tables: &[Table],
+) -> Result<LoadPlan<'static>> {
     let mut plan = LoadPlan::builder()
         .data_id(dataset.id())
-        .data(serde_json::to_value(recipe)?);
+        .data(serde_json::to_value(made_from)?);
     for table in tables {
         let rows = tables::source(table);
-        let to_load = TableToLoad::new(table.name(), rows, table.row_range());
+        let mut to_load = TableToLoad::new(table.name(), rows, table.row_range());
+        if let Some(ranges) = made_from.rounds.and_then(|rounds| table.rounds(rounds)) {
+            to_load = to_load.in_rounds(ranges);
+        }
         plan = plan.table(to_load.about(table.about()));
     }
     Ok(plan.build()?)
@@ -95,16 +139,15 @@ pub(crate) fn again(run: &RunRecord, remote: &Remote, log: &Log) -> Result<LoadP
     if let Ok(files) = serde_json::from_value::<LoadedFiles>(run.data.clone()) {
         return files::again(run, &files, remote, log);
     }
-    let recipe: Recipe = serde_json::from_value(run.data.clone()).map_err(|_| {
+    let made_from: MadeFrom = serde_json::from_value(run.data.clone()).map_err(|_| {
         let expected = "a ledger that says what its rows are made from";
         let got = "one that lakeseed load has not written";
         Failure::refused(expected, got, "verify with the lakeseed that loaded")
     })?;
-    let scale = recipe.scale;
-    let dataset = Recipe::dataset(&[recipe])?;
+    let dataset = Recipe::dataset(std::slice::from_ref(&made_from.recipe))?;
     let names = run.tables.iter().map(|table| table.name.as_str());
     let tables: Result<Vec<Table>, _> = names.map(|name| dataset.table(name).cloned()).collect();
-    let plan = generated(&dataset, scale, &tables?)?;
+    let plan = generated(&dataset, &made_from, &tables?)?;
     if plan.id() != run.run_id {
         let expected = format!("the rows of plan {}", run.run_id);
         let got = format!("those of plan {}: lakeseed has changed", plan.id());

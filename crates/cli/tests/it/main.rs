@@ -30,6 +30,8 @@ mod limits;
 mod load;
 #[cfg(all(feature = "load", feature = "star"))]
 mod load_files;
+#[cfg(feature = "load")]
+mod load_rounds;
 mod log;
 mod memory;
 #[cfg(feature = "nats")]

@@ -28,6 +28,8 @@ pub mod postgres;
 #[cfg(feature = "postgres")]
 mod report;
 #[cfg(feature = "postgres")]
+mod rounds;
+#[cfg(feature = "postgres")]
 mod rows;
 mod types;
 #[cfg(feature = "postgres")]
@@ -41,5 +43,7 @@ pub use self::load::{IfExists, Load};
 pub use self::plan::{LoadPlan, LoadPlanBuilder, PART_ROWS, TableToLoad};
 #[cfg(feature = "postgres")]
 pub use self::report::{Loaded, LoadedTable};
+#[cfg(feature = "postgres")]
+pub use self::rounds::{Growth, Round};
 #[cfg(feature = "postgres")]
 pub use self::verify::VerifyLoad;

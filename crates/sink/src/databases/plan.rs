@@ -44,6 +44,7 @@ impl<'a> TableToLoad<'a> {
             Rows::Made {
                 source,
                 range: rows,
+                rounds: None,
             },
         )
     }
@@ -60,6 +61,16 @@ impl<'a> TableToLoad<'a> {
             schema: rows.schema(),
             rows,
         }
+    }
+
+    /// Has the rows loaded in rounds: ranges that follow each other and hold them all. Round 1 begins
+    /// when the tables that are no part of rounds stand, and each round when the one before does. Rows
+    /// of files are in no rounds.
+    pub fn in_rounds(mut self, ranges: Vec<Range<u64>>) -> Self {
+        if let Rows::Made { rounds, .. } = &mut self.rows {
+            *rounds = Some(ranges);
+        }
+        self
     }
 
     /// Says what the table holds, for people; it becomes the table's comment.
@@ -170,6 +181,11 @@ impl<'a> LoadPlan<'a> {
         self.tables.iter().map(TableToLoad::row_count).sum()
     }
 
+    /// In how many rounds it is loaded; none where it is at once.
+    pub fn rounds(&self) -> Option<u64> {
+        self.tables.iter().find_map(|table| table.rows.rounds())
+    }
+
     /// Parts of all tables.
     pub fn parts(&self) -> u64 {
         self.tables.iter().map(TableToLoad::parts).sum()
@@ -225,8 +241,8 @@ impl<'a> LoadPlanBuilder<'a> {
     /// Fixes the parts.
     ///
     /// # Errors
-    /// [`Error::Invalid`] without tables, for two tables of one name, rows that are no range, and more
-    /// than a million parts of a table; [`Error::Name`] for names that PostgreSQL would cut or refuse,
+    /// [`Error::Invalid`] without tables, for two tables of one name, rows that are no range, rounds that
+    /// do not hold all rows or are not as many in each table, and more than a million parts of a table; [`Error::Name`] for names that PostgreSQL would cut or refuse,
     /// and for tables that begin with `lakeseed_` or `pg_`; [`Error::Unsupported`] for columns that PostgreSQL
     /// cannot hold exactly.
     pub fn build(self) -> Result<LoadPlan<'a>> {
@@ -258,6 +274,7 @@ impl<'a> LoadPlanBuilder<'a> {
                 let expected = format!("a range for table `{name}`");
                 return Err(invalid("rows", expected, format!("{start}..{end}")));
             }
+            table.rows.check_rounds(&table.name)?;
             if table.parts() > MAX_FILES {
                 let expected = format!("at most {MAX_FILES} for table `{name}`");
                 return Err(invalid(
@@ -268,6 +285,13 @@ impl<'a> LoadPlanBuilder<'a> {
             }
             ddl::create(&table.ddl(), &[], Dialect::Postgres)?;
             Tally::try_new(&table.schema)?;
+        }
+        let mut rounds = self.tables.iter().filter_map(|table| table.rows.rounds());
+        if let Some(first) = rounds.next()
+            && let Some(other) = rounds.find(|other| *other != first)
+        {
+            let expected = format!("{first}, as in the table before");
+            return Err(invalid("number of rounds", expected, other.to_string()));
         }
         let mut plan = LoadPlan {
             id: String::new(),
