@@ -31,6 +31,8 @@ mod load;
 #[cfg(all(feature = "load", feature = "star"))]
 mod load_files;
 #[cfg(feature = "load")]
+mod load_recipe;
+#[cfg(feature = "load")]
 mod load_rounds;
 mod log;
 mod memory;
