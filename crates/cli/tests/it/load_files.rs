@@ -10,12 +10,13 @@ use arrow_array::{
     ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray,
     TimestampNanosecondArray,
 };
+use lakeseed_test_s3::{Server, Settings};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::load::server::Shop;
-use crate::support::{binary, json, ran, run, succeed};
+use crate::support::{binary, json, on, ran, run, succeed};
 
 const TABLES: [&str; 6] = [
     "customers",
@@ -234,6 +235,51 @@ fn files_of_strangers_become_a_table_a_folder() {
 }
 
 #[test]
+fn files_of_a_bucket_are_loaded_and_read_again_by_verify() {
+    let Some(shop) = Shop::open("cli_files_of_a_bucket") else {
+        return;
+    };
+    let server = Server::start(Settings::default());
+    let (folder, to) = (tempfile::tempdir().unwrap(), shop.url());
+    let folder = folder.path();
+    for (args, told) in [
+        ("generate retail.sellers -s 0.1 -o s3://lake/all", "all"),
+        (
+            &format!("load --from s3://lake/all --to {to}"),
+            "loaded into",
+        ),
+        (&format!("verify {to}"), "nothing is wrong"),
+        (
+            &format!("load --from s3://lake/all/sellers --to {to} --if-exists replace"),
+            "loaded",
+        ),
+        (&format!("verify {to}"), "nothing is wrong"),
+    ] {
+        let ran = ran(&mut on(&server, folder, args));
+        assert_eq!(ran.code, Some(0), "{args}: {}", ran.err);
+        assert!(ran.out.contains(told), "{args}: {}", ran.out);
+    }
+    assert_eq!(
+        shop.ask("SELECT count(*), max(seller_id) FROM sellers"),
+        "100|100"
+    );
+    // Keys of the bucket are written down nowhere.
+    let keys = server.environment();
+    let kept = shop.ask("SELECT plan::text FROM lakeseed_runs");
+    for (name, value) in keys.iter().filter(|(name, _)| name.contains("KEY")) {
+        assert!(!kept.contains(value.as_str()), "{name}");
+    }
+    // Without the bucket nothing is compared.
+    let alone = run(folder, &format!("verify {to}"));
+    assert_eq!(alone.code, Some(3), "{}", alone.err);
+    assert!(
+        alone.err.contains("nothing can be compared"),
+        "{}",
+        alone.err
+    );
+}
+
+#[test]
 fn a_load_of_files_that_is_killed_goes_on() {
     let Some(shop) = Shop::open("cli_files_killed") else {
         return;
@@ -349,6 +395,7 @@ fn what_cannot_be_loaded_is_refused_before_any_work() {
         ("load retail --region x", 2, "--from s3://"),
         ("load --from lake --region x", 2, "--from s3://"),
         ("load --from lake --type id=text", 2, "got 2 tables"),
+        ("load --from lake --memory 30MiB", 3, "--memory"),
         ("load --from lake/pets --type id=text", 2, "got Parquet"),
         ("load --from lake/visits --type id=txt", 2, "decimal(P,S)"),
         (
