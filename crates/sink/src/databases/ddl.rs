@@ -145,8 +145,12 @@ pub(super) fn constraints(
         let Some((parent, column)) = parent else {
             continue;
         };
-        // A reference needs its table, which is absent when one table alone was asked for.
-        if all.iter().any(|table| table.name == parent) {
+        // A reference needs its table, which is absent when one table alone was asked for, and the key
+        // there, which is absent where some columns were left out.
+        if all
+            .iter()
+            .any(|table| table.name == parent && is_key(table.schema, column))
+        {
             lines.push(format!(
                 "FOREIGN KEY ({}) REFERENCES {} ({})",
                 dialect.quote(field.name()),
@@ -156,6 +160,13 @@ pub(super) fn constraints(
         }
     }
     lines
+}
+
+/// Whether a column alone is the primary key.
+fn is_key(schema: &Schema, column: &str) -> bool {
+    let keys = schema.fields().iter();
+    let mut keys = keys.filter(|field| hint(field, hints::KEY) == Some("primary"));
+    keys.next().is_some_and(|key| key.name() == column) && keys.next().is_none()
 }
 
 /// Comments on a table and its columns as statements, without their ends.

@@ -18,6 +18,8 @@
 
 pub mod ddl;
 #[cfg(feature = "postgres")]
+mod described;
+#[cfg(feature = "postgres")]
 mod load;
 #[cfg(feature = "postgres")]
 mod plan;
@@ -25,6 +27,10 @@ mod plan;
 pub mod postgres;
 #[cfg(feature = "postgres")]
 mod report;
+#[cfg(feature = "postgres")]
+mod rounds;
+#[cfg(feature = "postgres")]
+mod rows;
 mod types;
 #[cfg(feature = "postgres")]
 mod verify;
@@ -37,5 +43,7 @@ pub use self::load::{IfExists, Load};
 pub use self::plan::{LoadPlan, LoadPlanBuilder, PART_ROWS, TableToLoad};
 #[cfg(feature = "postgres")]
 pub use self::report::{Loaded, LoadedTable};
+#[cfg(feature = "postgres")]
+pub use self::rounds::{Growth, Round};
 #[cfg(feature = "postgres")]
 pub use self::verify::VerifyLoad;

@@ -12,6 +12,7 @@ use super::load::{Load, Waits};
 use super::plan::TableToLoad;
 use super::postgres::{self, CopyIn, Encoder, Failure, Line, Session};
 use super::report::Loaded;
+use super::rows::Rows;
 use crate::error::{Error, Result};
 use crate::fail;
 use crate::plan::batch_rows;
@@ -169,7 +170,7 @@ impl Worker<'_, '_> {
             }));
         }
         fail::point("load.part.sent");
-        let first_row = table.part_rows(part).start;
+        let first_row = table.part_rows(part).first_row;
         waited(times, || {
             postgres::record(session, run_id, first_row, &line)
         })?;
@@ -191,9 +192,10 @@ impl Worker<'_, '_> {
             return Err(Failure::Whole(Error::Stopped));
         };
         let load = self.work.load;
-        let rows = table.part_rows(part);
+        // Rows of files are counted from the piece's first: `Rows::place` says of which.
+        let first_row = table.rows.first().and(table.part_rows(part).first_row);
         let mut tally = Tally::try_new(&table.schema).map_err(Failure::Whole)?;
-        let mut encoder = Encoder::new(table.name(), &table.schema, rows.start);
+        let mut encoder = Encoder::new(table.name(), &table.schema, first_row.unwrap_or(0));
         // What the line failed with, beside what rows failed with.
         let mut lost = None;
         let mut give = |chunk: Vec<u8>| -> Result<()> {
@@ -219,7 +221,7 @@ impl Worker<'_, '_> {
         let made = made.and_then(|()| encoder.finish(&mut give));
         match (made, lost) {
             (_, Some(failure)) => Err(failure),
-            (Err(error), None) => Err(Failure::Whole(error)),
+            (Err(error), None) => Err(Failure::Whole(table.rows.place(part, error))),
             (Ok(()), None) => Ok(Line::of(table.name(), part, &tally.take())),
         }
     }
@@ -236,29 +238,26 @@ pub(super) fn for_each_batch(
     is_over: &dyn Fn() -> bool,
     each: &mut dyn FnMut(&RecordBatch) -> Result<()>,
 ) -> Result<()> {
-    let failed = |source| Error::Source {
-        table: table.name().to_owned(),
-        source,
-    };
-    let rows = table.part_rows(part);
-    let expected = rows.end - rows.start;
-    let reader = table.source.open(rows, batch_rows(&table.schema));
+    let expected = table.part_rows(part).rows;
+    let reader = table
+        .rows
+        .open(table.name(), part, batch_rows(&table.schema))?;
     let mut seen = 0;
-    for batch in reader.map_err(failed)? {
+    for batch in reader {
         if is_over() {
             return Err(Error::Stopped);
         }
-        let batch = batch.map_err(failed)?;
+        let batch = batch.map_err(|error| Rows::failed(table.name(), error))?;
         seen += batch.num_rows() as u64;
-        if seen > expected {
+        if expected.is_some_and(|expected| seen > expected) {
             break;
         }
         check_nulls(table, &batch)?;
         each(&batch)?;
     }
-    if seen == expected {
+    let Some(expected) = expected.filter(|expected| *expected != seen) else {
         return Ok(());
-    }
+    };
     Err(Error::Promise {
         table: table.name().to_owned(),
         expected: format!("{expected} rows"),
@@ -288,13 +287,7 @@ fn position(load: &Load<'_>, table: &TableToLoad<'_>) -> usize {
 
 /// A part, for people and errors.
 pub(super) fn place(table: &TableToLoad<'_>, part: u64) -> String {
-    let rows = table.part_rows(part);
-    format!(
-        "table `{}`, rows {}..{}",
-        table.name(),
-        rows.start,
-        rows.end
-    )
+    format!("table `{}`, {}", table.name(), table.part_rows(part).name)
 }
 
 fn copy_statement(table: &TableToLoad<'_>) -> String {

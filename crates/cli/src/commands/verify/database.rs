@@ -39,7 +39,8 @@ pub(super) fn verify(args: &args::Verify, address: &str, stop: &Stop, log: &Log)
         let advice = "repeat the command that began it";
         return Err(Failure::refused(expected, got, advice).into());
     }
-    let plans: Result<Vec<LoadPlan<'static>>> = runs.iter().map(load::again).collect();
+    let again = |run| load::again(run, &args.remote, log);
+    let plans: Result<Vec<LoadPlan<'static>>> = runs.iter().map(again).collect();
     let plans = plans?;
     log.info(&format!("verifies {}", from.address()));
     let threads = lower::threads(args.means.threads);

@@ -26,7 +26,7 @@ const LEDGER: &str = "CREATE TABLE lakeseed_ledger (
     run_id TEXT NOT NULL REFERENCES lakeseed_runs ON DELETE CASCADE,
     table_name TEXT NOT NULL,
     part BIGINT NOT NULL,
-    first_row BIGINT NOT NULL,
+    first_row BIGINT,
     row_count BIGINT NOT NULL,
     row_hash TEXT NOT NULL,
     loaded_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(),
@@ -57,10 +57,10 @@ pub struct RunRecord {
 pub struct RunTable {
     /// Its name.
     pub name: String,
-    /// Its first row, by the source's count.
-    pub first_row: u64,
-    /// How many rows are loaded.
-    pub rows: u64,
+    /// Its first row, by the source's count; none of files.
+    pub first_row: Option<u64>,
+    /// How many rows are loaded, where somebody had counted them before.
+    pub rows: Option<u64>,
     /// Whether the run has made the table, so that nobody else's rows were there before.
     pub is_made: bool,
     /// Whether it still holds the run's rows; if not, it was replaced.
@@ -183,7 +183,7 @@ pub(super) fn begin(
         tables: tables
             .map(|(table, is_made)| RunTable {
                 name: table.name.clone(),
-                first_row: table.rows.start,
+                first_row: table.rows.first(),
                 rows: table.row_count(),
                 is_made: *is_made,
                 is_kept: true,
@@ -266,7 +266,7 @@ fn line_of(row: &Row) -> Result<Line, Failure> {
 pub(in crate::databases) fn record(
     session: &Session<'_>,
     run_id: &str,
-    first_row: u64,
+    first_row: Option<u64>,
     line: &Line,
 ) -> Result<(), Failure> {
     let written = session.execute(
@@ -277,7 +277,7 @@ pub(in crate::databases) fn record(
             &run_id,
             &line.table,
             &(line.part as i64),
-            &(first_row as i64),
+            &first_row.map(|row| row as i64),
             &(line.rows as i64),
             &line.row_hash,
         ],
