@@ -3,6 +3,8 @@
 #[cfg(feature = "star")]
 pub(crate) mod bench;
 mod bucket;
+mod files;
+mod from;
 mod job;
 #[cfg(feature = "load")]
 pub(crate) mod load;

@@ -13,7 +13,7 @@ mod log;
 mod lower;
 mod report;
 mod signals;
-#[cfg(feature = "star")]
+#[cfg(any(feature = "star", feature = "load"))]
 mod whole;
 
 use std::process::ExitCode;

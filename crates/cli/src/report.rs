@@ -15,6 +15,8 @@ mod loaded;
 mod progress;
 mod published;
 mod read;
+#[cfg(feature = "load")]
+pub(crate) mod rounds;
 mod run;
 #[cfg(feature = "star")]
 mod star;

@@ -90,6 +90,7 @@ fn create_beside(name: &Path) -> io::Result<(fs::File, PathBuf)> {
 ///
 /// # Errors
 /// Something is there.
+#[cfg(feature = "star")]
 pub(crate) fn expect_free(name: &Path) -> Result<()> {
     match name.symlink_metadata() {
         Ok(_) => Err(taken(name).into()),

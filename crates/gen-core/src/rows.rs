@@ -57,6 +57,14 @@ pub fn cut(range: Range<u64>, size: u64) -> impl Iterator<Item = Range<u64>> {
     })
 }
 
+/// Cuts a range into so many shares, in order, none more than a row larger than another.
+pub fn shares(range: Range<u64>, shares: u64) -> impl Iterator<Item = Range<u64>> {
+    let rows = u128::from(range.end.saturating_sub(range.start));
+    // At most as many rows as there are.
+    let before = move |share: u64| (rows * u128::from(share) / u128::from(shares.max(1))) as u64;
+    (0..shares).map(move |share| range.start + before(share)..range.start + before(share + 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +74,15 @@ mod tests {
         let pieces: Vec<_> = cut(5..23, 7).collect();
         assert_eq!(pieces, [5..12, 12..19, 19..23]);
         assert_eq!(cut(5..5, 7).count(), 0);
+    }
+
+    #[test]
+    fn shares_join_to_the_whole_and_differ_by_a_row() {
+        let even: Vec<_> = shares(5..23, 4).collect();
+        assert_eq!(even, [5..9, 9..14, 14..18, 18..23]);
+        let large: Vec<_> = shares(0..u64::MAX, 2).collect();
+        assert_eq!(large, [0..u64::MAX / 2, u64::MAX / 2..u64::MAX]);
+        assert!(shares(7..9, 5).all(|share| share.end - share.start <= 1));
+        assert_eq!(shares(5..23, 0).count(), 0);
     }
 }

@@ -47,6 +47,13 @@ pub trait Generate: Send + Sync {
         })
     }
 
+    /// Cuts the rows into so many ranges that follow each other: equal shares of the events, and what
+    /// hangs on them. Ranges of the same number belong together in all tables of a dataset. Nothing
+    /// where the table does not grow with time.
+    fn rounds(&self, _rounds: u64) -> Option<Vec<Range<u64>>> {
+        None
+    }
+
     /// Faults that stand in the rows on purpose, with their exact counts over all rows.
     fn planted(&self) -> Vec<Planted> {
         Vec::new()
@@ -148,6 +155,23 @@ impl Table {
     /// When the table lacks a column or is not in the order of these columns.
     pub fn partitions(&self, columns: &[&str]) -> Result<Vec<Partition>> {
         self.0.partitions(columns)
+    }
+
+    /// Cuts the rows into so many ranges that follow each other: equal shares of the events, and what
+    /// hangs on them. Ranges of the same number belong together in all tables of a dataset: the items
+    /// of a round are those of its invoices. Nothing where the table does not grow with time.
+    ///
+    /// ```
+    /// use lakeseed_gen_core::{Dataset, Settings};
+    ///
+    /// let retail = Dataset::new("retail", &Settings::new().rows("invoices", 1_000))?;
+    /// let rounds = retail.table("invoices")?.rounds(4);
+    /// assert_eq!(rounds.unwrap(), [0..250, 250..500, 500..750, 750..1_000]);
+    /// assert!(retail.table("customers")?.rounds(4).is_none());
+    /// # Ok::<(), lakeseed_gen_core::Error>(())
+    /// ```
+    pub fn rounds(&self, rounds: u64) -> Option<Vec<Range<u64>>> {
+        self.0.rounds(rounds)
     }
 
     /// The position of a column.

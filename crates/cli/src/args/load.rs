@@ -1,14 +1,33 @@
 //! The arguments of `lakeseed load`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
-use super::{Choice, Logging, Means, Progress, Target, Voice};
+use super::{
+    Choice, Logging, Means, Progress, Remote, Target, Typed, Voice, column_of_type, positive_count,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Load {
-    /// The dataset, or the one table of it, whose rows are made and loaded.
+    // The first: a field takes its values out of what was parsed.
+    #[command(flatten)]
+    pub(crate) typed: Typed,
+    /// The dataset, or the one table of it, whose rows are made and loaded; not with --from.
     #[arg(value_name = "DATASET[.TABLE]", value_parser = Target::parse)]
-    pub(crate) target: Target,
+    pub(crate) target: Option<Target>,
+    /// Loads the rows of files in place of generated ones: a file, a folder or `s3://` prefix of
+    /// Parquet, CSV or JSON lines, a folder with a folder a table, or a finished output of lakeseed's.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) from: Option<PathBuf>,
+    /// Of an output of lakeseed's only this table; the name of the table that other files become.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// The type of a column of CSV or JSON lines, as `id=text` or `price=decimal(12,2)`, where a sample
+    /// of the rows does not tell it; may be repeated. One of text, i32, i64, f64, bool, date,
+    /// timestamp, `timestamp utc`, `decimal(P,S)`.
+    #[arg(long = "type", value_name = "COLUMN=TYPE", value_parser = column_of_type)]
+    pub(crate) types: Vec<(String, String)>,
     /// The database, as `postgres://USER@HOST:PORT/DATABASE` or `mysql://USER@HOST:PORT/DATABASE` (which
     /// is MariaDB too); the password is best left to PGPASSWORD or MYSQL_PWD.
     #[arg(long, value_name = "ADDRESS")]
@@ -16,10 +35,19 @@ pub(crate) struct Load {
     /// What becomes of tables that are there already.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = IfExists::Fail)]
     pub(crate) if_exists: IfExists,
+    /// Loads the rows of the window in so many equal rounds, one after the other, and tells the time of
+    /// each; tables that do not grow stand before the first.
+    #[arg(long, value_name = "N", value_parser = positive_count, allow_negative_numbers = true)]
+    pub(crate) rounds: Option<u64>,
+    /// Draws the times of the rounds into this file, as SVG.
+    #[arg(long, value_name = "FILE", requires = "rounds")]
+    pub(crate) chart: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) choice: Choice,
     #[command(flatten)]
     pub(crate) means: Means,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
     #[command(flatten)]
     pub(crate) logging: Logging,
     /// How progress is shown on stderr.

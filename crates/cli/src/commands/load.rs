@@ -1,11 +1,11 @@
 //! `lakeseed load`: rows into the tables of a database.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use lakeseed_budget::Bytes;
-use lakeseed_sink::Error;
 use lakeseed_sink::databases::{Load, Loaded};
+use lakeseed_sink::{Error, PartWriter};
 
 use crate::args;
 use crate::error::Failure;
@@ -14,6 +14,7 @@ use crate::lower::Destination;
 use crate::lower::load::{self, LoadJob};
 use crate::report::{self, LoadOutcome, Progress, Style, units};
 use crate::signals::Stop;
+use crate::whole::Target;
 
 pub(super) fn run(args: &args::Load) -> Result<()> {
     let stop = Stop::listen()?;
@@ -22,11 +23,20 @@ pub(super) fn run(args: &args::Load) -> Result<()> {
 }
 
 fn work(args: &args::Load, stop: &Stop, log: &Log) -> Result<()> {
-    let job = load::job(args)?;
+    let job = load::job(args, log)?;
+    if let Some(chart) = &args.chart {
+        check_chart(chart)?;
+    }
     let run = Load::new(&job.plan, job.to.as_ref()).if_exists(job.if_exists);
     check_memory(&job, &run)?;
     let loaded = send(args, &job, run, stop, log)?;
+    let has_rounds = !loaded.rounds.is_empty();
     let outcome = LoadOutcome::new(loaded);
+    if let (Some(chart), true) = (&args.chart, has_rounds) {
+        let mut file = Box::new(Target::open(chart, false)?);
+        file.write(outcome.chart().as_bytes())?;
+        file.finish()?;
+    }
     if args.json {
         return report::json(&outcome);
     }
@@ -34,6 +44,23 @@ fn work(args: &args::Load, stop: &Stop, log: &Log) -> Result<()> {
         return Ok(());
     }
     report::print(&outcome.text())
+}
+
+/// Refuses a chart that could not be written, before an hour of rounds.
+fn check_chart(chart: &Path) -> Result<()> {
+    let folder = match chart.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let got = if chart.symlink_metadata().is_ok() {
+        "something that is there"
+    } else if chart.as_os_str() == "-" || !folder.is_dir() {
+        "a place that is no folder's"
+    } else {
+        return Ok(());
+    };
+    let expected = format!("a free name for a file at {} for --chart", chart.display());
+    Err(Failure::refused(expected, got, "choose another one").into())
 }
 
 /// Refuses what not even one worker could do, and says with how much it could.

@@ -22,9 +22,13 @@ pub(super) fn of_loading(error: Error, left: &str) -> Failure {
         Error::Name { .. } | Error::Unsupported { .. } => Failure::usage(
             "what the database can hold",
             error.cause(),
-            "load another table",
+            "load other tables, or convert the columns before",
         ),
-        cause @ Error::Value { .. } => Failure::failed(format!("{cause}; {left}")),
+        cause @ (Error::Value { .. } | Error::Input { .. })
+            if is_on_the_way || matches!(cause, Error::Value { .. }) =>
+        {
+            Failure::failed(format!("{cause}; {left}"))
+        }
         Error::Remote {
             action,
             address,

@@ -1,18 +1,24 @@
 //! Rows into a database: which tables, which database, with what means.
 
+mod files;
+
 use anyhow::Result;
 use lakeseed_gen_core::{Dataset, Table};
 use lakeseed_sink::databases::ddl::Dialect;
 use lakeseed_sink::databases::mysql::{Mysql, MysqlOptions};
 use lakeseed_sink::databases::postgres::{Postgres, PostgresOptions};
 use lakeseed_sink::databases::{self, Database, LoadPlan, RunRecord, TableToLoad};
+use serde::{Deserialize, Serialize};
 
+use self::files::LoadedFiles;
+use super::from::{Given, is_bucket, remote_of};
 use super::memory::Memory;
 use super::recipe::Recipe;
-use super::selection::select;
+use super::selection::{Selection, select};
 use super::tables;
-use crate::args::{IfExists, Load};
+use crate::args::{IfExists, Load, Remote};
 use crate::error::Failure;
+use crate::log::Log;
 
 /// Everything that a load is made of.
 pub(crate) struct LoadJob {
@@ -23,13 +29,49 @@ pub(crate) struct LoadJob {
     pub(crate) memory: Memory,
 }
 
-/// Fixes what the arguments ask for; nothing is made yet, and nobody is asked.
-pub(crate) fn job(args: &Load) -> Result<LoadJob> {
+/// Fixes what the arguments ask for; nothing is made yet, and the database is not asked.
+pub(crate) fn job(args: &Load, log: &Log) -> Result<LoadJob> {
     let to = database(&args.to)?;
-    let source = args.choice.of(args.target.clone());
-    let selection = select(&source)?;
-    let tables = &selection.tables;
-    let plan = plan(&selection.dataset, source.scale, tables, to.dialect())?;
+    let given = Given {
+        typed: &args.typed,
+        target: args.target.as_ref(),
+        from: args.from.as_deref(),
+        types: &args.types,
+        choice: &args.choice,
+    };
+    given.check()?;
+    let from = given.place();
+    let is_remote = from.is_some_and(is_bucket);
+    if let (Some(flag), false) = (&args.remote.given, is_remote) {
+        let expected = format!("--from s3://BUCKET/PREFIX with {flag}");
+        return Err(Failure::usage(expected, "none", "leave it out").into());
+    }
+    let plan = if let Some(from) = from {
+        if args.typed.has("rounds") {
+            let expected = "DATASET[.TABLE] with --rounds";
+            return Err(Failure::usage(expected, "--from", "leave one out").into());
+        }
+        let remote = remote_of(&args.remote, is_remote);
+        files::plan(from, args, to.dialect(), &remote, log)?
+    } else {
+        if args.typed.has("table") {
+            let advice = "leave it out, or name DATASET.TABLE";
+            let expected = "--from PLACE with --table";
+            return Err(Failure::usage(expected, "generated rows", advice).into());
+        }
+        let source = args.choice.of(given.dataset()?.clone());
+        let selection = select(&source)?;
+        if let Some(rounds) = args.rounds {
+            check_rounds(&selection, rounds)?;
+        }
+        let recipe = Recipe::of(&selection.dataset, source.scale);
+        let made_from = MadeFrom {
+            recipe,
+            rounds: args.rounds,
+        };
+        let tables = &selection.tables;
+        generated(&selection.dataset, &made_from, tables, to.dialect())?
+    };
     Ok(LoadJob {
         plan,
         to,
@@ -65,20 +107,47 @@ pub(crate) fn database(address: &str) -> Result<Box<dyn Database>> {
     }
 }
 
-fn plan(
+/// What is written down of generated rows that were loaded, so that `verify` makes them again.
+#[derive(Debug, Serialize, Deserialize)]
+struct MadeFrom {
+    #[serde(flatten)]
+    recipe: Recipe,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rounds: Option<u64>,
+}
+
+/// Refuses rounds where nothing grows, and more of them than there are rows.
+fn check_rounds(selection: &Selection, rounds: u64) -> Result<()> {
+    let grows = |table: &&Table| table.rounds(1).is_some();
+    let growing = selection.tables.iter().filter(grows);
+    let Some(rows) = growing.map(Table::row_count).min() else {
+        let expected = "tables that grow with time for --rounds";
+        let got = selection.target.to_string();
+        return Err(Failure::usage(expected, got, "leave it out").into());
+    };
+    if rounds > rows {
+        let expected = format!("at most {rows} for --rounds, a row each");
+        return Err(Failure::usage(expected, rounds, "give fewer").into());
+    }
+    Ok(())
+}
+
+fn generated(
     dataset: &Dataset,
-    scale: Option<f64>,
+    made_from: &MadeFrom,
     tables: &[Table],
     dialect: Dialect,
 ) -> Result<LoadPlan<'static>> {
-    let recipe = Recipe::of(dataset, scale);
     let mut plan = LoadPlan::builder()
         .dialect(dialect)
         .data_id(dataset.id())
-        .data(serde_json::to_value(recipe)?);
+        .data(serde_json::to_value(made_from)?);
     for table in tables {
         let rows = tables::source(table);
-        let to_load = TableToLoad::new(table.name(), rows, table.row_range());
+        let mut to_load = TableToLoad::new(table.name(), rows, table.row_range());
+        if let Some(ranges) = made_from.rounds.and_then(|rounds| table.rounds(rounds)) {
+            to_load = to_load.in_rounds(ranges);
+        }
         plan = plan.table(to_load.about(table.about()));
     }
     Ok(plan.build()?)
@@ -88,17 +157,24 @@ fn plan(
 ///
 /// # Errors
 /// Rows that cannot be had again, or not as they were.
-pub(crate) fn again(run: &RunRecord, dialect: Dialect) -> Result<LoadPlan<'static>> {
-    let recipe: Recipe = serde_json::from_value(run.data.clone()).map_err(|_| {
+pub(crate) fn again(
+    run: &RunRecord,
+    dialect: Dialect,
+    remote: &Remote,
+    log: &Log,
+) -> Result<LoadPlan<'static>> {
+    if let Ok(files) = serde_json::from_value::<LoadedFiles>(run.data.clone()) {
+        return files::again(run, &files, dialect, remote, log);
+    }
+    let made_from: MadeFrom = serde_json::from_value(run.data.clone()).map_err(|_| {
         let expected = "a ledger that says what its rows are made from";
         let got = "one that lakeseed load has not written";
         Failure::refused(expected, got, "verify with the lakeseed that loaded")
     })?;
-    let scale = recipe.scale;
-    let dataset = Recipe::dataset(&[recipe])?;
+    let dataset = Recipe::dataset(std::slice::from_ref(&made_from.recipe))?;
     let names = run.tables.iter().map(|table| table.name.as_str());
     let tables: Result<Vec<Table>, _> = names.map(|name| dataset.table(name).cloned()).collect();
-    let plan = plan(&dataset, scale, &tables?, dialect)?;
+    let plan = generated(&dataset, &made_from, &tables?, dialect)?;
     if plan.id() != run.run_id {
         let expected = format!("the rows of plan {}", run.run_id);
         let got = format!("those of plan {}: lakeseed has changed", plan.id());

@@ -1,7 +1,6 @@
 //! Messages: which rows, how they become messages, where these go, with what means.
 
 mod apart;
-mod files;
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +10,8 @@ use lakeseed_sink::messages::{
     DEFAULT_MESSAGE_ROWS, Grouping, MessagePlan, MessageSettings, MessagesRecord, Nulls,
 };
 
-use self::files::FilesRecord;
+use super::files::{self, FilesRecord};
+use super::from::{Given, is_bucket, remote_of};
 use super::memory::Memory;
 use super::place::Destination;
 use super::queue::{To, is_of_aws};
@@ -28,9 +28,6 @@ pub(super) const LEDGERS: &str = ".lakeseed-ledger";
 /// Hexadecimal digits of a place in a ledger's name.
 const PLACE_DIGITS: usize = 8;
 
-/// Flags that choose generated rows.
-const OF_GENERATED: [&str; 5] = ["scale", "rows", "start", "end", "seed"];
-
 /// Everything that a run of messages is made of.
 pub(crate) struct PublishJob {
     pub(crate) plan: MessagePlan<'static>,
@@ -46,7 +43,7 @@ pub(crate) fn job(args: &Publish, log: &Log) -> Result<PublishJob> {
     let to = To::parse(&args.to, args.create, &args.remote)?;
     refuse_what_does_not_fit(args, &to)?;
     let is_to = matches!(to.place(), Some(Destination::Bucket(_)));
-    let from = from(args);
+    let from = given(args).place();
     if let Some(from) = from {
         if let Some(place) = to.place() {
             apart::messages_and_source(&place.to_string(), from)?;
@@ -96,25 +93,6 @@ fn settings(given: &args::Messages, to: &To) -> MessageSettings {
     }
 }
 
-/// Where the files are, where rows come from files: a variable does not take the place of a dataset that
-/// was named.
-fn from(args: &Publish) -> Option<&Path> {
-    let from = args.from.as_deref();
-    from.filter(|_| args.target.is_none() || args.typed.has("from"))
-}
-
-fn is_bucket(place: &Path) -> bool {
-    place.to_string_lossy().contains("://")
-}
-
-/// Flags of a bucket concern the place that is one.
-fn remote_of(remote: &Remote, is_bucket: bool) -> Remote {
-    Remote {
-        given: remote.given.clone().filter(|_| is_bucket),
-        ..remote.clone()
-    }
-}
-
 /// The rows of files.
 fn of_files(
     args: &Publish,
@@ -134,11 +112,7 @@ fn of_files(
 
 /// The rows of a dataset's table.
 fn generated(args: &Publish, to: &To) -> Result<MessagePlan<'static>> {
-    let Some(target) = &args.target else {
-        let expected = "DATASET[.TABLE] whose rows are made, or --from PLACE";
-        return Err(Failure::usage(expected, "neither", "name one of them").into());
-    };
-    let source = args.choice.of(target.clone());
+    let source = args.choice.of(given(args).dataset()?.clone());
     let selection = select(&source)?;
     let table = the_table(&selection)?;
     let recipe = Recipe::of(&selection.dataset, source.scale);
@@ -184,26 +158,17 @@ fn refuse_what_does_not_fit(args: &Publish, to: &To) -> Result<()> {
         let advice = "leave it out: folders are made where they are missing";
         return refused("a queue with --create", &format!("'{to}'"), advice);
     }
-    if let (Some(target), true) = (&args.target, args.typed.has("from")) {
-        let got = format!("{target} and --from");
-        return refused("DATASET[.TABLE] or --from", &got, "leave one out");
+    given(args).check()
+}
+
+fn given(args: &Publish) -> Given<'_> {
+    Given {
+        typed: &args.typed,
+        target: args.target.as_ref(),
+        from: args.from.as_deref(),
+        types: &args.types,
+        choice: &args.choice,
     }
-    if let (Some((column, _)), None) = (args.types.first(), from(args)) {
-        let expected = format!("--from CSV with --type {column}=...");
-        return refused(&expected, "generated rows", "leave it out");
-    }
-    if from(args).is_some() {
-        if let Some(flag) = args.typed.first_of(&OF_GENERATED) {
-            let expected = format!("DATASET[.TABLE] with --{flag}");
-            return refused(&expected, "--from", "leave one out");
-        }
-        let mut given = args.choice.parameters.0.iter();
-        if let Some(given) = given.find(|given| !given.by_environment) {
-            let expected = format!("DATASET[.TABLE] with --{}", given.name);
-            return refused(&expected, "--from", "leave one out");
-        }
-    }
-    Ok(())
 }
 
 /// The plan of messages that were published before, from what was written down of it.

@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use lakeseed_budget::{Bytes, peak_resident};
-use lakeseed_sink::databases::Loaded;
+use lakeseed_sink::databases::{Growth, Loaded};
 use serde::Serialize;
 
-use super::{Align, Grid, units};
+use super::{Align, Grid, rounds, units};
 
 /// What stands after `load`. Every figure is of rows that were committed.
 #[derive(Debug, Serialize)]
@@ -16,6 +16,9 @@ pub(crate) struct LoadOutcome {
     loaded: Loaded,
     /// False where the same command had finished before, and nothing was sent.
     written: bool,
+    /// How the time of a round grows, where there are enough of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    growth: Option<Growth>,
     rows_per_s: f64,
     bytes_per_s: f64,
     peak_memory_bytes: Option<u64>,
@@ -28,6 +31,7 @@ impl LoadOutcome {
         let time = Duration::from_secs_f64(seconds);
         Self {
             written: loaded.is_written(),
+            growth: Growth::of(&loaded.rounds),
             rows_per_s: units::per_second(loaded.made_rows, time),
             bytes_per_s: units::per_second(loaded.made_bytes, time),
             peak_memory_bytes: peak_resident().map(Bytes::get),
@@ -35,10 +39,18 @@ impl LoadOutcome {
         }
     }
 
+    /// The times of the rounds, drawn.
+    pub(crate) fn chart(&self) -> String {
+        rounds::chart(&self.loaded.rounds, &self.loaded.address, self.growth)
+    }
+
     /// For people.
     pub(crate) fn text(&self) -> String {
         let done = &self.loaded;
         let mut text = self.grid();
+        if !done.rounds.is_empty() {
+            let _ = write!(text, "\n{}", rounds::text(&done.rounds, self.growth));
+        }
         let (plan, to) = (&done.run_id, &done.address);
         if !self.written {
             let _ = writeln!(

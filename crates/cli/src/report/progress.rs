@@ -127,7 +127,7 @@ impl Progress {
     pub(crate) fn of_load(style: Style, plan: &LoadPlan<'_>, log: &Log) -> Self {
         let tables = plan.tables().iter().map(|table| Planned {
             name: table.name(),
-            rows: table.row_count(),
+            rows: table.row_count().unwrap_or(0),
             parts: table.parts(),
         });
         Self::of(style, &tables.collect::<Vec<_>>(), log)

@@ -4,7 +4,7 @@
 
 #[path = "../../../sink/tests/it/postgres/server.rs"]
 #[expect(dead_code, reason = "the tests of sink ask more of it")]
-mod server;
+pub(super) mod server;
 
 use std::fs;
 use std::path::Path;

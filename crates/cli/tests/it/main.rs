@@ -28,8 +28,14 @@ mod layout;
 mod limits;
 #[cfg(feature = "load")]
 mod load;
+#[cfg(all(feature = "load", feature = "star"))]
+mod load_files;
 #[cfg(feature = "load")]
 mod load_mysql;
+#[cfg(feature = "load")]
+mod load_recipe;
+#[cfg(feature = "load")]
+mod load_rounds;
 mod log;
 mod memory;
 #[cfg(feature = "nats")]

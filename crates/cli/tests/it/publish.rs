@@ -253,10 +253,10 @@ fn little_memory_is_enough() {
     succeed(folder.path(), "generate predictions --rows 150k -o pq");
     let done = json(
         folder.path(),
-        "publish --from pq --memory 96MiB -j 1 --to n",
+        "publish --from pq --memory 64MiB -j 1 --to n",
     );
     let peak = done["peak_memory_bytes"].as_u64().unwrap();
-    assert!(peak <= 96 << 20, "{peak}");
+    assert!(peak <= 64 << 20, "{peak}");
     let names: BTreeSet<String> = files(folder.path()).into_keys().collect();
     assert!(
         !names.iter().any(|name| name.ends_with(".inprogress")),

@@ -14,7 +14,7 @@ use super::sales::{Sales, months_since_epoch};
 use crate::calendar::Day;
 use crate::error::Result;
 use crate::hints::{self, Hints};
-use crate::rows::Rows;
+use crate::rows::{Rows, shares};
 use crate::seed::Stream;
 use crate::table::{Generate, Partition};
 
@@ -149,17 +149,19 @@ impl Generate for InvoiceItems {
     }
 
     fn partitions(&self, columns: &[&str]) -> Result<Vec<Partition>> {
-        let items = |invoices: Range<u64>| {
-            self.sales.first_item(invoices.start)..self.sales.first_item(invoices.end)
-        };
         by_time(
             NAME,
             self.sales
                 .calendar
                 .days()
-                .map(|(day, rows)| (day, items(rows))),
+                .map(|(day, rows)| (day, self.sales.items_of(rows))),
             columns,
         )
+    }
+
+    fn rounds(&self, rounds: u64) -> Option<Vec<Range<u64>>> {
+        let invoices = shares(self.sales.calendar.rows(), rounds);
+        Some(invoices.map(|rows| self.sales.items_of(rows)).collect())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::column::{Categories, category_type};
 use crate::dist::Weighted;
 use crate::error::Result;
 use crate::hints::{self, Hints};
-use crate::rows::Rows;
+use crate::rows::{Rows, shares};
 use crate::seed::Stream;
 use crate::table::{Generate, Partition};
 
@@ -241,6 +241,10 @@ impl Generate for Invoices {
 
     fn partitions(&self, columns: &[&str]) -> Result<Vec<Partition>> {
         by_time(NAME, self.sales.calendar.days(), columns)
+    }
+
+    fn rounds(&self, rounds: u64) -> Option<Vec<Range<u64>>> {
+        Some(shares(self.row_range(), rounds).collect())
     }
 
     fn row_of_key(&self, key: i64) -> Option<u64> {

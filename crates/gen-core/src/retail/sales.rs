@@ -269,10 +269,14 @@ impl Sales {
         }
     }
 
+    /// The item rows of invoices that follow each other.
+    pub(super) fn items_of(&self, invoices: Range<u64>) -> Range<u64> {
+        self.first_item(invoices.start)..self.first_item(invoices.end)
+    }
+
     /// The item rows of the window.
     pub(super) fn item_rows(&self) -> Range<u64> {
-        let invoices = self.calendar.rows();
-        self.first_item(invoices.start)..self.first_item(invoices.end)
+        self.items_of(self.calendar.rows())
     }
 
     /// The positions of the products of an invoice's first lines; no product comes twice.

@@ -1,5 +1,7 @@
 //! Growth: time goes on, and what was there stays as it was.
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use lakeseed_gen_core::retail::Retail;
 use lakeseed_gen_core::{Date, Settings, Table};
 
@@ -162,4 +164,43 @@ fn keys_lead_back_to_rows() {
     }
     assert_eq!(retail.customers().row_of_key(200), Some(199));
     assert_eq!(retail.customers().row_of_key(201), None);
+}
+
+#[test]
+fn rounds_hold_equal_shares_of_invoices_with_their_items() {
+    let world = retail(NEW_YEAR[1], Date::new(2024, 1, 31));
+    let (invoices, items) = (world.invoices(), world.invoice_items());
+    let of_invoices = invoices.rounds(7).unwrap();
+    let of_items = items.rounds(7).unwrap();
+    let column = |table: &Table, rows: &std::ops::Range<u64>| -> Vec<i64> {
+        let batch = table.rows(rows.clone()).columns(["invoice_id"]).unwrap();
+        let batch = batch.batch().unwrap();
+        batch
+            .column(0)
+            .as_primitive::<Int64Type>()
+            .values()
+            .to_vec()
+    };
+    let (mut invoice_row, mut item_row) = (invoices.row_range().start, items.row_range().start);
+    let share = invoices.row_count() / 7;
+    for (of_invoices, of_items) in of_invoices.iter().zip(&of_items) {
+        assert_eq!((of_invoices.start, of_items.start), (invoice_row, item_row));
+        (invoice_row, item_row) = (of_invoices.end, of_items.end);
+        assert!((share..=share + 1).contains(&(of_invoices.end - of_invoices.start)));
+        let mut sold = column(items, of_items);
+        sold.dedup();
+        assert_eq!(sold, column(invoices, of_invoices));
+    }
+    assert_eq!(
+        (invoice_row, item_row),
+        (invoices.row_range().end, items.row_range().end)
+    );
+    for table in [
+        world.customers(),
+        world.sellers(),
+        world.products(),
+        world.stock(),
+    ] {
+        assert!(table.rounds(7).is_none(), "{}", table.name());
+    }
 }

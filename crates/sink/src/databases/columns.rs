@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 const BATCH_ROWS: usize = 8_192;
 
 /// Rows as they are read, given away in batches.
-pub(super) struct Rows {
+pub(super) struct ReadRows {
     table: String,
     schema: SchemaRef,
     columns: Vec<Column>,
@@ -29,7 +29,7 @@ pub(super) struct Rows {
     seen: u64,
 }
 
-impl Rows {
+impl ReadRows {
     /// For rows of a [`plain`](super::plan::plain) schema, from a system of that name.
     ///
     /// # Errors

@@ -86,7 +86,7 @@ pub trait Session {
     /// One part of a run, if it stands.
     fn line(&mut self, run_id: &str, table: &str, part: u64) -> Result<Option<Line>, Failure>;
 
-    /// Begins the transaction of a part, whose first row is `first_row`, and to send its rows.
+    /// Begins the transaction of a part, and to send its rows; the first one has this number in errors.
     fn begin_part<'t>(
         &mut self,
         table: &'t TableToLoad<'_>,
@@ -104,7 +104,7 @@ pub trait Session {
     ///
     /// # Errors
     /// A table that somebody has replaced meanwhile: the transaction must not be committed.
-    fn record(&mut self, run_id: &str, first_row: u64, line: &Line) -> Result<(), Failure>;
+    fn record(&mut self, run_id: &str, first_row: Option<u64>, line: &Line) -> Result<(), Failure>;
 
     /// Commits a part.
     fn commit(&mut self) -> Result<(), Failure>;

@@ -181,8 +181,12 @@ pub(super) fn references<'t>(table: &TableDdl<'t>, all: &[TableDdl<'_>]) -> Vec<
         let Some((parent, parent_column)) = parent else {
             continue;
         };
-        // A reference needs its table, which is absent when one table alone was asked for.
-        if all.iter().any(|table| table.name == parent) {
+        // A reference needs its table, which is absent when one table alone was asked for, and the key
+        // there, which is absent where some columns were left out.
+        if all
+            .iter()
+            .any(|table| table.name == parent && is_key(table.schema, parent_column))
+        {
             found.push(Reference {
                 column: field.name(),
                 parent,
@@ -191,6 +195,13 @@ pub(super) fn references<'t>(table: &TableDdl<'t>, all: &[TableDdl<'_>]) -> Vec<
         }
     }
     found
+}
+
+/// Whether a column alone is the primary key.
+fn is_key(schema: &Schema, column: &str) -> bool {
+    let keys = schema.fields().iter();
+    let mut keys = keys.filter(|field| hint(field, hints::KEY) == Some("primary"));
+    keys.next().is_some_and(|key| key.name() == column) && keys.next().is_none()
 }
 
 /// Comments on a table and its columns as statements, without their ends.

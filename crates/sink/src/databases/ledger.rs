@@ -34,10 +34,10 @@ pub struct RunRecord {
 pub struct RunTable {
     /// Its name.
     pub name: String,
-    /// Its first row, by the source's count.
-    pub first_row: u64,
-    /// How many rows are loaded.
-    pub rows: u64,
+    /// Its first row, by the source's count; none of files.
+    pub first_row: Option<u64>,
+    /// How many rows are loaded, where somebody had counted them before.
+    pub rows: Option<u64>,
     /// Whether the run has made the table, so that nobody else's rows were there before.
     pub is_made: bool,
     /// Whether it still holds the run's rows; if not, it was replaced.
@@ -96,7 +96,7 @@ pub(super) fn kept_of(plan: &LoadPlan<'_>, is_made: &[bool]) -> Result<String, F
         tables: tables
             .map(|(table, is_made)| RunTable {
                 name: table.name.clone(),
-                first_row: table.rows.start,
+                first_row: table.rows.first(),
                 rows: table.row_count(),
                 is_made: *is_made,
                 is_kept: true,

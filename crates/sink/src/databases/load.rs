@@ -10,6 +10,7 @@ use super::database::{Database, IsOver, Session};
 use super::failure::Failure;
 use super::plan::LoadPlan;
 use super::report::Loaded;
+use super::rounds::{Timed, Wave};
 use super::standing::Begun;
 use super::workers::{self, Task, Work};
 use crate::error::{Error, Result};
@@ -217,22 +218,15 @@ impl<'p> Load<'p> {
             .map(|line| (line.table.as_str(), line.part))
             .collect();
         let tables = self.plan.tables();
-        let of_table = |at: usize| {
-            let standing = &standing;
-            let name = tables[at].name();
-            let parts = 0..tables[at].parts();
-            let todo = parts.filter(move |part| !standing.contains(&(name, *part)));
-            todo.map(move |part| Task { table: at, part })
-        };
+        let is_todo = |task: Task| !standing.contains(&(tables[task.table].name(), task.part));
         // Tables that were there may have foreign keys, so parents have to stand first.
-        let waves: Vec<Vec<Task>> = if begun.is_made.iter().all(|is_made| *is_made) {
-            vec![(0..tables.len()).flat_map(of_table).collect()]
-        } else {
-            (0..tables.len()).map(|at| of_table(at).collect()).collect()
-        };
-        let work = Work::new(self, loaded);
-        for wave in waves {
-            workers::work_on(&work, &wave, workers)?;
+        let in_order = !begun.is_made.iter().all(|is_made| *is_made);
+        for wave in Wave::of(self.plan, &is_todo, in_order) {
+            let timed = Timed::begin(loaded);
+            for step in &wave.steps {
+                workers::work_on(&Work::new(self, loaded), step, workers)?;
+            }
+            timed.end(&wave, self.plan, loaded);
         }
         Ok(())
     }

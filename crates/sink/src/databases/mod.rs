@@ -26,6 +26,8 @@ mod columns;
 mod database;
 pub mod ddl;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
+mod described;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod failure;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod ledger;
@@ -39,6 +41,10 @@ mod plan;
 pub mod postgres;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod report;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod rounds;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod rows;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod standing;
 mod types;
@@ -61,5 +67,7 @@ pub use self::load::{IfExists, Load};
 pub use self::plan::{LoadPlan, LoadPlanBuilder, PART_ROWS, TableToLoad};
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub use self::report::{Loaded, LoadedTable};
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub use self::rounds::{Growth, Round};
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub use self::verify::VerifyLoad;

@@ -7,39 +7,67 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::ddl::{self, Dialect, TableDdl};
+use super::described::described;
+use super::rows::{PartRows, Rows};
 use crate::error::{Error, Result};
 use crate::hints;
+use crate::messages::Pieces;
 use crate::plan::id::Digest;
 use crate::plan::{MAX_FILES, batch_rows, row_bytes};
 use crate::source::Source;
 use crate::totals::Tally;
 
-/// Rows of a part: what is sent and committed alone. So many are some megabytes: large enough that a
+/// Rows of a part that are made: what is sent and committed alone. So many are some megabytes: large enough that a
 /// commit costs nothing beside them, small enough that little is done twice after a failure.
 pub const PART_ROWS: u64 = 65_536;
 /// Names that begin so are the ledger's.
 const OUR_PREFIX: &str = "lakeseed_";
 
-/// A table that is to be loaded: its name, what it holds, its source, the rows.
+/// A table that is to be loaded: its name, what it holds, its rows.
 #[derive(Clone)]
 pub struct TableToLoad<'a> {
     pub(super) name: String,
     pub(super) about: String,
-    pub(super) source: Arc<dyn Source + 'a>,
     pub(super) schema: SchemaRef,
-    pub(super) rows: Range<u64>,
+    pub(super) rows: Rows<'a>,
 }
 
 impl<'a> TableToLoad<'a> {
     /// The rows `rows` of `source`, for a table called `name`.
     pub fn new(name: impl Into<String>, source: impl Source + 'a, rows: Range<u64>) -> Self {
+        let source = Arc::new(source);
+        Self::of(
+            name,
+            Rows::Made {
+                source,
+                range: rows,
+                rounds: None,
+            },
+        )
+    }
+
+    /// The rows of files, for a table called `name`: a piece is a part.
+    pub fn of_files(name: impl Into<String>, pieces: Arc<dyn Pieces + 'a>) -> Self {
+        Self::of(name, Rows::Read(pieces))
+    }
+
+    fn of(name: impl Into<String>, rows: Rows<'a>) -> Self {
         Self {
             name: name.into(),
             about: String::new(),
-            schema: source.schema(),
-            source: Arc::new(source),
+            schema: rows.schema(),
             rows,
         }
+    }
+
+    /// Has the rows loaded in rounds: ranges that follow each other and hold them all. Round 1 begins
+    /// when the tables that are no part of rounds stand, and each round when the one before does. Rows
+    /// of files are in no rounds.
+    pub fn in_rounds(mut self, ranges: Vec<Range<u64>>) -> Self {
+        if let Rows::Made { rounds, .. } = &mut self.rows {
+            *rounds = Some(ranges);
+        }
+        self
     }
 
     /// Says what the table holds, for people; it becomes the table's comment.
@@ -48,25 +76,31 @@ impl<'a> TableToLoad<'a> {
         self
     }
 
+    /// Takes over what the [hints](crate::hints) of another schema say of columns of the same names:
+    /// keys, parents, comments. A primary key only whole, where all of its columns are there.
+    pub fn described_by(mut self, schema: &Schema) -> Self {
+        self.schema = described(&self.schema, schema);
+        self
+    }
+
     /// The table's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How many rows there are.
-    pub fn row_count(&self) -> u64 {
-        self.rows.end - self.rows.start
+    /// How many rows there are, where somebody has counted them: of text files nobody has.
+    pub fn row_count(&self) -> Option<u64> {
+        self.rows.count()
     }
 
     /// How many parts they are cut into.
     pub fn parts(&self) -> u64 {
-        self.row_count().div_ceil(PART_ROWS)
+        self.rows.parts()
     }
 
-    /// The rows of a part.
-    pub(super) fn part_rows(&self, part: u64) -> Range<u64> {
-        let start = self.rows.start + part * PART_ROWS;
-        start..self.rows.end.min(start + PART_ROWS)
+    /// What is known of a part.
+    pub(super) fn part_rows(&self, part: u64) -> PartRows {
+        self.rows.part(part)
     }
 
     pub(super) fn ddl(&self) -> TableDdl<'_> {
@@ -82,7 +116,7 @@ impl fmt::Debug for TableToLoad<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TableToLoad")
             .field("name", &self.name)
-            .field("rows", &self.rows)
+            .field("rows", &self.row_count())
             .finish_non_exhaustive()
     }
 }
@@ -98,7 +132,7 @@ impl fmt::Debug for TableToLoad<'_> {
 /// # let batch = arrow_array::RecordBatch::try_from_iter([("id", ids)]).unwrap();
 /// let pets = TableToLoad::new("pets", BatchSource::new(batch), 0..3).about("animals");
 /// let plan = LoadPlan::builder().data_id("pets v1").table(pets).build()?;
-/// assert_eq!((plan.rows(), plan.tables()[0].parts()), (3, 1));
+/// assert_eq!((plan.rows(), plan.tables()[0].parts()), (Some(3), 1));
 /// # Ok::<(), lakeseed_sink::Error>(())
 /// ```
 pub struct LoadPlan<'a> {
@@ -146,9 +180,14 @@ impl<'a> LoadPlan<'a> {
         &self.tables
     }
 
-    /// Rows of all tables.
-    pub fn rows(&self) -> u64 {
+    /// Rows of all tables, where somebody has counted them.
+    pub fn rows(&self) -> Option<u64> {
         self.tables.iter().map(TableToLoad::row_count).sum()
+    }
+
+    /// In how many rounds it is loaded; none where it is at once.
+    pub fn rounds(&self) -> Option<u64> {
+        self.tables.iter().find_map(|table| table.rows.rounds())
     }
 
     /// Parts of all tables.
@@ -156,11 +195,12 @@ impl<'a> LoadPlan<'a> {
         self.tables.iter().map(TableToLoad::parts).sum()
     }
 
-    /// The most memory that the batches of one worker take, in bytes. Worked out from the widths of
-    /// the columns: text that is much wider takes more.
+    /// The most memory that the batches of one worker take, and the file that it reads them from, in
+    /// bytes. Worked out from the widths of the columns: text that is much wider takes more.
     pub(super) fn batch_bytes(&self) -> u64 {
         let of_table = |table: &TableToLoad<'_>| {
-            3 * (batch_rows(&table.schema) * row_bytes(&table.schema)) as u64
+            let batches = 3 * (batch_rows(&table.schema) * row_bytes(&table.schema)) as u64;
+            batches + table.rows.open_bytes()
         };
         self.tables.iter().map(of_table).max().unwrap_or(0)
     }
@@ -213,10 +253,11 @@ impl<'a> LoadPlanBuilder<'a> {
     /// Fixes the parts.
     ///
     /// # Errors
-    /// [`Error::Invalid`] without tables, for two tables of one name, rows that are no range, and more
-    /// than a million parts of a table; [`Error::Name`] for names that the system would cut or refuse,
-    /// and for tables that begin with `lakeseed_`, or with `pg_` in PostgreSQL; [`Error::Unsupported`] for
-    /// columns that the system cannot hold exactly, and systems that are not loaded into.
+    /// [`Error::Invalid`] without tables, for two tables of one name, rows that are no range, rounds that
+    /// do not hold all rows or are not as many in each table, and more than a million parts of a table;
+    /// [`Error::Name`] for names that the system would cut or refuse, and for tables that begin with
+    /// `lakeseed_`, or with `pg_` in PostgreSQL; [`Error::Unsupported`] for columns that the system cannot
+    /// hold exactly, and systems that are not loaded into.
     pub fn build(self) -> Result<LoadPlan<'a>> {
         let invalid = |what, expected: String, found: String| Error::Invalid {
             what,
@@ -237,11 +278,16 @@ impl<'a> LoadPlanBuilder<'a> {
                 let expected = "tables of different names".to_owned();
                 return Err(invalid("tables", expected, format!("`{name}` twice")));
             }
-            let Range { start, end } = table.rows;
-            if start > end {
+            if let Rows::Made {
+                range: Range { start, end },
+                ..
+            } = &table.rows
+                && start > end
+            {
                 let expected = format!("a range for table `{name}`");
                 return Err(invalid("rows", expected, format!("{start}..{end}")));
             }
+            table.rows.check_rounds(&table.name)?;
             if table.parts() > MAX_FILES {
                 let expected = format!("at most {MAX_FILES} for table `{name}`");
                 return Err(invalid(
@@ -252,6 +298,13 @@ impl<'a> LoadPlanBuilder<'a> {
             }
             ddl::create(&table.ddl(), &[], self.dialect)?;
             Tally::try_new(&table.schema)?;
+        }
+        let mut rounds = self.tables.iter().filter_map(|table| table.rows.rounds());
+        if let Some(first) = rounds.next()
+            && let Some(other) = rounds.find(|other| *other != first)
+        {
+            let expected = format!("{first}, as in the table before");
+            return Err(invalid("number of rounds", expected, other.to_string()));
         }
         let mut plan = LoadPlan {
             id: String::new(),
@@ -313,8 +366,7 @@ fn id_of(plan: &LoadPlan<'_>) -> String {
             digest.text(&field.data_type().to_string());
             digest.number(u64::from(field.is_nullable()));
         }
-        digest.number(table.rows.start);
-        digest.number(table.rows.end);
+        table.rows.identify(&mut digest);
     }
     digest.finish()
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::plan::LoadPlan;
+use super::rounds::Round;
 
 /// What stands in the database. Rates count what this run has added.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,6 +30,9 @@ pub struct Loaded {
     pub making_seconds: f64,
     /// Seconds of all workers together in which the database was waited for.
     pub waiting_seconds: f64,
+    /// The rounds, where the plan has some and something was left to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<Round>,
     /// Seconds for keys, comments and statistics of the tables.
     pub keys_seconds: f64,
     /// From the start to the end.
@@ -68,6 +72,7 @@ impl Loaded {
             workers: 0,
             making_seconds: 0.0,
             waiting_seconds: 0.0,
+            rounds: Vec::new(),
             keys_seconds: 0.0,
             seconds: 0.0,
         }

@@ -13,6 +13,7 @@ use super::ledger::Line;
 use super::load::{Load, Waits};
 use super::plan::TableToLoad;
 use super::report::Loaded;
+use super::rows::Rows;
 use crate::error::{Error, Result};
 use crate::fail;
 use crate::plan::batch_rows;
@@ -125,7 +126,10 @@ impl Worker<'_, '_> {
                 failure => failure.is_passing() && waits.next(is_over),
             };
             if !goes_on {
-                let failure = failure.at(&place(table, task.part));
+                let failure = match failure {
+                    Failure::Whole(error) => Failure::Whole(table.rows.place(task.part, error)),
+                    failure => failure.at(&place(table, task.part)),
+                };
                 return Err(failure.into_error("load into", load.to.address()));
             }
         }
@@ -151,7 +155,9 @@ impl Worker<'_, '_> {
         {
             return Ok(Sent::Found(line.rows));
         }
-        let first_row = table.part_rows(part).start;
+        // Rows of files are counted from the piece's first: `Rows::place` says of which.
+        let first_row = table.rows.first().and(table.part_rows(part).first_row);
+        let first_row = first_row.unwrap_or(0);
         let encoder = waited(times, || session.begin_part(table, first_row))?;
         let mut bytes = 0;
         let line = self.rows(table, part, encoder, &mut bytes)?;
@@ -167,6 +173,7 @@ impl Worker<'_, '_> {
             }));
         }
         fail::point("load.part.sent");
+        let first_row = table.part_rows(part).first_row;
         waited(times, || session.record(run_id, first_row, &line))?;
         fail::point("load.part.recorded");
         waited(times, || session.commit())?;
@@ -229,29 +236,26 @@ pub(super) fn for_each_batch(
     is_over: &dyn Fn() -> bool,
     each: &mut dyn FnMut(&RecordBatch) -> Result<()>,
 ) -> Result<()> {
-    let failed = |source| Error::Source {
-        table: table.name().to_owned(),
-        source,
-    };
-    let rows = table.part_rows(part);
-    let expected = rows.end - rows.start;
-    let reader = table.source.open(rows, batch_rows(&table.schema));
+    let expected = table.part_rows(part).rows;
+    let reader = table
+        .rows
+        .open(table.name(), part, batch_rows(&table.schema))?;
     let mut seen = 0;
-    for batch in reader.map_err(failed)? {
+    for batch in reader {
         if is_over() {
             return Err(Error::Stopped);
         }
-        let batch = batch.map_err(failed)?;
+        let batch = batch.map_err(|error| Rows::failed(table.name(), error))?;
         seen += batch.num_rows() as u64;
-        if seen > expected {
+        if expected.is_some_and(|expected| seen > expected) {
             break;
         }
         check_nulls(table, &batch)?;
         each(&batch)?;
     }
-    if seen == expected {
+    let Some(expected) = expected.filter(|expected| *expected != seen) else {
         return Ok(());
-    }
+    };
     Err(Error::Promise {
         table: table.name().to_owned(),
         expected: format!("{expected} rows"),
@@ -281,13 +285,7 @@ fn position(load: &Load<'_>, table: &TableToLoad<'_>) -> usize {
 
 /// A part, for people and errors.
 pub(super) fn place(table: &TableToLoad<'_>, part: u64) -> String {
-    let rows = table.part_rows(part);
-    format!(
-        "table `{}`, rows {}..{}",
-        table.name(),
-        rows.start,
-        rows.end
-    )
+    format!("table `{}`, {}", table.name(), table.part_rows(part).name)
 }
 
 fn waited<T>(times: &mut Times, wait: impl FnOnce() -> T) -> T {

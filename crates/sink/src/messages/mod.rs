@@ -55,6 +55,8 @@ pub use self::folder::{MESSAGES_FORMAT, MessagesRecord};
 pub use self::id::MessageId;
 pub use self::ledger::{DonePart, LedgerRecord, LedgerState};
 pub use self::pace::{Clock, SystemClock};
+#[cfg(feature = "postgres")]
+pub(crate) use self::pieces::failed_rows;
 pub use self::pieces::{PIECE_ROWS, Piece, Pieces, TextPieces};
 pub use self::plan::{MessagePart, MessagePlan, MessagePlanBuilder};
 pub use self::publish::Publish;

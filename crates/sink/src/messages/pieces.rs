@@ -27,7 +27,7 @@ pub struct Piece {
 }
 
 /// What keeps rows from being made: an error of ours that came as Arrow's, or the source's own.
-pub(super) fn failed_rows(table: &str, source: ArrowError) -> Error {
+pub(crate) fn failed_rows(table: &str, source: ArrowError) -> Error {
     let source = match source {
         ArrowError::ExternalError(error) => match error.downcast::<Error>() {
             Ok(ours) => return *ours,

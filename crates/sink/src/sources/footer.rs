@@ -1,7 +1,9 @@
 //! The footer of a Parquet file, looked through before anybody makes room for what it promises.
 
 use bytes::Bytes;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::metadata::{
+    ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, RowGroupMetaData,
+};
 use parquet::file::reader::Length;
 
 use super::ranged::RangedFile;
@@ -36,7 +38,10 @@ pub(crate) fn footer(file: &RangedFile) -> Result<(ParquetMetaData, Bytes), Stri
     if !thrift::is_sane_footer(&bytes) {
         return Err("a footer that is none, or of an unreasonable shape".to_owned());
     }
-    let footer = ParquetMetaDataReader::decode_metadata(&bytes).map_err(|error| chain(&error))?;
+    // How many pages a column has tells how large they are.
+    let options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(false);
+    let footer = ParquetMetaDataReader::decode_metadata_with_options(&bytes, Some(&options))
+        .map_err(|error| chain(&error))?;
     for column in footer
         .row_groups()
         .iter()

@@ -9,7 +9,8 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::basic::PageType;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
 use super::find::InputFile;
 use super::footer::footer;
@@ -21,12 +22,14 @@ use crate::store::Store;
 
 /// What all windows of an open row group hold together, where files are at hand and where each read
 /// is a request.
-const NEAR_BYTES: u64 = 8 << 20;
+const NEAR_BYTES: u64 = 4 << 20;
 const FAR_BYTES: u64 = 32 << 20;
 const LEAST_WINDOW_BYTES: u64 = 64 << 10;
 const MOST_WINDOW_BYTES: u64 = 4 << 20;
-/// A page as writers make them, stored and unpacked.
+/// A page as writers make them, where the footer does not tell how many there are.
 const PAGE_BYTES: u64 = 2 << 20;
+/// The values of a dictionary: behind so many, writers stop to use it.
+const DICTIONARY_BYTES: u64 = 1 << 20;
 
 /// The Parquet files of a table.
 pub(super) struct ParquetPieces {
@@ -119,14 +122,42 @@ impl ParquetPieces {
     }
 }
 
-/// What reading a row group holds: a window and a page of each column.
+/// What reading a row group holds: of each column a page and what is read ahead, and the stored form of
+/// the page that is just unpacked.
 fn held_bytes(group: &RowGroupMetaData, window_bytes: u64) -> u64 {
-    let columns = group.columns().iter().map(|column| {
+    let mut held = 0;
+    let mut largest = 0;
+    for column in group.columns() {
         let stored = u64::try_from(column.compressed_size()).unwrap_or(0);
-        let unpacked = u64::try_from(column.uncompressed_size()).unwrap_or(0);
-        stored.min(window_bytes.max(PAGE_BYTES)) + unpacked.min(PAGE_BYTES)
+        let page = page_bytes(column);
+        // A page that is larger than a window is read by itself.
+        let ahead = if page > window_bytes { 0 } else { window_bytes };
+        let dictionary = match column.dictionary_page_offset() {
+            Some(_) => page.min(DICTIONARY_BYTES),
+            None => 0,
+        };
+        held += page + dictionary + stored.min(ahead);
+        largest = largest.max(page.min(stored));
+    }
+    held + largest
+}
+
+/// What a page of a column becomes: by their number, where the footer tells it. Writers begin a new
+/// page at the same size each time, so all but the last are alike.
+fn page_bytes(column: &ColumnChunkMetaData) -> u64 {
+    let unpacked = u64::try_from(column.uncompressed_size()).unwrap_or(0);
+    let is_data = |kind| matches!(kind, PageType::DATA_PAGE | PageType::DATA_PAGE_V2);
+    let counts = column.page_encoding_stats().map(|stats| {
+        let counts = stats.iter().filter(|stats| is_data(stats.page_type));
+        counts
+            .map(|stats| u64::try_from(stats.count).unwrap_or(0))
+            .sum()
     });
-    columns.sum()
+    match counts {
+        None | Some(0) => unpacked.min(PAGE_BYTES),
+        Some(1) => unpacked,
+        Some(pages) => unpacked.div_ceil(pages - 1),
+    }
 }
 
 /// Without what writers keep beside the columns.

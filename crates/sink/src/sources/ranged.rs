@@ -1,10 +1,11 @@
 //! A part of a store as the parquet crate wants a file: any range of it, through a few windows.
 //!
 //! Columns are read one beside the other, each in order. A window for each keeps the number of
-//! requests small, and what is held bounded, whatever the file's size.
+//! requests small, and what is held bounded, whatever the file's size. A page that is larger than a
+//! window is read by itself, and let go with its last byte.
 
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes};
@@ -33,6 +34,8 @@ struct Inner {
     most_windows: usize,
     /// The one that was used last stands last.
     windows: Mutex<Vec<(u64, Bytes)>>,
+    /// Whether a page was larger than a window: then what is read ahead of one is read twice.
+    has_large_pages: AtomicBool,
     read_bytes: AtomicU64,
 }
 
@@ -52,6 +55,7 @@ impl RangedFile {
                 window_bytes,
                 most_windows: most_windows.max(2),
                 windows: Mutex::default(),
+                has_large_pages: AtomicBool::new(false),
                 read_bytes: AtomicU64::new(0),
             }),
         }
@@ -62,8 +66,9 @@ impl RangedFile {
         self.inner.read_bytes.swap(0, Ordering::Relaxed)
     }
 
-    /// At least `least` bytes from `at` on; more where a window has them already.
-    fn window(&self, at: u64, least: u64) -> Result<Bytes, ParquetError> {
+    /// At least `least` bytes from `at` on; more where a window has them already. A new one has `ahead`
+    /// bytes where the file does.
+    fn window(&self, at: u64, least: u64, ahead: u64) -> Result<Bytes, ParquetError> {
         let end = at.checked_add(least).filter(|end| *end <= self.inner.size);
         let Some(end) = end else {
             return Err(ParquetError::EOF(format!(
@@ -83,9 +88,7 @@ impl RangedFile {
             windows.push((start, bytes.clone()));
             return Ok(bytes.slice((at - start) as usize..));
         }
-        let until = end
-            .max(at.saturating_add(self.inner.window_bytes))
-            .min(self.inner.size);
+        let until = end.max(at.saturating_add(ahead)).min(self.inner.size);
         let bytes = self
             .inner
             .store
@@ -107,13 +110,20 @@ impl RangedFile {
         if windows.len() >= self.inner.most_windows {
             windows.remove(0);
         }
-        windows.push((at, bytes.clone()));
+        // What is wanted to its last byte is passed by then.
+        if bytes.len() as u64 > least {
+            windows.push((at, bytes.clone()));
+        }
         Ok(bytes)
     }
 
-    /// Bytes of a small range, whole.
+    /// Bytes of a range, whole.
     pub(super) fn bytes(&self, at: u64, length: u64) -> Result<Bytes, ParquetError> {
-        let bytes = self.window(at, length)?;
+        let ahead = self.inner.window_bytes;
+        if length > ahead {
+            self.inner.has_large_pages.store(true, Ordering::Relaxed);
+        }
+        let bytes = self.window(at, length, ahead)?;
         Ok(bytes.slice(..length as usize))
     }
 }
@@ -129,7 +139,13 @@ impl ChunkReader for RangedFile {
 
     fn get_read(&self, start: u64) -> Result<HeaderRead, ParquetError> {
         let left = self.inner.size.saturating_sub(start);
-        let bytes = self.window(start, left.min(HEADER_BYTES))?;
+        let least = left.min(HEADER_BYTES);
+        let ahead = if self.inner.has_large_pages.load(Ordering::Relaxed) {
+            least
+        } else {
+            self.inner.window_bytes
+        };
+        let bytes = self.window(start, least, ahead)?;
         Ok(HeaderRead {
             bytes,
             is_checked: false,

@@ -316,6 +316,8 @@ impl Store for LocalStore {
         let end = range.end.min(size);
         let mut bytes = Vec::new();
         if range.start < end {
+            // All of it at once: a vector that grows holds up to twice as much.
+            bytes.reserve_exact((end - range.start) as usize);
             file.seek(SeekFrom::Start(range.start))
                 .and_then(|_| file.take(end - range.start).read_to_end(&mut bytes))
                 .map_err(Error::io("read", &path))?;

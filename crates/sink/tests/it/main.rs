@@ -16,6 +16,13 @@ mod hostile;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod kill;
+#[cfg(any(
+    feature = "kafka",
+    feature = "nats",
+    feature = "rabbitmq",
+    feature = "sqs"
+))]
+mod kills;
 mod layout;
 mod manifest;
 mod messages;

@@ -39,7 +39,7 @@ pub(super) fn verify(args: &args::Verify, address: &str, stop: &Stop, log: &Log)
         let advice = "repeat the command that began it";
         return Err(Failure::refused(expected, got, advice).into());
     }
-    let again = |run| load::again(run, from.dialect());
+    let again = |run| load::again(run, from.dialect(), &args.remote, log);
     let plans: Result<Vec<LoadPlan<'static>>> = runs.iter().map(again).collect();
     let plans = plans?;
     log.info(&format!("verifies {}", from.address()));

@@ -2,7 +2,7 @@
 
 use mysql_async::{Row, Value};
 
-use crate::databases::columns::{Column, Rows};
+use crate::databases::columns::{Column, ReadRows};
 use crate::databases::database::Take;
 use crate::error::Result;
 
@@ -11,7 +11,7 @@ use crate::error::Result;
 /// # Errors
 /// [`Error::Value`](crate::Error::Value) for a value that the column's type in Arrow cannot be,
 /// [`Error::Promise`](crate::Error::Promise) for another number of columns, and what `take` fails with.
-pub(super) fn add_row(rows: &mut Rows, row: Row, take: &mut Take<'_>) -> Result<()> {
+pub(super) fn add_row(rows: &mut ReadRows, row: Row, take: &mut Take<'_>) -> Result<()> {
     rows.check_columns(row.len())?;
     for (at, value) in row.unwrap().into_iter().enumerate() {
         let value = Some(value).filter(|value| *value != Value::NULL);

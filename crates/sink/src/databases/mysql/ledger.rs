@@ -25,7 +25,7 @@ const LEDGER: &str = "CREATE TABLE lakeseed_ledger (
     run_id VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     table_name VARCHAR(64) NOT NULL,
     part BIGINT NOT NULL,
-    first_row BIGINT NOT NULL,
+    first_row BIGINT,
     row_count BIGINT NOT NULL,
     row_hash VARCHAR(64) NOT NULL,
     loaded_at DATETIME(6) NOT NULL,
@@ -253,7 +253,7 @@ fn line_of(row: &Row) -> Result<Line, Failure> {
 pub(super) fn record(
     session: &mut Session<'_>,
     run_id: &str,
-    first_row: u64,
+    first_row: Option<u64>,
     line: &Line,
 ) -> Result<(), Failure> {
     let ask = "SELECT tables, stage FROM lakeseed_runs WHERE run_id = ? LOCK IN SHARE MODE";

@@ -8,7 +8,7 @@ use super::encode::Encoder;
 use super::sending::Sent;
 use super::session::{Session, cell};
 use super::{decode, ledger, standing};
-use crate::databases::columns::Rows;
+use crate::databases::columns::ReadRows;
 use crate::databases::database::{self, Encode, Take};
 use crate::databases::ddl::{self, Dialect, Reference};
 use crate::databases::failure::Failure;
@@ -101,7 +101,7 @@ impl database::Session for Session<'_> {
         self.end()
     }
 
-    fn record(&mut self, run_id: &str, first_row: u64, line: &Line) -> Result<(), Failure> {
+    fn record(&mut self, run_id: &str, first_row: Option<u64>, line: &Line) -> Result<(), Failure> {
         ledger::record(self, run_id, first_row, line)
     }
 
@@ -148,7 +148,7 @@ impl database::Session for Session<'_> {
     }
 
     fn read(&mut self, table: &TableToLoad<'_>, take: &mut Take<'_>) -> Result<u64, Failure> {
-        let rows = Rows::try_new(table.name(), plain(&table.schema), "MySQL");
+        let rows = ReadRows::try_new(table.name(), plain(&table.schema), "MySQL");
         let mut rows = rows.map_err(Failure::Whole)?;
         let (columns, name) = (listed(&names(table)), Dialect::Mysql.quote(table.name()));
         let mut bytes = 0;

@@ -4,7 +4,7 @@ use arrow_schema::SchemaRef;
 
 use super::cells::{EPOCH_DAYS, EPOCH_MICROS};
 use super::numeric;
-use crate::databases::columns::{Column, Rows};
+use crate::databases::columns::{Column, ReadRows};
 use crate::databases::database::Take;
 use crate::error::{Error, Result};
 
@@ -14,7 +14,7 @@ const HEADER_BYTES: usize = 19;
 /// Decodes the rows of one table. Holds one batch, and the rest of a message that ends within a row.
 pub(super) struct Decoder {
     table: String,
-    rows: Rows,
+    rows: ReadRows,
     rest: Vec<u8>,
     has_begun: bool,
     has_ended: bool,
@@ -28,7 +28,7 @@ impl Decoder {
     pub(super) fn try_new(table: &str, schema: SchemaRef) -> Result<Self> {
         Ok(Self {
             table: table.to_owned(),
-            rows: Rows::try_new(table, schema, "PostgreSQL")?,
+            rows: ReadRows::try_new(table, schema, "PostgreSQL")?,
             rest: Vec::new(),
             has_begun: false,
             has_ended: false,

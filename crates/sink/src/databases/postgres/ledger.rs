@@ -20,7 +20,7 @@ const LEDGER: &str = "CREATE TABLE lakeseed_ledger (
     run_id TEXT NOT NULL REFERENCES lakeseed_runs ON DELETE CASCADE,
     table_name TEXT NOT NULL,
     part BIGINT NOT NULL,
-    first_row BIGINT NOT NULL,
+    first_row BIGINT,
     row_count BIGINT NOT NULL,
     row_hash TEXT NOT NULL,
     loaded_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(),
@@ -159,7 +159,7 @@ fn line_of(row: &Row) -> Result<Line, Failure> {
 pub(super) fn record(
     session: &Session<'_>,
     run_id: &str,
-    first_row: u64,
+    first_row: Option<u64>,
     line: &Line,
 ) -> Result<(), Failure> {
     let written = session.execute(
@@ -170,7 +170,7 @@ pub(super) fn record(
             &run_id,
             &line.table,
             &(line.part as i64),
-            &(first_row as i64),
+            &first_row.map(|row| row as i64),
             &(line.rows as i64),
             &line.row_hash,
         ],

@@ -61,7 +61,7 @@ impl database::Session for Session<'_> {
         self.finish(copy)
     }
 
-    fn record(&mut self, run_id: &str, first_row: u64, line: &Line) -> Result<(), Failure> {
+    fn record(&mut self, run_id: &str, first_row: Option<u64>, line: &Line) -> Result<(), Failure> {
         ledger::record(self, run_id, first_row, line)
     }
 

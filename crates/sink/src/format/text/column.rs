@@ -15,7 +15,7 @@ use arrow_schema::{DataType, TimeUnit};
 
 use super::TextStyle;
 use super::escape::{self, Escape};
-use super::floats::{self, not_finite};
+use super::floats::{FloatBuffers, not_finite};
 use super::lines::{Lines, SHORT};
 use super::numbers::{FLOAT_BYTES, INTEGER_BYTES};
 use super::times::{DayCache, TIME_BYTES};
@@ -94,7 +94,7 @@ impl Caches {
             lines.ensure(0);
             let mut context = Context {
                 days: &mut self.days,
-                floats: &[],
+                floats: &FloatBuffers::default(),
                 nulls: Nulls::Kept,
             };
             cell.write(row, &mut lines, &mut context, style);
@@ -116,7 +116,7 @@ impl Caches {
 pub(super) struct Context<'c> {
     pub(super) days: &'c mut DayCache,
     /// The doubles of the block, rendered.
-    pub(super) floats: &'c [&'c [u8]],
+    pub(super) floats: &'c FloatBuffers,
     pub(super) nulls: Nulls,
 }
 
@@ -254,14 +254,18 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The doubles of the column, which are from now on expected in place `slot` of those that
-    /// are rendered a block at a time.
-    pub(super) fn rendered_apart(&mut self, slot: usize) -> Option<&'a [f64]> {
-        let Values::F64(values) = self.values else {
-            return None;
-        };
+    /// The doubles of the column, if that is what it holds, and whether each has a value.
+    pub(super) fn doubles(&self) -> Option<(&'a [f64], bool)> {
+        match self.values {
+            Values::F64(values) => Some((values, self.nulls.is_none())),
+            _ => None,
+        }
+    }
+
+    /// The same column, its doubles in place `slot` of those that are rendered a block at a time.
+    pub(super) fn rendered_in(mut self, slot: usize) -> Self {
         self.values = Values::RenderedF64(slot);
-        Some(values)
+        self
     }
 
     /// What a cell may take, where that has a limit; text makes its own room.
@@ -407,7 +411,7 @@ impl<'a> Values<'a> {
         match self {
             Self::I32(values) => lines.signed(i64::from(values[row])),
             Self::I64(values) => lines.signed(values[row]),
-            Self::RenderedF64(slot) => lines.short(context.floats[floats::place(*slot, row)]),
+            Self::RenderedF64(slot) => context.floats.write(row, *slot, 1, lines),
             Self::Decimal(values, scale) => lines.decimal(values[row], *scale),
             Self::Timestamp(values, micros, is_instant) => {
                 lines.timestamp(

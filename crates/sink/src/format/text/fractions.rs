@@ -2,12 +2,17 @@
 //!
 //! The shortest decimal that reads back as the same double, and of those the nearest, as everywhere in
 //! this crate. What makes this range quick is that nothing in it is an approximation: the double times
-//! a power of ten is a product of two numbers of 54 and 49 bits, so its neighbours at the last place are
-//! found by one multiplication and a shift, and the digits come out where they stand in the text. The
-//! idea of looking at the two neighbours and the two tens is that of Schubfach (Raffaello Giulietti, "The
-//! Schubfach way to render doubles", 2021).
+//! a power of ten is a product of two numbers of 53 and 54 bits, whose upper half ends at the last
+//! place, and the digits come out where they stand in the text. The idea of looking at the two
+//! neighbours and the two tens is that of Schubfach (Raffaello Giulietti, "The Schubfach way to render
+//! doubles", 2021).
+//!
+//! Which of the four it is, and how many digits it has, nobody can guess: a branch that depends on it
+//! costs more than all the arithmetic. There is none here; look at the instructions after a change.
 
-use super::numbers::{ASCII_ZEROS, eight_digits};
+use super::digits::{EightDigits, eight_digits_each, joined};
+use super::floats::BLOCK;
+use super::numbers::ASCII_ZEROS;
 
 /// A text is at most this long, and so is what is written behind it.
 pub(super) const TEXT_BYTES: usize = 24;
@@ -15,108 +20,153 @@ pub(super) const TEXT_BYTES: usize = 24;
 /// From here on numbers are written without an exponent.
 const LEAST: f64 = 1e-5;
 /// The bits of a double's significand that are stored.
-const STORED_BITS: u32 = 52;
+pub(super) const STORED_BITS: u32 = 52;
 /// How far the significands of numbers in the range are shifted down: by 53 below 1 to 69.
 const SHIFTS: usize = 17;
 const LEAST_SHIFT: u32 = 53;
+/// Scales are found by as many bits, so that nothing has to be checked.
+const SCALE_BITS: u32 = 5;
 const EIGHT: u64 = 100_000_000;
+/// Distances are told in this share of a unit of the last place, of which ten have room.
+const UNIT_BITS: u32 = 59;
 
-/// How numbers of one binary exponent become decimals.
+/// How numbers of one binary exponent become decimals. A unit of the last place is between a tenth of and
+/// one whole distance to the next double.
 #[derive(Clone, Copy)]
 struct Scale {
-    /// Places behind the point: a unit of the last one is between a tenth of and one whole distance to the next
-    /// double.
-    places: usize,
-    /// Five to the power of `places`.
-    fives: u64,
-    /// Twice the significand times `fives` has this many bits behind the last place.
-    shift: u32,
+    /// The length of a text that has all places.
+    end: usize,
+    /// A significand of 64 bits times this has its last place at the 64th bit.
+    multiplier: u64,
+    /// How far from an even double, and from an odd one, a decimal still reads back as it: to the
+    /// middle between two, which itself is the even one's.
+    reach: [u64; 2],
 }
 
 /// For each shift, the numbers just below 1 first.
-const SCALES: [Scale; SHIFTS] = scales();
+const SCALES: [Scale; 1 << SCALE_BITS] = scales();
 
-const fn scales() -> [Scale; SHIFTS] {
+const fn scales() -> [Scale; 1 << SCALE_BITS] {
     let none = Scale {
-        places: 0,
-        fives: 0,
-        shift: 0,
+        end: 0,
+        multiplier: 0,
+        reach: [0; 2],
     };
-    let mut scales = [none; SHIFTS];
+    let mut scales = [none; 1 << SCALE_BITS];
     let mut at = 0;
     while at < SHIFTS {
         let shift = LEAST_SHIFT + at as u32;
         // The logarithm of 2, to five places: near enough for so small numbers.
         let places = shift * 30_103 / 100_000 + 1;
+        // Half the distance to the next double, with this many bits behind the last place.
+        let fives = 5_u64.pow(places);
+        let bits = shift - places + 1;
         scales[at] = Scale {
-            places: places as usize,
-            fives: 5_u64.pow(places),
-            shift: shift - places + 1,
+            end: places as usize + 2,
+            // Of the 64 bits, the significand takes 53 and its half distance one.
+            multiplier: fives << (64 - 10 - bits),
+            reach: [
+                (fives + 1) << (UNIT_BITS - bits),
+                fives << (UNIT_BITS - bits),
+            ],
         };
         at += 1;
     }
     scales
 }
 
-/// Renders a number; its length, or `None` where it is outside of the range, or a power of two, whose
-/// neighbours are not equally far.
-#[inline]
-pub(super) fn render(value: f64, into: &mut [u8; TEXT_BYTES]) -> Option<usize> {
-    if !(LEAST..1.0).contains(&value) {
-        return None;
+/// The digits of a block of numbers.
+pub(super) struct Fractions {
+    /// Behind the first: two times eight.
+    digits: [[EightDigits; 2]; BLOCK],
+    lasts: [u8; BLOCK],
+    /// Zero where a number is not one of ours.
+    ends: [u8; BLOCK],
+}
+
+impl Fractions {
+    /// Works out the digits of at most [`BLOCK`] numbers.
+    #[inline]
+    pub(super) fn new(values: &[f64]) -> Self {
+        let mut halves = [[0; 2]; BLOCK];
+        let (mut lasts, mut ends) = ([0; BLOCK], [0; BLOCK]);
+        let places = lasts.iter_mut().zip(&mut ends);
+        for ((value, half), (last, end)) in values.iter().zip(&mut halves).zip(places) {
+            let Some((significand, scale)) = parts(*value) else {
+                continue;
+            };
+            let (front, digit) = shortest(significand, scale);
+            let high = front / EIGHT;
+            *half = [high as u32, (front - high * EIGHT) as u32];
+            *last = digit as u8;
+            *end = scale.end as u8;
+        }
+        Self {
+            digits: eight_digits_each(&halves),
+            lasts,
+            ends,
+        }
     }
+
+    /// Writes the text of a number; its length, or `None` where it is outside of the range, or a power
+    /// of two, whose neighbours are not equally far.
+    #[inline]
+    pub(super) fn write(&self, at: usize, into: &mut [u8; TEXT_BYTES]) -> Option<usize> {
+        let end = usize::from(self.ends[at]);
+        if end == 0 {
+            return None;
+        }
+        let [high, low] = self.digits[at].map(joined);
+        let last = self.lasts[at];
+        into[..8].copy_from_slice(b"0.000000");
+        let digits = &mut into[end - 17..end];
+        digits[..8].copy_from_slice(&(high | ASCII_ZEROS).to_le_bytes());
+        digits[8..16].copy_from_slice(&(low | ASCII_ZEROS).to_le_bytes());
+        digits[16] = b'0' | last;
+        // Of 16 places the first digit is a zero, and stood here.
+        into[1] = b'.';
+        // The last digits are in the highest bytes.
+        let zeros = if low == 0 {
+            8 + high.leading_zeros() / 8
+        } else {
+            low.leading_zeros() / 8
+        };
+        Some(end - choose(last == 0, u64::from(zeros) + 1, 0) as usize)
+    }
+}
+
+/// The significand of a number in the range, and how it becomes a decimal.
+#[inline]
+fn parts(value: f64) -> Option<(u64, &'static Scale)> {
     let bits = value.to_bits();
     let stored = bits & ((1 << STORED_BITS) - 1);
-    if stored == 0 {
+    // Positive doubles are ordered as their bits are, and all others are above them.
+    let is_within = bits.wrapping_sub(LEAST.to_bits()) < 1.0_f64.to_bits() - LEAST.to_bits();
+    if !is_within || stored == 0 {
         return None;
     }
     let below_one = 1022 - (bits >> STORED_BITS) as usize;
-    let scale = SCALES.get(below_one)?;
-    let number = shortest(stored | (1 << STORED_BITS), scale);
-
-    // At most 17 digits: one, and two times eight.
-    let (front, back) = (number / EIGHT, number % EIGHT);
-    // In 32 bits a division takes fewer steps.
-    let (front, eight) = (front as u32, EIGHT as u32);
-    let first = front / eight;
-    let high = eight_digits(u64::from(front % eight));
-    let low = eight_digits(back);
-    let end = scale.places + 2;
-    into[..6].copy_from_slice(b"0.0000");
-    into[end - 17] = b'0' | first as u8;
-    // Of 16 places the first digit is a zero, and stood here.
-    into[1] = b'.';
-    into[end - 16..end - 8].copy_from_slice(&(high | ASCII_ZEROS).to_le_bytes());
-    into[end - 8..end].copy_from_slice(&(low | ASCII_ZEROS).to_le_bytes());
-    // The last digits are in the highest bytes.
-    let zeros = if low == 0 {
-        8 + high.leading_zeros() / 8
-    } else {
-        low.leading_zeros() / 8
-    };
-    Some(end - zeros as usize)
+    let scale = &SCALES[below_one % SCALES.len()];
+    Some((stored | (1 << STORED_BITS), scale))
 }
 
 /// The shortest decimal between the middles to the neighbours of a double, and of the shortest the
-/// nearest: in units of the last place.
+/// nearest, in units of the last place: all digits but the last, and the last.
 #[inline]
-fn shortest(significand: u64, scale: &Scale) -> u64 {
-    let product = u128::from(significand * 2) * u128::from(scale.fives);
-    let floor = (product >> scale.shift) as u64;
-    let one = 1_u64 << scale.shift;
-    let behind = product as u64 & (one - 1);
-    // A middle itself reads back as the even one of its two doubles.
-    let reach = scale.fives + u64::from(significand.is_multiple_of(2));
-    let tens = floor / 10 * 10;
-    let above_tens = (floor - tens) * one + behind;
+fn shortest(significand: u64, scale: &Scale) -> (u64, u64) {
+    let product = u128::from(significand << 11) * u128::from(scale.multiplier);
+    let (floor, behind) = ((product >> 64) as u64, product as u64);
+    let tens = floor / 10;
+    let one = floor - tens * 10;
+    let above_tens = (one << UNIT_BITS) | (behind >> (64 - UNIT_BITS));
+    let reach = scale.reach[(significand % 2) as usize];
     let has_tens = above_tens < reach;
-    let has_next_tens = 10 * one - above_tens < reach;
-    let half = one / 2;
-    let rounds_up = behind > half || (behind == half && !floor.is_multiple_of(2));
-    let nearest = floor + u64::from(rounds_up);
-    // Which of them it is nobody can guess: no branch.
-    let chosen = choose(has_next_tens, tens + 10, nearest);
-    choose(has_tens, tens, chosen)
+    let has_next_tens = above_tens + reach > 10 << UNIT_BITS;
+    // To the nearest, and from the middle to the even one.
+    let rounds_up = behind + floor % 2 > 1 << 63;
+    let nearest = one + u64::from(rounds_up);
+    let last = choose(has_tens | has_next_tens, 0, nearest);
+    (tens + u64::from(has_next_tens & !has_tens), last)
 }
 
 #[inline]
@@ -127,6 +177,10 @@ fn choose(condition: bool, one: u64, other: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn render(value: f64, into: &mut [u8; TEXT_BYTES]) -> Option<usize> {
+        Fractions::new(&[0.5, value]).write(1, into)
+    }
 
     #[track_caller]
     fn check(value: f64) {

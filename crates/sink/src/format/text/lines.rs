@@ -105,6 +105,17 @@ impl Lines {
         self.at += len;
     }
 
+    /// Copies pieces one behind the other, each in a fixed size, and counts of each what `lens` says.
+    #[inline]
+    pub(super) fn each_fixed<const N: usize>(&mut self, pieces: &[[u8; N]], lens: &[u8]) {
+        let mut at = self.at;
+        for (piece, len) in pieces.iter().zip(lens) {
+            self.bytes[at..at + N].copy_from_slice(piece);
+            at += usize::from(*len);
+        }
+        self.at = at;
+    }
+
     /// Copies a slice of any length; there must be room.
     #[inline]
     pub(crate) fn slice(&mut self, bytes: &[u8]) {

@@ -17,6 +17,7 @@
 
 mod codec;
 mod column;
+mod digits;
 mod escape;
 mod floats;
 mod fractions;

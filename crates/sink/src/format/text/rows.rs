@@ -7,7 +7,7 @@ use arrow_schema::SchemaRef;
 use super::TextStyle;
 use super::column::{Caches, Cell, Context, Nulls};
 use super::escape;
-use super::floats::{BLOCK, FloatBuffers};
+use super::floats::{BLOCK, FloatBuffers, FloatColumn, PREFIX_BYTES};
 use super::lines::Lines;
 use crate::error::Result;
 
@@ -27,6 +27,45 @@ pub(crate) trait Around {
     /// # Errors
     /// What ends the work.
     fn after(&mut self, text: &mut Lines, start: usize) -> Result<()>;
+}
+
+/// What a row is put together from.
+enum Piece<'a> {
+    Cell(Cell<'a>),
+    /// Columns of doubles side by side, all with a value, by their places among those that are
+    /// rendered a block at a time: what stands before each is rendered with it.
+    Doubles {
+        first: usize,
+        count: usize,
+    },
+}
+
+/// The pieces of a row, and the doubles that are rendered a block at a time.
+fn pieces<'a>(
+    cells: Vec<Cell<'a>>,
+    prefixes: &'a [Vec<u8>],
+) -> (Vec<Piece<'a>>, Vec<FloatColumn<'a>>) {
+    let mut pieces = Vec::with_capacity(cells.len());
+    let mut floats = Vec::new();
+    for (cell, prefix) in cells.into_iter().zip(prefixes) {
+        let Some((values, is_full)) = cell.doubles() else {
+            pieces.push(Piece::Cell(cell));
+            continue;
+        };
+        let slot = floats.len();
+        let is_whole = is_full && prefix.len() <= PREFIX_BYTES;
+        let prefix = if is_whole { prefix.as_slice() } else { &[] };
+        floats.push(FloatColumn { prefix, values });
+        match pieces.last_mut() {
+            Some(Piece::Doubles { count, .. }) if is_whole => *count += 1,
+            _ if is_whole => pieces.push(Piece::Doubles {
+                first: slot,
+                count: 1,
+            }),
+            _ => pieces.push(Piece::Cell(cell.rendered_in(slot))),
+        }
+    }
+    (pieces, floats)
 }
 
 /// Writes rows of one schema. It belongs to one worker, which keeps it from batch to batch.
@@ -100,24 +139,27 @@ impl Rows {
         } else {
             TextStyle::Csv
         };
-        let nulls = self.nulls;
-        let mut cells = self.cells(batch, text);
-        let mut floats = Vec::new();
-        for cell in &mut cells {
-            floats.extend(cell.rendered_apart(floats.len()));
-        }
+        let cells = self.cells(batch, text);
+        let (pieces, floats) = pieces(cells, &self.prefixes);
+        self.floats.begin(&floats);
         for start in (0..batch.num_rows()).step_by(BLOCK) {
+            self.floats.render(&floats, start, style);
             let mut context = Context {
                 days: &mut self.caches.days,
-                floats: &self.floats.render(&floats, start, style),
-                nulls,
+                floats: &self.floats,
+                nulls: self.nulls,
             };
             for row in start..batch.num_rows().min(start + BLOCK) {
                 text.ensure(0);
                 around.before(text)?;
                 let begin = text.len();
-                for cell in &cells {
-                    cell.write(row, text, &mut context, style);
+                for piece in &pieces {
+                    match piece {
+                        Piece::Cell(cell) => cell.write(row, text, &mut context, style),
+                        Piece::Doubles { first, count } => {
+                            context.floats.write(row, *first, *count, text);
+                        }
+                    }
                 }
                 if IS_JSON {
                     text.close_object(begin);

@@ -67,7 +67,7 @@ fn rows_go_by_insert_and_people_are_told() {
     let url = shop.url_at(without_local(shop.port()));
     let (plan, to, warned) = (family(), mysql_at(&url), Warned::default());
     let done = Load::new(&plan, &to).threads(2).observer(&warned).run();
-    assert_eq!(done.unwrap().made_rows, plan.rows());
+    assert_eq!(done.unwrap().made_rows, plan.rows().unwrap());
     let lines = warned.0.into_inner().unwrap();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains("INSERT"), "{lines:?}");

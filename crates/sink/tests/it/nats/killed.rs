@@ -1,20 +1,16 @@
 //! A client that is killed, at each step of the ledger and of the sending, and starts again. The
 //! duplicate window is the shortest there is.
 
-use std::collections::BTreeSet;
 use std::env;
-use std::fs;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
 
 use super::server::NatsServer;
 use super::{no_window, plan, publish, queue, rows, stands_once};
+use crate::kills::Child;
 use crate::trees::quick;
 
 const URL: &str = "LAKESEED_TEST_NATS_CHILD";
 const LEDGER: &str = "LAKESEED_TEST_NATS_LEDGER";
-const SIGABRT: i32 = 6;
 
 #[test]
 fn child() {
@@ -25,16 +21,15 @@ fn child() {
     publish(&plan(&batch), &queue(&url), Path::new(&ledger)).unwrap();
 }
 
-fn run(url: &str, ledger: &Path, variables: &[(&str, &str)]) -> ExitStatus {
-    Command::new(env::current_exe().unwrap())
-        .args(["--exact", "nats::killed::child", "--nocapture"])
-        .env(URL, url)
-        .env(LEDGER, ledger)
-        .envs(variables.iter().copied())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap()
+/// A child that publishes to `url`.
+fn publisher(url: &str, ledger: &Path) -> Child {
+    Child {
+        test: "nats::killed::child",
+        variables: vec![
+            (URL, url.to_owned()),
+            (LEDGER, ledger.to_str().unwrap().to_owned()),
+        ],
+    }
 }
 
 #[test]
@@ -49,49 +44,25 @@ fn a_client_that_is_killed_anywhere_goes_on_and_doubles_nothing() {
     let plan = plan(&batch);
     // A run that nobody kills names the points.
     wire.stream("CLEAN", "clean", &no_window());
-    let log = folder.path().join("points");
-    let log_name = log.to_str().unwrap();
-    let clean = run(
-        &server.url("clean"),
-        &folder.path().join("clean"),
-        &[("LAKESEED_FAIL_LOG", log_name)],
-    );
-    assert!(clean.success());
-    let hits = fs::read_to_string(&log).unwrap();
-    let points: BTreeSet<&str> = hits.lines().collect();
     let ours = [
         "ledger.acknowledged",
         "ledger.begun",
         "nats.acknowledged",
         "nats.published",
     ];
-    assert!(
-        ours.iter().all(|point| points.contains(point)),
-        "{points:?}"
-    );
+    let clean = publisher(&server.url("clean"), &folder.path().join("clean"));
+    let trials = clean.trials(folder.path(), &ours, 50);
     let mut found = 0;
-    for (at, point) in points.iter().enumerate() {
-        let count = hits.lines().filter(|hit| hit == point).count();
-        for (which, hit) in [("first", 1), ("middle", count.div_ceil(2)), ("last", count)] {
-            let name = format!("K{at}{which}");
-            wire.stream(&name, &name, &no_window());
-            let (url, ledger) = (server.url(&name), folder.path().join(&name));
-            let killed = run(
-                &url,
-                &ledger,
-                &[("LAKESEED_FAIL_POINT", &format!("{point}:{hit}"))],
-            );
-            assert_eq!(
-                killed.signal(),
-                Some(SIGABRT),
-                "{point}:{hit} was not reached"
-            );
-            let published = publish(&plan, &queue(&url), &ledger).unwrap();
-            found += published.messages_found;
-            println!("{point}:{hit}: {} found", published.messages_found);
-            stands_once(&mut wire, &name, &plan);
-            wire.api(&format!("STREAM.DELETE.{name}"), &serde_json::json!({}));
-        }
+    for (number, at) in trials.iter().enumerate() {
+        let name = format!("K{number}");
+        wire.stream(&name, &name, &no_window());
+        let (url, ledger) = (server.url(&name), folder.path().join(&name));
+        publisher(&url, &ledger).killed(at);
+        let published = publish(&plan, &queue(&url), &ledger).unwrap();
+        found += published.messages_found;
+        println!("{at}: {} found", published.messages_found);
+        stands_once(&mut wire, &name, &plan);
+        wire.api(&format!("STREAM.DELETE.{name}"), &serde_json::json!({}));
     }
     assert!(found > 0, "no kill left anything behind");
 }

@@ -1,21 +1,17 @@
 //! A client that is killed, at each step of the ledger and of the sending, and starts again.
 
-use std::collections::BTreeSet;
 use std::env;
-use std::fs;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
 
 use super::plain::{Plain, QUORUM, STREAM};
 use super::server::{port_of, shared};
 use super::{doubles, fresh, plan, publish, queue, rows, stands_once, verify};
+use crate::kills::Child;
 use crate::trees::quick;
 
 const URL: &str = "LAKESEED_TEST_RABBITMQ_CHILD";
 const NAME: &str = "LAKESEED_TEST_RABBITMQ_QUEUE";
 const LEDGER: &str = "LAKESEED_TEST_RABBITMQ_LEDGER";
-const SIGABRT: i32 = 6;
 
 #[test]
 fn child() {
@@ -27,17 +23,16 @@ fn child() {
     publish(&plan(&batch), &queue(&url, &name), Path::new(&ledger)).unwrap();
 }
 
-fn run(url: &str, name: &str, ledger: &Path, variables: &[(&str, &str)]) -> ExitStatus {
-    Command::new(env::current_exe().unwrap())
-        .args(["--exact", "rabbitmq::killed::child", "--nocapture"])
-        .env(URL, url)
-        .env(NAME, name)
-        .env(LEDGER, ledger)
-        .envs(variables.iter().copied())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap()
+/// A child that publishes into the queue `name`.
+fn publisher(url: &str, name: &str, ledger: &Path) -> Child {
+    Child {
+        test: "rabbitmq::killed::child",
+        variables: vec![
+            (URL, url.to_owned()),
+            (NAME, name.to_owned()),
+            (LEDGER, ledger.to_str().unwrap().to_owned()),
+        ],
+    }
 }
 
 #[test]
@@ -53,52 +48,26 @@ fn a_client_that_is_killed_anywhere_goes_on_and_doubles_nothing_in_a_stream() {
     // A run that nobody kills names the points.
     let clean = fresh("clean");
     wire.declare(&clean, STREAM);
-    let log = folder.path().join("points");
-    let log_name = log.to_str().unwrap();
-    let ended = run(
-        &url,
-        &clean,
-        &folder.path().join("clean"),
-        &[("LAKESEED_FAIL_LOG", log_name)],
-    );
-    assert!(ended.success());
-    wire.delete(&clean);
-    let hits = fs::read_to_string(&log).unwrap();
-    let points: BTreeSet<&str> = hits.lines().collect();
     let ours = [
         "ledger.acknowledged",
         "ledger.begun",
         "rabbitmq.acknowledged",
         "rabbitmq.published",
     ];
-    assert!(
-        ours.iter().all(|point| points.contains(point)),
-        "{points:?}"
-    );
+    let unbroken = publisher(&url, &clean, &folder.path().join("clean"));
+    let trials = unbroken.trials(folder.path(), &ours, 50);
+    wire.delete(&clean);
     let mut found = 0;
-    for point in &points {
-        let count = hits.lines().filter(|hit| hit == point).count();
-        for hit in [1, count.div_ceil(2), count] {
-            let name = fresh("killed");
-            wire.declare(&name, STREAM);
-            let ledger = folder.path().join(&name);
-            let killed = run(
-                &url,
-                &name,
-                &ledger,
-                &[("LAKESEED_FAIL_POINT", &format!("{point}:{hit}"))],
-            );
-            assert_eq!(
-                killed.signal(),
-                Some(SIGABRT),
-                "{point}:{hit} was not reached"
-            );
-            let published = publish(&plan, &queue(&url, &name), &ledger).unwrap();
-            found += published.messages_found;
-            println!("{point}:{hit}: {} found", published.messages_found);
-            stands_once(&mut wire, &name, &plan);
-            wire.delete(&name);
-        }
+    for at in &trials {
+        let name = fresh("killed");
+        wire.declare(&name, STREAM);
+        let ledger = folder.path().join(&name);
+        publisher(&url, &name, &ledger).killed(at);
+        let published = publish(&plan, &queue(&url, &name), &ledger).unwrap();
+        found += published.messages_found;
+        println!("{at}: {} found", published.messages_found);
+        stands_once(&mut wire, &name, &plan);
+        wire.delete(&name);
     }
     assert!(found > 0, "no kill left anything behind");
 }
@@ -115,8 +84,7 @@ fn a_client_that_is_killed_loses_nothing_in_a_queue() {
     let name = fresh("quorum");
     wire.declare(&name, QUORUM);
     let ledger = folder.path().join("ledger");
-    let point = ("LAKESEED_FAIL_POINT", "rabbitmq.acknowledged:900");
-    assert_eq!(run(&url, &name, &ledger, &[point]).signal(), Some(SIGABRT));
+    publisher(&url, &name, &ledger).killed("rabbitmq.acknowledged:900");
     let queue = queue(&url, &name);
     let published = publish(&plan, &queue, &ledger).unwrap();
     // Nobody could know what had arrived: the parts in flight came again.

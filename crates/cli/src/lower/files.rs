@@ -1,15 +1,19 @@
-//! Files whose rows are published: which of them, as which table, and what is written down of it.
+//! Files whose rows are published or loaded: which of them, as which table, and what is written down of
+//! it.
 
 #[cfg(feature = "star")]
-mod csv;
+mod text;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
+#[cfg(feature = "load")]
+use lakeseed_sink::messages::Pieces;
 use lakeseed_sink::{
-    Error, FileRows, Manifest, ManifestTable, Store, find_files, open_files, open_finished,
+    Error, FileRows, Manifest, ManifestPlan, ManifestTable, Store, find_files, open_files,
+    open_finished,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +25,19 @@ use crate::log::Log;
 const FILES: [&str; 4] = [".parquet", ".json", ".jsonl", ".ndjson"];
 /// Those of CSV, which another crate reads.
 const CSV: [&str; 3] = [".csv", ".csv.gz", ".csv.zst"];
+/// What else another crate reads, as rows with types: packed JSON lines besides CSV.
+#[cfg(feature = "load")]
+pub(super) const TYPED: [&str; 9] = [
+    ".csv",
+    ".csv.gz",
+    ".csv.zst",
+    ".json.gz",
+    ".json.zst",
+    ".jsonl.gz",
+    ".jsonl.zst",
+    ".ndjson.gz",
+    ".ndjson.zst",
+];
 
 /// Files that have been found.
 pub(super) struct Files {
@@ -30,7 +47,7 @@ pub(super) struct Files {
     pub(super) record: FilesRecord,
 }
 
-/// What is written down of files whose rows were published, so that `verify` finds them again.
+/// What is written down of files whose rows were taken, so that `verify` finds them again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FilesRecord {
     /// The place, as it was given.
@@ -43,20 +60,35 @@ pub(super) struct FilesRecord {
 }
 
 /// Files of a table that have been found.
-struct Found {
-    table: String,
-    names: Vec<String>,
+pub(super) struct Found {
+    pub(super) table: String,
+    pub(super) names: Vec<String>,
     /// The types of its columns, where a manifest tells them.
-    types: BTreeMap<String, String>,
+    pub(super) types: BTreeMap<String, String>,
+    /// What its rows were made from, where a manifest tells that.
+    #[cfg_attr(not(feature = "load"), expect(dead_code, reason = "loads ask for it"))]
+    pub(super) made_from: Vec<serde_json::Value>,
 }
 
 impl Found {
     /// Files that nobody has described.
-    fn strange(table: String, names: Vec<String>) -> Self {
+    pub(super) fn strange(table: String, names: Vec<String>) -> Self {
         Self {
             table,
             names,
             types: BTreeMap::new(),
+            made_from: Vec::new(),
+        }
+    }
+
+    /// The files of a table of ours, whose columns are known.
+    fn described(table: ManifestTable, names: Vec<String>, plans: &[ManifestPlan]) -> Self {
+        let columns = table.columns.into_iter();
+        Self {
+            table: table.name,
+            names,
+            types: columns.map(|at| (at.name, at.data_type)).collect(),
+            made_from: plans.iter().map(|plan| plan.data.clone()).collect(),
         }
     }
 }
@@ -72,7 +104,7 @@ pub(super) fn open(
     log: &Log,
 ) -> Result<Files> {
     let (root, file) = root_and_file(from);
-    let store: Arc<dyn Store> = super::super::store(&root, remote, log)?.into();
+    let store: Arc<dyn Store> = super::store(&root, remote, log)?.into();
     let manifest = match (&file, open_finished(store.as_ref())) {
         (Some(_), _) | (None, Err(Error::NoOutput { .. })) => None,
         (None, found) => Some(found?),
@@ -86,7 +118,7 @@ pub(super) fn open(
         },
     };
     if found.names.is_empty() {
-        let expected = "Parquet, CSV or JSON lines to publish";
+        let expected = "Parquet, CSV or JSON lines to read";
         let got = format!("none at {}", store.address());
         return Err(Failure::refused(expected, got, "check --from").into());
     }
@@ -113,7 +145,7 @@ pub(super) fn open(
     })
 }
 
-fn is_csv(name: &str) -> bool {
+pub(super) fn is_csv(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     CSV.iter().any(|end| name.ends_with(end))
 }
@@ -129,13 +161,13 @@ fn rows(root: &Path, store: &Arc<dyn Store>, record: &FilesRecord) -> Result<Fil
         0 => Ok(open_files(Arc::clone(store), names)?),
         #[cfg(feature = "star")]
         found if found == names.len() => {
-            let pieces = csv::CsvPieces::open(root, store, names, &record.types)?;
+            let pieces = text::TypedPieces::open(root, store, names, &record.types)?;
             Ok(FileRows::Batches(Arc::new(pieces)))
         }
         #[cfg(not(feature = "star"))]
         found if found == names.len() => {
             let expected = "a lakeseed that was built with the feature star, for CSV";
-            let advice = "build it with that feature, or publish Parquet or JSON lines";
+            let advice = "build it with that feature, or name Parquet or JSON lines";
             Err(Failure::usage(expected, "one without", advice).into())
         }
         _ => {
@@ -143,6 +175,39 @@ fn rows(root: &Path, store: &Arc<dyn Store>, record: &FilesRecord) -> Result<Fil
             let got = format!("CSV and others at {}", store.address());
             Err(Failure::refused(expected, got, "name a folder or a file of one").into())
         }
+    }
+}
+
+/// The rows of files that have been found, whatever their format, in columns with types.
+#[cfg(feature = "load")]
+#[cfg_attr(
+    not(feature = "star"),
+    expect(unused_variables, reason = "nothing reads text in such a build")
+)]
+pub(super) fn batches(
+    root: &Path,
+    store: &Arc<dyn Store>,
+    record: &FilesRecord,
+) -> Result<Arc<dyn Pieces>> {
+    let names = &record.files;
+    let is_parquet = |name: &String| name.to_ascii_lowercase().ends_with(".parquet");
+    if names.iter().any(is_parquet)
+        && let FileRows::Batches(pieces) = open_files(Arc::clone(store), names)?
+    {
+        return Ok(pieces);
+    }
+    #[cfg(feature = "star")]
+    return Ok(Arc::new(text::TypedPieces::open(
+        root,
+        store,
+        names,
+        &record.types,
+    )?));
+    #[cfg(not(feature = "star"))]
+    {
+        let expected = "a lakeseed that was built with the feature star, for CSV and JSON lines";
+        let advice = "build it with that feature, or name Parquet";
+        Err(Failure::usage(expected, "one without", advice).into())
     }
 }
 
@@ -157,17 +222,20 @@ pub(super) fn data_id(table: &str) -> String {
 /// As [`open`], and for files that have gone.
 pub(super) fn reopen(record: &FilesRecord, remote: &Remote, log: &Log) -> Result<FileRows> {
     let (root, _) = root_and_file(Path::new(&record.from));
-    let store: Arc<dyn Store> = super::super::store(&root, remote, log)?.into();
+    let store: Arc<dyn Store> = super::store(&root, remote, log)?.into();
     rows(&root, &store, record)
 }
 
 /// The folder of a file, and the file's name, where a place is one file.
-fn root_and_file(from: &Path) -> (PathBuf, Option<String>) {
+pub(super) fn root_and_file(from: &Path) -> (PathBuf, Option<String>) {
     let text = from.to_string_lossy();
     let is_bucket = text.contains("://");
     let is_file = if is_bucket {
         let text = text.to_ascii_lowercase();
-        FILES.iter().chain(&CSV).any(|end| text.ends_with(end))
+        let packed = text.strip_suffix(".gz").or(text.strip_suffix(".zst"));
+        let ends = FILES.iter().chain(&CSV);
+        let mut ends = ends.copied();
+        ends.any(|end| text.ends_with(end) || packed.is_some_and(|text| text.ends_with(end)))
     } else {
         from.is_file()
     };
@@ -193,27 +261,22 @@ fn of_output(from: &Path, manifest: Manifest) -> Result<Found> {
         let advice = format!("choose {}", error::list(&names));
         return Err(Failure::usage("one table for --from", got, &advice).into());
     };
-    let names = parts_of(&table)?;
-    Ok(described(table, names))
+    of_manifest(table, &manifest.plans)
 }
 
-/// The files of a table of ours, whose columns are known.
-fn described(table: ManifestTable, names: Vec<String>) -> Found {
-    let columns = table.columns.into_iter();
-    Found {
-        table: table.name,
-        names,
-        types: columns.map(|at| (at.name, at.data_type)).collect(),
-    }
+/// The files of a table of an output of ours.
+pub(super) fn of_manifest(table: ManifestTable, plans: &[ManifestPlan]) -> Result<Found> {
+    let names = parts_of(&table)?;
+    Ok(Found::described(table, names, plans))
 }
 
 /// The table of an output of ours whose folder a place is, with its parts as its manifest has them:
 /// others may lie beside them. `None` where the folder above is no output, or has no such table.
-fn of_its_output(root: &Path, remote: &Remote, log: &Log) -> Result<Option<Found>> {
+pub(super) fn of_its_output(root: &Path, remote: &Remote, log: &Log) -> Result<Option<Found>> {
     let Some((output, name)) = output_and_table(root) else {
         return Ok(None);
     };
-    let store = super::super::store(&output, remote, log)?;
+    let store = super::store(&output, remote, log)?;
     let manifest = match open_finished(store.as_ref()) {
         Err(Error::NoOutput { .. }) => return Ok(None),
         found => found?,
@@ -226,7 +289,7 @@ fn of_its_output(root: &Path, remote: &Remote, log: &Log) -> Result<Option<Found
     let own = format!("{name}/");
     let below = parts.filter_map(|part| part.strip_prefix(&own).map(str::to_owned));
     let below = below.collect();
-    Ok(Some(described(table, below)))
+    Ok(Some(Found::described(table, below, &manifest.plans)))
 }
 
 /// The folder or prefix above a place, and the place's own name.
@@ -255,12 +318,12 @@ fn parts_of(table: &ManifestTable) -> Result<Vec<String>> {
     Ok(table.parts.iter().map(|part| part.path.clone()).collect())
 }
 
-fn stem(file: &str) -> String {
+pub(super) fn stem(file: &str) -> String {
     let stem = file.split('.').next().unwrap_or_default();
     named(stem)
 }
 
-fn last_name(from: &Path) -> String {
+pub(super) fn last_name(from: &Path) -> String {
     let text = from.to_string_lossy();
     named(
         text.trim_end_matches('/')
@@ -271,7 +334,7 @@ fn last_name(from: &Path) -> String {
 }
 
 /// A table's name: it becomes a folder's where messages go to files.
-fn named(name: &str) -> String {
+pub(super) fn named(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let plain: String = name.chars().filter(|c| is_plain(*c)).take(100).collect();
     let plain = plain.trim_start_matches('_');

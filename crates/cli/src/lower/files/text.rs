@@ -1,4 +1,4 @@
-//! CSV as rows to publish: cut at whole rows and typed by the reader that stars have.
+//! CSV and JSON lines as rows with types: cut at whole rows and read by the reader that stars have.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,14 +17,14 @@ use crate::lower::star::files::Place;
 /// About how much of a file is a piece: it is sent and proven alone.
 const PIECE_BYTES: u64 = 16 << 20;
 
-/// The files of CSV of a table.
-pub(super) struct CsvPieces {
+/// The text files of a table.
+pub(super) struct TypedPieces {
     files: Files,
     pieces: Vec<Piece>,
     columns: Vec<usize>,
 }
 
-impl CsvPieces {
+impl TypedPieces {
     /// Tells the types, and finds where the files can be cut.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ fn type_of(column: &str, text: &str) -> Result<DataType> {
     }
 }
 
-impl Pieces for CsvPieces {
+impl Pieces for TypedPieces {
     fn schema(&self) -> SchemaRef {
         self.files.schema()
     }
@@ -109,13 +109,13 @@ impl Pieces for CsvPieces {
     }
 }
 
-impl CsvPieces {
+impl TypedPieces {
     fn failed(&self, piece: usize, error: &lakeseed_star_schema::Error) -> Error {
         ours(&self.pieces[piece].name, error)
     }
 }
 
-/// Why rows cannot be read, as publishing says it: the file and the line, then the reason.
+/// Why rows cannot be read, as the sink says it: the file and the line, then the reason.
 fn ours(path: &str, error: &lakeseed_star_schema::Error) -> Error {
     match error {
         lakeseed_star_schema::Error::Source { place, problem, .. } => Error::Input {
@@ -129,7 +129,7 @@ fn ours(path: &str, error: &lakeseed_star_schema::Error) -> Error {
     }
 }
 
-/// Rows of a piece; errors are those of the crate that publishes.
+/// Rows of a piece; errors are those of the sink.
 struct Reader {
     reader: BatchReader,
     path: String,
