@@ -4,7 +4,6 @@
 //! SQL.
 
 #[path = "../../../sink/tests/it/mysql/server.rs"]
-#[expect(dead_code, reason = "the tests of sink ask more of it")]
 mod server;
 
 use std::fs;

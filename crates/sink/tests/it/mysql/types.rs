@@ -84,7 +84,7 @@ fn columns() -> Vec<(&'static str, ArrayRef, [&'static str; 2])> {
         ),
         (
             "f64",
-            Arc::new(Float64Array::from(vec![Some(-0.0), Some(0.1), None])),
+            Arc::new(Float64Array::from(vec![Some(0.0), Some(0.1), None])),
             ["0", "0.1"],
         ),
         (
