@@ -29,7 +29,7 @@ pub(crate) struct Load {
     #[arg(long = "type", value_name = "COLUMN=TYPE", value_parser = column_of_type)]
     pub(crate) types: Vec<(String, String)>,
     /// The database, as `postgres://USER@HOST:PORT/DATABASE` or `mysql://USER@HOST:PORT/DATABASE` (which
-    /// is MariaDB too); the password is best left to PGPASSWORD or MYSQL_PWD.
+    /// is MariaDB too); the password is best left to PGPASSWORD or `MYSQL_PWD`.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) to: String,
     /// What becomes of tables that are there already.

@@ -242,7 +242,8 @@ mod tests {
     use super::*;
     use crate::databases::cells::Words;
 
-    fn written(array: ArrayRef, form: Form) -> Vec<String> {
+    fn written(array: impl Array + 'static, form: Form) -> Vec<String> {
+        let array: ArrayRef = Arc::new(array);
         let words = Words::default();
         let cells = Cells::of(&array, &words).unwrap();
         let one = |row| {
@@ -255,15 +256,14 @@ mod tests {
 
     #[test]
     fn what_would_end_a_value_is_escaped() {
-        let texts =
-            || Arc::new(StringArray::from(vec!["a\tb\n\\N\0", "it's \"so\"", ""])) as ArrayRef;
+        let texts = || StringArray::from(vec!["a\tb\n\\N\0", "it's \"so\"", ""]);
         assert_eq!(
             written(texts(), Form::Line),
             ["a\\tb\\n\\\\N\\0", "it's \"so\"", ""]
         );
         let literals = ["'a\tb\n\\\\N\\0'", "'it\\'s \\\"so\\\"'", "''"];
         assert_eq!(written(texts(), Form::Literal), literals);
-        let bytes = Arc::new(BinaryArray::from(vec![&[0_u8, 171][..], &[]]));
+        let bytes = BinaryArray::from(vec![&[0_u8, 171][..], &[]]);
         assert_eq!(written(bytes, Form::Literal), ["X'00AB'", "X''"]);
     }
 
@@ -272,7 +272,7 @@ mod tests {
         let cents = Decimal128Array::from(vec![-5, 1_000_000, 0, i128::from(i64::MIN)]);
         let cents = cents.with_precision_and_scale(20, 2).unwrap();
         let texts = ["-0.05", "10000.00", "0.00", "-92233720368547758.08"];
-        assert_eq!(written(Arc::new(cents), Form::Line), texts);
+        assert_eq!(written(cents, Form::Line), texts);
         let days = Date32Array::from(vec![-719_162, -1, 0, 11_016, 19_417, 2_932_896]);
         let texts = [
             "0001-01-01",
@@ -282,12 +282,12 @@ mod tests {
             "2023-03-01",
             "9999-12-31",
         ];
-        assert_eq!(written(Arc::new(days), Form::Line), texts);
+        assert_eq!(written(days, Form::Line), texts);
         let times = TimestampMicrosecondArray::from(vec![-1, 1_672_531_200_000_001]);
         let texts = ["1969-12-31 23:59:59.999999", "2023-01-01 00:00:00.000001"];
-        assert_eq!(written(Arc::new(times), Form::Line), texts);
+        assert_eq!(written(times, Form::Line), texts);
         let doubles = Float64Array::from(vec![0.0, 0.1, 1e300, 5e-324]);
-        let texts = written(Arc::new(doubles), Form::Literal);
+        let texts = written(doubles, Form::Literal);
         let back: Vec<f64> = texts.iter().map(|text| text.parse().unwrap()).collect();
         assert_eq!(
             back.iter().map(|it| it.to_bits()).collect::<Vec<_>>(),

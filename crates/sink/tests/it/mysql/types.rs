@@ -1,5 +1,6 @@
 //! Every type that is sent: extremes and nulls, as the server itself writes them.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow_array::types::{Int8Type, Int32Type};
@@ -26,7 +27,7 @@ fn columns() -> Vec<(&'static str, ArrayRef, [&'static str; 2])> {
     let cents = cents.with_precision_and_scale(12, 2).unwrap();
     let bytes: Vec<u8> = (0..=255).collect();
     let all_bytes = BinaryArray::from(vec![Some(bytes.as_slice()), Some(b"\\t\n"), None]);
-    let every: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    let every = hexadecimal(&bytes);
     vec![
         (
             "bool",
@@ -225,6 +226,15 @@ fn batch(columns: &[(&'static str, ArrayRef, [&'static str; 2])]) -> RecordBatch
     RecordBatch::try_new(Arc::new(schema), arrays).unwrap()
 }
 
+/// Bytes as the server writes them.
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        let _ = write!(text, "{byte:02X}");
+    }
+    text
+}
+
 /// Loads every type, and looks at it as the server writes it.
 fn all_types(shop: &Shop, url: &str) {
     let columns = columns();
@@ -236,7 +246,7 @@ fn all_types(shop: &Shop, url: &str) {
             _ => format!("CAST(`{name}` AS CHAR)"),
         };
         for text in texts {
-            let bytes: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
+            let bytes = hexadecimal(text.as_bytes());
             let ask = format!("SELECT count(*) FROM all_types WHERE HEX({shown}) = '{bytes}'");
             let all = || shop.ask(&format!("SELECT {shown} FROM all_types"));
             let data_type = array.data_type();
