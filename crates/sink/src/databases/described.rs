@@ -41,6 +41,7 @@ mod tests {
     use arrow_schema::DataType;
 
     use super::*;
+    use crate::databases::ddl::{Dialect, TableDdl, statements};
 
     fn column(name: &str, hints: &[(&str, &str)]) -> Field {
         let hints = hints
@@ -91,5 +92,22 @@ mod tests {
         let files = Schema::new(vec![column("order_id", &[])]);
         let told = described(&Arc::new(files), &known());
         assert!(told.field(0).metadata().is_empty());
+    }
+
+    #[test]
+    fn a_reference_needs_the_key_that_it_points_to() {
+        let orders = Arc::new(known());
+        let with = |key: &[(&str, &str)]| {
+            let pets = Schema::new(vec![column("id", key)]);
+            let table = |name, schema| TableDdl {
+                name,
+                about: "",
+                schema,
+            };
+            let tables = [table("pets", &pets), table("orders", &orders)];
+            statements(&tables, Dialect::Postgres).unwrap()
+        };
+        assert!(with(&[(hints::KEY, "primary")]).contains("REFERENCES \"pets\" (\"id\")"));
+        assert!(!with(&[]).contains("REFERENCES"));
     }
 }

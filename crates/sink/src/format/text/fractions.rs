@@ -160,13 +160,14 @@ fn shortest(significand: u64, scale: &Scale) -> (u64, u64) {
     let one = floor - tens * 10;
     let above_tens = (one << UNIT_BITS) | (behind >> (64 - UNIT_BITS));
     let reach = scale.reach[(significand % 2) as usize];
-    let has_tens = above_tens < reach;
-    let has_next_tens = above_tens + reach > 10 << UNIT_BITS;
+    let has_tens = u64::from(above_tens < reach);
+    let has_next_tens = u64::from(above_tens + reach > 10 << UNIT_BITS);
     // To the nearest, and from the middle to the even one.
     let rounds_up = behind + floor % 2 > 1 << 63;
     let nearest = one + u64::from(rounds_up);
-    let last = choose(has_tens | has_next_tens, 0, nearest);
-    (tens + u64::from(has_next_tens & !has_tens), last)
+    // Nothing is left of it beside one of the tens.
+    let last = nearest & (has_tens | has_next_tens).wrapping_sub(1);
+    (tens + (has_next_tens & !has_tens), last)
 }
 
 #[inline]
