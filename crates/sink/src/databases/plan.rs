@@ -76,7 +76,7 @@ impl<'a> TableToLoad<'a> {
         self
     }
 
-    /// Takes over what the [hints](crate::hints) of another schema say of columns of the same names:
+    /// Takes over what the [hints] of another schema say of columns of the same names:
     /// keys, parents, comments. A primary key only whole, where all of its columns are there.
     pub fn described_by(mut self, schema: &Schema) -> Self {
         self.schema = described(&self.schema, schema);
