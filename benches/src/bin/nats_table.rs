@@ -109,8 +109,11 @@ fn main() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let connected = runtime.block_on(async_nats::connect(url));
-    let context = jetstream::new(connected.expect("a server"));
+    // It starts a task of its own, and so has to be within the runtime.
+    let context = runtime.block_on(async {
+        let connected = async_nats::connect(url).await;
+        jetstream::new(connected.expect("a server"))
+    });
     let megabytes = bytes as f64 / 1e6;
     println!("{rows} rows, {megabytes:.0} MB, {WORKERS} workers, MB/s");
     println!("round   bare   publish   share");
