@@ -14,7 +14,7 @@
 //! ([`fractions`](super::fractions)).
 
 use super::TextStyle;
-use super::digits::{eight_digits_each, joined};
+use super::digits::{EightDigits, eight_digits_each, joined};
 use super::fractions::{Fractions, STORED_BITS, TEXT_BYTES};
 use super::lines::Lines;
 use super::numbers::ASCII_ZEROS;
@@ -110,7 +110,7 @@ impl FloatBuffers {
 
 /// Numbers of six places of a block, in millionths.
 struct Rounded {
-    digits: [[[u16; 4]; 1]; BLOCK],
+    digits: [[EightDigits; 1]; BLOCK],
     is_rounded: [bool; BLOCK],
 }
 

@@ -8,7 +8,8 @@
 //! doubles", 2021).
 //!
 //! Which of the four it is, and how many digits it has, nobody can guess: a branch that depends on it
-//! costs more than all the arithmetic. There is none here; look at the instructions after a change.
+//! costs more than all the arithmetic. There is none that is taken in turns here; look at the instructions
+//! after a change.
 
 use super::digits::{EightDigits, eight_digits_each, joined};
 use super::floats::BLOCK;
