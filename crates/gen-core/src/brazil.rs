@@ -79,6 +79,17 @@ pub(crate) const STATES: [State; 27] = [
     state("RR", 14, NORTH, 1, 2, (69_300_000, 69_399_999), 2000),
 ];
 
+/// Their codes, in the same order.
+pub(crate) const STATE_CODES: [&str; STATES.len()] = {
+    let mut codes = [""; STATES.len()];
+    let mut at = 0;
+    while at < codes.len() {
+        codes[at] = STATES[at].code;
+        at += 1;
+    }
+    codes
+};
+
 /// The tax on a sale from a seller's region to a customer's state, in ten-thousandths.
 ///
 /// Inside a region the state's own rate; across regions 12 %, but 7 % from the South and the

@@ -4,13 +4,19 @@
 //! count of their own, its parameters with type, default and meaning. A command line or a form
 //! makes its flags of these and needs no knowledge of any dataset.
 
+mod resolve;
+
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
-use crate::builder::MAX_ROWS;
+use arrow_array::RecordBatch;
+
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::own::{OwnTable, Replaceable};
 use crate::table::Table;
+use crate::views::View;
 
 /// The seed unless told otherwise; never the clock.
 pub const DEFAULT_SEED: u64 = 42;
@@ -34,10 +40,14 @@ pub struct DatasetInfo {
     pub tables: &'static [(&'static str, &'static str)],
     /// The counts that can be set; all other counts follow from theirs.
     pub roots: &'static [Root],
+    /// The tables that rows of one's own can replace.
+    pub replaceable: &'static [Replaceable],
     /// Its own parameters.
     pub parameters: &'static [Parameter],
     /// Whether it has event tables, of which a window chooses the days.
     pub has_window: bool,
+    /// Views over its tables, for databases, in an order in which they can be made; may be none.
+    pub views: &'static [View],
     /// Makes the tables once the settings are fixed.
     pub(crate) build: fn(&Resolved) -> Result<Vec<Table>>,
 }
@@ -149,6 +159,7 @@ pub struct Settings {
     start: Option<Date>,
     end: Option<Date>,
     parameters: Vec<(String, String)>,
+    own: Vec<(String, RecordBatch)>,
 }
 
 impl Default for Settings {
@@ -160,6 +171,7 @@ impl Default for Settings {
             start: None,
             end: None,
             parameters: Vec::new(),
+            own: Vec::new(),
         }
     }
 }
@@ -218,6 +230,40 @@ impl Settings {
         self.parameters.push((name.to_owned(), value.into()));
         self
     }
+
+    /// Rows of one's own in place of a table's: those whose key, and whatever else other rows follow
+    /// from, is known already. The dataset's [`replaceable`](DatasetInfo::replaceable) says which
+    /// tables take them and what is asked of their columns; all their other columns are carried
+    /// through. The scale does not concern such a table.
+    ///
+    /// They are held in memory, in the order of their key. Their digest enters the data id, so that
+    /// other rows are another dataset.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    /// use lakeseed_gen_core::{Error, Settings, retail::Retail};
+    ///
+    /// let keys: ArrayRef = Arc::new(Int64Array::from(vec![70, 12, 41]));
+    /// let states: ArrayRef = Arc::new(StringArray::from(vec!["SP", "BA", "SP"]));
+    /// let rows = RecordBatch::try_from_iter([("customer_id", keys), ("state", states)])?;
+    ///
+    /// let retail = Retail::new(&Settings::new().own("customers", rows.clone()))?;
+    /// assert_eq!(retail.customers().row_count(), 3);
+    /// assert_eq!(retail.customers().row_of_key(70), Some(2));
+    /// assert_eq!(retail.invoices().row_count(), 3_000_000);
+    /// assert!(retail.dataset().id().contains("&use.customers=blake3:"));
+    ///
+    /// let refused = Retail::new(&Settings::new().own("sellers", rows)).unwrap_err();
+    /// assert!(matches!(refused, Error::OwnRows { .. })); // they have no seller_id
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn own(mut self, table: &str, rows: RecordBatch) -> Self {
+        self.own.push((table.to_owned(), rows));
+        self
+    }
 }
 
 /// Settings after every default and check: what a dataset is built from.
@@ -229,12 +275,18 @@ pub(crate) struct Resolved {
     pub(crate) end: Date,
     rows: BTreeMap<&'static str, u64>,
     parameters: BTreeMap<&'static str, String>,
+    own: BTreeMap<&'static str, Arc<OwnTable>>,
 }
 
 impl Resolved {
     /// The count of a root table.
     pub(crate) fn rows(&self, table: &str) -> u64 {
         self.rows.get(table).copied().unwrap_or_default()
+    }
+
+    /// The rows of the user's own that replace a table.
+    pub(crate) fn own(&self, table: &str) -> Option<&Arc<OwnTable>> {
+        self.own.get(table)
     }
 
     /// A parameter as text.
@@ -279,7 +331,8 @@ impl Dataset {
         self.info
     }
 
-    /// Names everything that its values depend on: name, data version, counts, parameters, seed.
+    /// Names everything that its values depend on: name, data version, counts, parameters, seed, and
+    /// rows of one's own by their digest.
     ///
     /// Equal ids mean equal rows. The window is not in it: it chooses rows and changes none.
     pub fn id(&self) -> &str {
@@ -304,6 +357,13 @@ impl Dataset {
     /// Its own parameters, every one of them, in the form in which they enter the data id.
     pub fn parameters(&self) -> &BTreeMap<&'static str, String> {
         &self.resolved.parameters
+    }
+
+    /// The digests of the rows of one's own, by the tables that they replace: the same for the same
+    /// rows in the same types, in whatever order, batches and format they came.
+    pub fn own(&self) -> BTreeMap<&'static str, &str> {
+        let own = self.resolved.own.iter();
+        own.map(|(table, rows)| (*table, rows.digest())).collect()
     }
 
     /// The settings after every default and check.
@@ -374,6 +434,9 @@ impl DatasetInfo {
         for (name, value) in &resolved.parameters {
             let _ = write!(id, "&{name}={value}");
         }
+        for (table, own) in &resolved.own {
+            let _ = write!(id, "&use.{table}={}", own.digest());
+        }
         let tables = (self.build)(&resolved)?;
         Ok(Dataset {
             info: self,
@@ -381,115 +444,5 @@ impl DatasetInfo {
             resolved,
             tables,
         })
-    }
-
-    fn resolve(&self, settings: &Settings) -> Result<Resolved> {
-        let (start, end) = self.window(settings)?;
-        Ok(Resolved {
-            seed: settings.seed,
-            data_version: self.data_version,
-            start,
-            end,
-            rows: self.counts(settings)?,
-            parameters: self.values(settings)?,
-        })
-    }
-
-    fn window(&self, settings: &Settings) -> Result<(Date, Date)> {
-        let given = settings.start.map(|day| ("--start", day));
-        if let (false, Some((flag, day))) = (
-            self.has_window,
-            given.or(settings.end.map(|day| ("--end", day))),
-        ) {
-            return Err(Error::NoWindow {
-                dataset: self.name.to_owned(),
-                setting: flag,
-                found: day.to_string(),
-            });
-        }
-        let start = settings.start.unwrap_or(EPOCH);
-        let end = settings
-            .end
-            .unwrap_or_else(|| Date::new(start.ymd().0, 12, 31));
-        if start < EPOCH {
-            return Err(Error::bad_value(
-                "--start",
-                format!("{EPOCH}, the epoch, or later"),
-                start,
-            ));
-        }
-        if end > HORIZON {
-            return Err(Error::bad_value(
-                "--end",
-                format!("{HORIZON} or earlier"),
-                end,
-            ));
-        }
-        if end < start {
-            return Err(Error::bad_value(
-                "--end",
-                format!("--start, {start}, or later"),
-                end,
-            ));
-        }
-        Ok((start, end))
-    }
-
-    fn counts(&self, settings: &Settings) -> Result<BTreeMap<&'static str, u64>> {
-        let scale = settings.scale;
-        if !(scale.is_finite() && scale > 0.0) {
-            return Err(Error::bad_value("--scale", "a number above 0", scale));
-        }
-        let mut counts = BTreeMap::new();
-        for root in self.roots {
-            let scaled = libm::round(root.rows_at_scale_1 * scale);
-            counts.insert(root.table, (scaled as u64).max(1));
-        }
-        for (table, rows) in &settings.rows {
-            let known = || self.roots.iter().map(|root| root.table);
-            let root = match (table, self.roots) {
-                (None, [only]) => only,
-                (None, _) => {
-                    let expected = known().map(|name| format!("{name}=N")).collect::<Vec<_>>();
-                    return Err(Error::bad_value("--rows", expected.join(" or "), rows));
-                }
-                (Some(name), roots) => {
-                    let within = format!("the tables of {} whose rows can be set", self.name);
-                    roots
-                        .iter()
-                        .find(|root| root.table == name)
-                        .ok_or_else(|| Error::unknown("table", Some(&within), name, known()))?
-                }
-            };
-            counts.insert(root.table, *rows);
-        }
-        for root in self.roots {
-            let (most, why) = root.limit;
-            let rows = counts.get(root.table).copied().unwrap_or_default();
-            if rows == 0 || rows > most.min(MAX_ROWS) {
-                let expected = format!("1 to {most} rows{why}");
-                return Err(Error::bad_value(root.table, expected, rows));
-            }
-        }
-        Ok(counts)
-    }
-
-    fn values(&self, settings: &Settings) -> Result<BTreeMap<&'static str, String>> {
-        let mut values = BTreeMap::new();
-        for parameter in self.parameters {
-            values.insert(parameter.name, parameter.canonical(parameter.default)?);
-        }
-        for (name, value) in &settings.parameters {
-            let known = self
-                .parameters
-                .iter()
-                .find(|parameter| parameter.name == name);
-            let parameter = known.ok_or_else(|| {
-                let names = self.parameters.iter().map(|parameter| parameter.name);
-                Error::unknown("parameter", Some(self.name), name, names)
-            })?;
-            values.insert(parameter.name, parameter.canonical(value)?);
-        }
-        Ok(values)
     }
 }

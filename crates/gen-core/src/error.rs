@@ -62,6 +62,26 @@ pub enum Error {
         /// Why not, and what would do.
         reason: String,
     },
+    /// Rows of one's own that cannot take the place of a table's.
+    #[error(
+        "{table}{}{}: expected {expected}, not {found}; {advice}",
+        column.as_ref().map(|name| format!(", column {name}")).unwrap_or_default(),
+        row.map(|row| format!(", row {row}")).unwrap_or_default()
+    )]
+    OwnRows {
+        /// The table that they were to replace.
+        table: &'static str,
+        /// The column at fault, where it is one.
+        column: Option<String>,
+        /// The row at fault, where it is one: the first that was given is 1.
+        row: Option<std::num::NonZeroU64>,
+        /// What is asked of them.
+        expected: String,
+        /// What came.
+        found: String,
+        /// What would do.
+        advice: String,
+    },
     /// A table definition that contradicts itself.
     #[error("table {table}, column {column}: {reason}")]
     BadDefinition {

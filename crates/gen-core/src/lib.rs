@@ -39,7 +39,9 @@
 //!   [`assessments`].
 //! - [`Table`]: rows as Arrow batches; [`mod@column`] and [`builder`] for tables of one's own.
 //! - [`seed`], [`permute`], [`dist`], [`calendar`], [`slices`]: what values are made of.
+//! - [`own`]: rows of one's own in place of a table's.
 //! - [`hints`]: what the generator knows of a column, for writers.
+//! - [`views`]: the star and its indicators as SQL, for databases that hold the tables.
 //!
 //! # Features
 //! - `rand_distr` (default): any distribution of that crate as a column.
@@ -59,6 +61,7 @@ pub mod dist;
 mod error;
 pub mod hints;
 mod names;
+pub mod own;
 pub mod permute;
 pub mod predictions;
 pub mod retail;
@@ -66,6 +69,7 @@ pub mod rows;
 pub mod seed;
 pub mod slices;
 pub mod table;
+pub mod views;
 
 pub use dataset::{Dataset, DatasetInfo, Settings, datasets, find};
 pub use date::Date;

@@ -31,6 +31,7 @@ pub static INFO: DatasetInfo = DatasetInfo {
         rows_at_scale_1: 1_500_000.0,
         limit: (MAX_ROWS, ""),
     }],
+    replaceable: &[],
     parameters: &[
         Parameter {
             name: "classes",
@@ -51,6 +52,7 @@ pub static INFO: DatasetInfo = DatasetInfo {
             default: "none",
         },
     ],
+    views: &[],
 };
 
 /// The dataset `predictions`.

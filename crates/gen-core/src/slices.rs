@@ -27,6 +27,21 @@ impl Slices {
                 ((u128::from(n) * cumulative + total / 2) / total) as u64
             })
             .collect();
+        Self::ending_at(ends, n)
+    }
+
+    /// Slices of these sizes, one after the other, of which one at least is above zero.
+    pub fn of_sizes(sizes: &[u64]) -> Self {
+        let mut n = 0;
+        let ends = sizes.iter().map(|size| {
+            n += size;
+            n
+        });
+        let ends = ends.collect();
+        Self::ending_at(ends, n)
+    }
+
+    fn ending_at(ends: Vec<u64>, n: u64) -> Self {
         let own = |at: usize| {
             if at == 0 {
                 0..ends[0]
@@ -51,7 +66,12 @@ impl Slices {
     /// The slice that a position lies in.
     #[inline]
     pub fn of(&self, position: u64) -> usize {
-        let at = self.ends.iter().take_while(|&&end| end <= position).count();
+        // Counts them all, without a jump that depends on the position.
+        let at: usize = self
+            .ends
+            .iter()
+            .map(|&end| usize::from(end <= position))
+            .sum();
         at.min(self.ends.len() - 1)
     }
 
@@ -74,6 +94,14 @@ mod tests {
             [0, 79, 80, 96, 97, 99].map(|at| slices.of(at)),
             [0, 0, 1, 1, 2, 2]
         );
+    }
+
+    #[test]
+    fn sizes_are_kept_and_an_empty_one_borrows() {
+        let slices = Slices::of_sizes(&[0, 3, 0, 2]);
+        let members: Vec<_> = (0..4).map(|at| slices.members(at)).collect();
+        assert_eq!(members, [0..3, 0..3, 0..3, 3..5]);
+        assert_eq!([0, 2, 3, 4].map(|at| slices.of(at)), [1, 1, 3, 3]);
     }
 
     #[test]

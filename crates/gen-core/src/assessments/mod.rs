@@ -17,6 +17,7 @@ mod oracle;
 mod people;
 mod portuguese;
 mod texts;
+mod views;
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ pub static INFO: DatasetInfo = DatasetInfo {
         rows_at_scale_1: exams::ALL_PUPILS as f64 / 8.0,
         limit: (CPFS, ", as many as there are CPFs in a fiscal region"),
     }],
+    replaceable: &[],
     parameters: &[
         Parameter {
             name: "states",
@@ -67,6 +69,7 @@ pub static INFO: DatasetInfo = DatasetInfo {
             default: "off",
         },
     ],
+    views: views::VIEWS,
 };
 
 /// What is counted: pupils, who have no table of their own.

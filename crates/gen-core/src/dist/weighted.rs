@@ -1,5 +1,7 @@
 //! Weighted categories by Walker's alias method, in integers.
 
+use std::hint::select_unpredictable;
+
 /// Categories `0..n` with integer weights: one table look-up a draw (about 3 ns).
 ///
 /// Shares are exact to 2^-32. At most 2^20 categories; weights may be zero, not all of them.
@@ -84,11 +86,9 @@ impl Weighted {
         let product = u128::from(bits) * self.cells.len() as u128;
         let at = (product >> 64) as usize;
         let cell = self.cells[at];
-        if ((product >> 32) as u32) < cell.threshold {
-            at
-        } else {
-            cell.other as usize
-        }
+        // Nobody can foresee which: a jump would be wrong as often as a draw can be.
+        let own = ((product >> 32) as u32) < cell.threshold;
+        select_unpredictable(own, at, cell.other as usize)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Ranks by the law of Zipf and Mandelbrot: rank k weighs `(k + q)^-s`.
 
+use std::hint::select_unpredictable;
+
 use super::Weighted;
 use crate::seed::{below, mix};
 
@@ -103,12 +105,14 @@ impl Zipf {
     #[inline]
     pub fn draw(&self, bits: u64) -> u64 {
         let cell = self.cells.draw(bits) as u64;
-        if self.intervals.is_empty() || cell < HEAD {
+        if self.intervals.is_empty() {
             return cell;
         }
-        let at = (cell - HEAD) as usize;
+        // Half of the draws are of the head, nobody knows which: the others' way is gone by all.
+        let at = cell.saturating_sub(HEAD) as usize;
         let (first, end) = (self.intervals[at], self.intervals[at + 1]);
-        first + below(mix(bits), end - first)
+        let rank = first + below(mix(bits), end - first);
+        select_unpredictable(cell < HEAD, cell, rank)
     }
 }
 

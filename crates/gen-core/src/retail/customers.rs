@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use super::order::{Order, by_position};
 use super::{SEGMENTS, micros_before_epoch, popularity};
-use crate::brazil::{CPFS, STATES, cpf};
+use crate::brazil::{CPFS, STATE_CODES, STATES, cpf};
 use crate::column::{boolean, category, date, decimal, sequence, text, timestamp};
 use crate::dataset::EPOCH;
 use crate::dist::{LogNormal, Weighted, Zipf};
 use crate::error::Result;
 use crate::hints;
 use crate::names::{self, CITIES_PER_STATE, CITY_WEIGHTS};
+use crate::own::{OwnTable, Replaceable, Takes, Wanted};
 use crate::permute::Permutation;
 use crate::seed::{Stream, below};
 use crate::slices::Slices;
@@ -18,6 +20,28 @@ use crate::table::Table;
 pub(super) const NAME: &str = "customers";
 pub(super) const ABOUT: &str = "a customer of the distributor";
 pub(super) const LIMIT: (u64, &str) = (CPFS, ", as many as there are CPFs in a fiscal region");
+
+/// What is asked of customers of the user's own.
+pub(super) const OWN: Replaceable = Replaceable {
+    table: NAME,
+    columns: &[
+        Wanted {
+            name: "customer_id",
+            takes: Takes::Key,
+            missing: None,
+        },
+        Wanted {
+            name: "state",
+            takes: Takes::OneOf(&STATE_CODES),
+            missing: Some("states are drawn by weight"),
+        },
+        Wanted {
+            name: "segment",
+            takes: Takes::OneOf(&SEGMENTS),
+            missing: Some("segments are drawn by their shares"),
+        },
+    ],
+};
 
 /// Customers by segment, in per cent (domain rule).
 const SEGMENT_SHARES: [u64; 3] = [80, 17, 3];
@@ -33,11 +57,13 @@ const CREDIT: [(f64, f64); 3] = [(2_500.0, 0.6), (18_000.0, 0.7), (150_000.0, 0.
 #[derive(Debug, Clone)]
 pub(super) struct Customers {
     pub(super) count: u64,
-    order: Permutation,
+    order: Order,
     segments: Slices,
     popularity: Vec<Zipf>,
     states: Weighted,
     state_stream: Stream,
+    /// By position, where the user's own customers tell theirs.
+    own_states: Option<Vec<u8>>,
 }
 
 impl Customers {
@@ -46,11 +72,27 @@ impl Customers {
         let segments = Slices::new(count, &SEGMENT_SHARES);
         Self {
             count,
-            order: Permutation::new(stream.named("order"), count),
+            order: Order::keyed(stream.named("order"), count),
             popularity: popularity(&segments, EXPONENT, FIRST_SHARE, skew),
             segments,
             states: Weighted::new(&STATES.map(|state| state.weight)),
             state_stream: stream.named("state"),
+            own_states: None,
+        }
+    }
+
+    /// The user's own.
+    pub(super) fn of_own(dataset: Stream, own: &OwnTable, skew: f64) -> Self {
+        let stream = dataset.named(NAME).named("order");
+        let (order, segments) = Order::of_own(stream, own, own.places("segment"), &SEGMENT_SHARES);
+        let states = own.places("state");
+        Self {
+            count: own.count(),
+            own_states: states.map(|states| by_position(&order, 0..own.count(), |row| states[row])),
+            order,
+            popularity: popularity(&segments, EXPONENT, FIRST_SHARE, skew),
+            segments,
+            ..Self::new(dataset, 1, skew)
         }
     }
 
@@ -63,17 +105,26 @@ impl Customers {
     /// The row of a position.
     #[inline]
     pub(super) fn row(&self, position: u64) -> u64 {
-        self.order.inverse(position)
+        self.order.row(position)
+    }
+
+    /// The key of the row of a position.
+    #[inline]
+    pub(super) fn key(&self, position: u64) -> i64 {
+        self.order.key(position)
     }
 
     /// The state of a position, as a place in [`STATES`].
     #[inline]
     pub(super) fn state(&self, position: u64) -> usize {
-        self.states.draw(self.state_stream.at(position))
+        match &self.own_states {
+            None => self.states.draw(self.state_stream.at(position)),
+            Some(states) => usize::from(states[position as usize]),
+        }
     }
 
     fn position(&self, row: u64) -> u64 {
-        self.order.forward(row)
+        self.order.position(row)
     }
 
     fn segment(&self, row: u64) -> usize {

@@ -8,14 +8,14 @@ use arrow_array::types::{Decimal128Type, Int32Type, Int64Type, TimestampMicrosec
 use arrow_array::{ArrayRef, ArrowPrimitiveType};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
+use super::baskets::{Baskets, Draw};
 use super::invoices::{MOMENT, MONEY, array, array_of, by_time};
-use super::lines::{Line, MAX_LINES, Span, spans};
-use super::sales::{Sales, months_since_epoch};
+use super::lines::{Line, Span, line_numbers, repeat, spans};
+use super::sales::Sales;
 use crate::calendar::Day;
 use crate::error::Result;
 use crate::hints::{self, Hints};
 use crate::rows::{Rows, shares};
-use crate::seed::Stream;
 use crate::table::{Generate, Partition};
 
 pub(super) const NAME: &str = "invoice_items";
@@ -170,7 +170,7 @@ struct Batch<'a> {
     sales: &'a Sales,
     spans: Vec<Span>,
     count: usize,
-    products: OnceCell<Vec<u64>>,
+    products: OnceCell<Vec<u32>>,
     draws: OnceCell<Vec<Draw>>,
     lines: OnceCell<Vec<Line>>,
 }
@@ -180,13 +180,16 @@ impl Batch<'_> {
         let sales = self.sales;
         match column {
             Column::InvoiceId => self.repeat::<Int64Type>(|span| span.invoice as i64 + 1),
-            Column::LineNumber => array::<Int32Type>(self.line_numbers(1)),
+            Column::LineNumber => {
+                let numbers = line_numbers(&self.spans, self.count);
+                array::<Int32Type>(numbers.into_iter().map(|line| line + 1).collect())
+            }
             Column::ProductId => {
                 let ids = self
                     .products()
                     .iter()
-                    .map(|&position| sales.products.row(position));
-                array::<Int64Type>(ids.map(|row| row as i64 + 1).collect())
+                    .map(|&position| sales.products.key(u64::from(position)));
+                array::<Int64Type>(ids.collect())
             }
             Column::Quantity => array::<Int32Type>(self.quantities()),
             Column::UnitPrice => self.money(|line| line.unit_price),
@@ -210,32 +213,12 @@ impl Batch<'_> {
         self.repeat::<T>(|span| at(span, walk.day(span.invoice)))
     }
 
-    /// The line of each row, counted from `first`.
-    fn line_numbers(&self, first: i32) -> Vec<i32> {
-        const NUMBERS: [i32; 2 * MAX_LINES] = {
-            let mut numbers = [0; 2 * MAX_LINES];
-            let mut at = 0;
-            while at < numbers.len() {
-                numbers[at] = at as i32;
-                at += 1;
-            }
-            numbers
-        };
-        each_span(&self.spans, self.count, |span, out| {
-            let from = usize::from(span.first) + first as usize;
-            out.copy_from_slice(&NUMBERS[from..from + MAX_LINES]);
-        })
+    fn baskets(&self) -> Baskets<'_> {
+        Baskets::new(self.sales, &self.spans, self.count)
     }
 
-    /// What the lines of each row's invoice draw from.
     fn draws(&self) -> &[Draw] {
-        self.draws.get_or_init(|| {
-            let sales = self.sales;
-            repeat(&self.spans, self.count, |span| Draw {
-                segment: sales.segment(span.invoice),
-                stream: sales.line_stream(span.invoice),
-            })
-        })
+        self.draws.get_or_init(|| self.baskets().draws())
     }
 
     /// Quantities alone cost less than whole lines.
@@ -243,7 +226,8 @@ impl Batch<'_> {
         if let Some(lines) = self.lines.get() {
             return lines.iter().map(|line| line.quantity).collect();
         }
-        let rows = self.draws().iter().zip(self.line_numbers(0));
+        let numbers = line_numbers(&self.spans, self.count);
+        let rows = self.draws().iter().zip(numbers);
         rows.map(|(draw, line)| {
             self.sales
                 .quantity(draw.segment, draw.stream.at(line as u64))
@@ -252,37 +236,14 @@ impl Batch<'_> {
     }
 
     /// The position of each line's product.
-    fn products(&self) -> &[u64] {
-        self.products.get_or_init(|| {
-            let mut walk = self.sales.calendar.walk();
-            let mut values = Vec::with_capacity(self.count);
-            for span in &self.spans {
-                let month = walk.day(span.invoice).month;
-                let lines = span.lines();
-                let all = self.sales.product_positions(span.invoice, month, lines.end);
-                values.extend_from_slice(&all[lines]);
-            }
-            values
-        })
+    fn products(&self) -> &[u32] {
+        self.products.get_or_init(|| self.baskets().positions())
     }
 
     fn lines(&self) -> &[Line] {
         self.lines.get_or_init(|| {
-            let mut walk = self.sales.calendar.walk();
-            let months = repeat(&self.spans, self.count, |span| {
-                months_since_epoch(walk.day(span.invoice))
-            });
-            let rows = self
-                .draws()
-                .iter()
-                .zip(self.line_numbers(0))
-                .zip(self.products())
-                .zip(months);
-            rows.map(|(((draw, line), &position), month)| {
-                self.sales
-                    .line(draw.segment, position, month, draw.stream.at(line as u64))
-            })
-            .collect()
+            self.baskets()
+                .lines(self.draws(), self.products(), |line| line)
         })
     }
 
@@ -290,41 +251,4 @@ impl Batch<'_> {
         let values = self.lines().iter().map(|line| i128::from(at(line)));
         Arc::new(array_of::<Decimal128Type>(values.collect()).with_data_type(MONEY))
     }
-}
-
-/// What the lines of one invoice draw from.
-#[derive(Debug, Clone, Copy, Default)]
-struct Draw {
-    segment: usize,
-    stream: Stream,
-}
-
-/// A value per row, the same for all lines of a span.
-fn repeat<T: Copy + Default>(
-    spans: &[Span],
-    count: usize,
-    mut at: impl FnMut(&Span) -> T,
-) -> Vec<T> {
-    each_span(spans, count, |span, out| *out = [at(span); MAX_LINES])
-}
-
-/// A value per row, written span by span.
-///
-/// Always as many values as the longest invoice has lines, of which the next span overwrites those
-/// that are too many: a copy of fixed size beats a loop of unforeseeable length.
-fn each_span<T: Copy + Default>(
-    spans: &[Span],
-    count: usize,
-    mut write: impl FnMut(&Span, &mut [T; MAX_LINES]),
-) -> Vec<T> {
-    let mut values = vec![T::default(); count + MAX_LINES];
-    let mut at = 0;
-    for span in spans {
-        if let Some(out) = values[at..].first_chunk_mut() {
-            write(span, out);
-        }
-        at += span.lines().len();
-    }
-    values.truncate(count);
-    values
 }

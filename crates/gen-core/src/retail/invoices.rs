@@ -9,6 +9,8 @@ use arrow_array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use super::baskets::Baskets;
+use super::lines::Span;
 use super::sales::{PAYMENTS, Parties, STATUSES, Sales, tax};
 use crate::brazil::STATES;
 use crate::calendar::Day;
@@ -273,11 +275,9 @@ impl Batch<'_> {
         match column {
             Column::InvoiceId => self.each::<Int64Type>(|row| row as i64 + 1),
             Column::CustomerId => {
-                self.of_parties::<Int64Type>(|it| sales.customers.row(it.customer) as i64 + 1)
+                self.of_parties::<Int64Type>(|it| sales.customers.key(it.customer))
             }
-            Column::SellerId => {
-                self.of_parties::<Int64Type>(|it| sales.sellers.row(it.seller) as i64 + 1)
-            }
+            Column::SellerId => self.of_parties::<Int64Type>(|it| sales.sellers.key(it.seller)),
             Column::IssuedAt => {
                 self.of_day::<TimestampMicrosecondType>(|row, day| sales.issued_at(row, day))
             }
@@ -331,22 +331,28 @@ impl Batch<'_> {
 
     fn parties(&self) -> &[Parties] {
         self.parties
-            .get_or_init(|| self.rows.map(|row| self.table.sales.parties(row)))
+            .get_or_init(|| self.table.sales.all_parties(self.rows))
     }
 
     fn amounts(&self) -> &[Amounts] {
         self.amounts.get_or_init(|| {
             let sales = &self.table.sales;
-            let mut walk = sales.calendar.walk();
             let mut counts = self.item_counts().into_iter();
-            self.rows.map(|row| {
-                let lines = usize::from(counts.next().unwrap_or_default());
-                let gross = sales.gross_total(row, walk.day(row), lines);
-                Amounts {
-                    gross,
-                    discount: sales.discount(row, gross),
-                }
-            })
+            let spans: Vec<Span> = self.rows.map(|invoice| Span {
+                invoice,
+                first: 0,
+                end: counts.next().unwrap_or_default(),
+            });
+            // So many that their lines stay near the processor.
+            let gross = spans.chunks(1024).flat_map(|spans| {
+                let lines = spans.iter().map(|span| span.lines().len()).sum();
+                Baskets::new(sales, spans, lines).totals()
+            });
+            let amounts = spans.iter().zip(gross).map(|(span, gross)| Amounts {
+                gross,
+                discount: sales.discount(span.invoice, gross),
+            });
+            amounts.collect()
         })
     }
 

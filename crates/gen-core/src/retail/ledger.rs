@@ -38,7 +38,7 @@ pub struct Invoice {
     pub number: u64,
     /// The day of `issued_at`.
     pub day: Date,
-    /// The row of the customer, from 0; `customer_id` is one more.
+    /// The row of the customer, from 0; `customer_id` is one more, or that row's own.
     pub customer: u64,
     /// The row of the seller.
     pub seller: u64,
@@ -59,7 +59,7 @@ pub struct Invoice {
 /// A line of an invoice. Amounts are in cents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvoiceLine {
-    /// The row of the product; `product_id` is one more.
+    /// The row of the product; `product_id` is one more, or that row's own.
     pub product: u64,
     /// `quantity`.
     pub quantity: i32,

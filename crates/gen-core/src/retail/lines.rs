@@ -7,7 +7,7 @@ use crate::rows::Rows;
 pub(super) const MAX_LINES: usize = 10;
 
 /// One line in money; all amounts in cents.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) quantity: i32,
     pub(super) unit_price: i64,
@@ -78,4 +78,51 @@ pub(super) fn spans(sales: &Sales, rows: &Rows<'_>) -> Vec<Span> {
             list.iter().map(span).collect()
         }
     }
+}
+
+/// A value per row, the same for all lines of a span.
+pub(super) fn repeat<T: Copy + Default>(
+    spans: &[Span],
+    count: usize,
+    mut at: impl FnMut(&Span) -> T,
+) -> Vec<T> {
+    each_span(spans, count, |span, out| *out = [at(span); MAX_LINES])
+}
+
+/// A value per row, written span by span.
+///
+/// Always as many values as the longest invoice has lines, of which the next span overwrites those
+/// that are too many: a copy of fixed size beats a loop of unforeseeable length.
+pub(super) fn each_span<T: Copy + Default>(
+    spans: &[Span],
+    count: usize,
+    mut write: impl FnMut(&Span, &mut [T; MAX_LINES]),
+) -> Vec<T> {
+    let mut values = vec![T::default(); count + MAX_LINES];
+    let mut at = 0;
+    for span in spans {
+        if let Some(out) = values[at..].first_chunk_mut() {
+            write(span, out);
+        }
+        at += span.lines().len();
+    }
+    values.truncate(count);
+    values
+}
+
+/// The number of each line in its invoice, from 0.
+pub(super) fn line_numbers(spans: &[Span], count: usize) -> Vec<i32> {
+    const NUMBERS: [i32; 2 * MAX_LINES] = {
+        let mut numbers = [0; 2 * MAX_LINES];
+        let mut at = 0;
+        while at < numbers.len() {
+            numbers[at] = at as i32;
+            at += 1;
+        }
+        numbers
+    };
+    each_span(spans, count, |span, out| {
+        let from = usize::from(span.first);
+        out.copy_from_slice(&NUMBERS[from..from + MAX_LINES]);
+    })
 }

@@ -4,15 +4,18 @@
 //! its parent, and any attribute of it, by arithmetic over row numbers: `customers`, `sellers` and
 //! `products` hold that arithmetic beside their tables, `sales` that of one invoice.
 
+mod baskets;
 mod customers;
 mod invoice_items;
 mod invoices;
 mod ledger;
 mod lines;
+mod order;
 mod products;
 mod sales;
 mod sellers;
 mod stock;
+mod views;
 
 use std::sync::Arc;
 
@@ -66,6 +69,7 @@ pub static INFO: DatasetInfo = DatasetInfo {
             limit: (MAX_ROWS, ""),
         },
     ],
+    replaceable: &[customers::OWN, sellers::OWN, products::OWN],
     parameters: &[
         Parameter {
             name: "items-per-invoice",
@@ -80,6 +84,7 @@ pub static INFO: DatasetInfo = DatasetInfo {
             default: "1",
         },
     ],
+    views: views::VIEWS,
 };
 
 /// Segments of customers, as their table names them.
@@ -168,13 +173,18 @@ impl Parts {
         let stream = Stream::root(INFO.name, settings.data_version, settings.seed);
         let skew = settings.number("skew").unwrap_or(1.0);
         let rows = |table| settings.rows(table);
-        let customers = Arc::new(customers::Customers::new(
-            stream,
-            rows(customers::NAME),
-            skew,
-        ));
-        let sellers = Arc::new(sellers::Sellers::new(stream, rows(sellers::NAME)));
-        let products = Arc::new(products::Products::new(stream, rows(products::NAME), skew));
+        let customers = Arc::new(match settings.own(customers::NAME) {
+            Some(own) => customers::Customers::of_own(stream, own, skew),
+            None => customers::Customers::new(stream, rows(customers::NAME), skew),
+        });
+        let sellers = Arc::new(match settings.own(sellers::NAME) {
+            Some(own) => sellers::Sellers::of_own(stream, own),
+            None => sellers::Sellers::new(stream, rows(sellers::NAME)),
+        });
+        let products = Arc::new(match settings.own(products::NAME) {
+            Some(own) => products::Products::of_own(stream, own, skew),
+            None => products::Products::new(stream, rows(products::NAME), skew),
+        });
         let sales = Arc::new(sales::Sales::new(
             stream,
             settings,
@@ -200,10 +210,21 @@ fn build(settings: &Resolved) -> Result<Vec<Table>> {
         products,
         sales,
     } = Parts::new(settings)?;
-    let product_table = products::table(stream, &products)?;
+    let customer_table = match settings.own(customers::NAME) {
+        Some(own) => own.table(),
+        None => customers::table(stream, &customers)?,
+    };
+    let seller_table = match settings.own(sellers::NAME) {
+        Some(own) => own.table(),
+        None => sellers::table(stream, &sellers)?,
+    };
+    let product_table = match settings.own(products::NAME) {
+        Some(own) => own.table(),
+        None => products::table(stream, &products)?,
+    };
     Ok(vec![
-        customers::table(stream, &customers)?,
-        sellers::table(stream, &sellers)?,
+        customer_table,
+        seller_table,
         product_table.clone(),
         stock::table(stream, &products, &product_table)?,
         Table::new(invoices::Invoices::new(sales.clone(), stream)),

@@ -1,11 +1,19 @@
 //! `products`: what is sold. Season groups are slices of a permuted id; everything else about a
 //! product follows from its position there.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
+mod catalogue;
+mod own;
 
+use std::fmt::Write as _;
+use std::sync::{Arc, OnceLock};
+
+use self::catalogue::{CATEGORIES, FLAVOURS, GROUP_LINES, LINES, PACKAGINGS, SIZES};
+pub(super) use self::own::OWN;
+use self::own::OwnPrices;
+use super::order::Order;
 use super::popularity;
 use crate::column::{category, decimal, sequence, text};
+use crate::dataset::{EPOCH, HORIZON};
 use crate::dist::{Weighted, Zipf};
 use crate::error::Result;
 use crate::permute::Permutation;
@@ -43,144 +51,6 @@ const GROUP_BY_MONTH: [[u64; 3]; 12] = [
     [67, 27, 6],
 ];
 
-/// A kind of drink: the flavours that it comes in, and how often each of [`SIZES`].
-struct Category {
-    name: &'static str,
-    flavours: &'static [usize],
-    sizes: [u64; 6],
-}
-
-/// Nobody bottles wine in cans of two litres: flavours and sizes go with the drink.
-const CATEGORIES: [Category; 9] = [
-    Category {
-        name: "Refrigerante",
-        flavours: &[0, 1, 2, 3, 4],
-        sizes: [30, 6, 4, 12, 14, 34],
-    },
-    Category {
-        name: "Suco",
-        flavours: &[2, 3, 4, 5, 6, 7, 8, 9],
-        sizes: [26, 4, 10, 34, 18, 8],
-    },
-    Category {
-        name: "Água",
-        flavours: &[10, 11, 2],
-        sizes: [20, 24, 4, 8, 34, 10],
-    },
-    Category {
-        name: "Cerveja",
-        flavours: &[12, 13, 14, 15],
-        sizes: [52, 24, 16, 8, 0, 0],
-    },
-    Category {
-        name: "Chá gelado",
-        flavours: &[2, 6, 16, 1],
-        sizes: [40, 8, 4, 14, 30, 4],
-    },
-    Category {
-        name: "Leite",
-        flavours: &[17, 18, 19],
-        sizes: [4, 0, 0, 84, 4, 8],
-    },
-    Category {
-        name: "Vinho",
-        flavours: &[20, 21, 22],
-        sizes: [4, 4, 78, 8, 6, 0],
-    },
-    Category {
-        name: "Achocolatado",
-        flavours: &[0, 1, 23],
-        sizes: [56, 4, 4, 36, 0, 0],
-    },
-    Category {
-        name: "Chá quente",
-        flavours: &[24, 25, 26, 16],
-        sizes: [62, 24, 14, 0, 0, 0],
-    },
-];
-
-const fn line(name: &'static str, category: usize, price: u64) -> Line {
-    Line {
-        name,
-        category,
-        price,
-    }
-}
-
-/// A product line: its brand name, category and price of its smallest size, cents.
-struct Line {
-    name: &'static str,
-    category: usize,
-    price: u64,
-}
-
-/// Made-up brands, ordered by season group.
-const LINES: [Line; 18] = [
-    line("Serra Cola", 0, 349),
-    line("Guaraná Jaci", 0, 329),
-    line("Sol Citrus", 0, 299),
-    line("Pomar do Vale", 1, 459),
-    line("Fruta Viva", 1, 519),
-    line("Fonte Clara", 2, 281),
-    line("Águas da Neblina", 2, 289),
-    line("Cervejaria Aurora", 3, 489),
-    line("Malte Real", 3, 649),
-    line("Chá Brisa", 4, 399),
-    line("Laticínios Campo Bom", 5, 429),
-    line("Leite da Colina", 5, 389),
-    line("Vinícola Dois Rios", 6, 1190),
-    line("Adega Mirante", 6, 1590),
-    line("Choco Bom", 7, 559),
-    line("Cacau do Norte", 7, 629),
-    line("Chá da Serra", 8, 499),
-    line("Infusões Jatobá", 8, 579),
-];
-
-/// Where each group's lines stand in [`LINES`].
-const GROUP_LINES: [(u64, u64); 3] = [(0, 10), (10, 14), (14, 18)];
-
-const PACKAGINGS: [&str; 3] = ["Garrafa", "PET", "Lata"];
-
-/// Sizes with their packaging and their price in hundredths of the smallest size's.
-const SIZES: [(&str, usize, u64); 6] = [
-    ("350 ml", 2, 100),
-    ("470 ml", 2, 125),
-    ("700 ml", 0, 160),
-    ("1 Litro", 0, 195),
-    ("1,5 Litros", 1, 235),
-    ("2 Litros", 1, 265),
-];
-
-const FLAVOURS: [&str; 27] = [
-    "Tradicional",
-    "Zero",
-    "Limão",
-    "Laranja",
-    "Uva",
-    "Maracujá",
-    "Pêssego",
-    "Abacaxi",
-    "Manga",
-    "Acerola",
-    "Sem gás",
-    "Com gás",
-    "Pilsen",
-    "Lager",
-    "Puro malte",
-    "Sem álcool",
-    "Hortelã",
-    "Integral",
-    "Semidesnatado",
-    "Desnatado",
-    "Tinto",
-    "Branco",
-    "Rosé",
-    "Avelã",
-    "Camomila",
-    "Erva-doce",
-    "Capim-limão",
-];
-
 /// List prices stay inside this range, in cents (domain rule).
 const PRICES: (i64, i64) = (281, 3801);
 
@@ -188,11 +58,15 @@ const PRICES: (i64, i64) = (281, 3801);
 /// was a fifth of an invoice's total.
 const KEPT_PRICES: u64 = 1 << 16;
 
+/// How many prices by month are kept, two bytes each: 17 years of 10,000 products. Those of a month are
+/// made together, when the first of them is asked for.
+const KEPT_MONTH_PRICES: u64 = 1 << 21;
+
 /// The arithmetic of products.
 #[derive(Debug, Clone)]
 pub(super) struct Products {
     pub(super) count: u64,
-    order: Permutation,
+    order: Order,
     groups: Slices,
     popularity: Vec<Zipf>,
     /// The season group by month: thresholds of 2^16.
@@ -204,6 +78,33 @@ pub(super) struct Products {
     drift: Stream,
     /// The list prices of the first positions, in cents.
     prices: Vec<u16>,
+    /// The prices of the first months after the epoch, each made when it is asked for.
+    months: Vec<OnceLock<Box<[u16]>>>,
+    /// What the user's own products cost.
+    own: Option<OwnPrices>,
+}
+
+/// Below which of 2^16 a line is of the first season group, and of the first two.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Season([u64; 2]);
+
+/// The prices of a month.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Prices<'a> {
+    products: &'a Products,
+    month: i32,
+    kept: &'a [u16],
+}
+
+impl Prices<'_> {
+    /// That of a position, in cents.
+    #[inline]
+    pub(super) fn of(&self, position: u64) -> i64 {
+        match self.kept.get(position as usize) {
+            Some(&price) => i64::from(price),
+            None => self.products.price_in(position, self.month),
+        }
+    }
 }
 
 /// What a product is, besides its price.
@@ -221,7 +122,7 @@ impl Products {
         let groups = Slices::new(count, &GROUP_SHARES);
         let mut products = Self {
             count,
-            order: Permutation::new(stream.named("order"), count),
+            order: Order::keyed(stream.named("order"), count),
             popularity: popularity(&groups, EXPONENT, FIRST_SHARE, skew),
             groups,
             season: GROUP_BY_MONTH
@@ -234,17 +135,30 @@ impl Products {
             costs: stream.named("unit_cost"),
             drift: stream.named("price_drift"),
             prices: Vec::new(),
+            months: Vec::new(),
+            own: None,
         };
+        // The first months: what is kept of a month has all positions, or is not kept at all.
+        let months = KEPT_MONTH_PRICES / count.max(1);
+        let longest = (HORIZON.ymd().0 - EPOCH.ymd().0 + 1) * 12;
+        products
+            .months
+            .resize_with(months.min(longest as u64) as usize, OnceLock::new);
         let kept = 0..count.min(KEPT_PRICES);
         products.prices = kept.map(|at| products.list_price_of(at) as u16).collect();
         products
     }
 
-    /// The position of a product sold in that month, 1 to 12.
+    /// What sells in that month, 1 to 12.
     #[inline]
-    pub(super) fn draw(&self, month: i32, bits: u64) -> u64 {
+    pub(super) fn season(&self, month: i32) -> Season {
+        Season(self.season[month as usize - 1])
+    }
+
+    /// The position of a product sold then.
+    #[inline]
+    pub(super) fn draw(&self, Season([cold, all_year]): Season, bits: u64) -> u64 {
         // The low 16 bits choose the group; the rank needs the high ones only.
-        let [cold, all_year] = self.season[month as usize - 1];
         let choice = bits & 0xFFFF;
         let group = usize::from(choice >= cold) + usize::from(choice >= all_year);
         self.groups.members(group).start + self.popularity[group].draw(bits)
@@ -253,7 +167,13 @@ impl Products {
     /// The row of a position.
     #[inline]
     pub(super) fn row(&self, position: u64) -> u64 {
-        self.order.inverse(position)
+        self.order.row(position)
+    }
+
+    /// The key of the row of a position.
+    #[inline]
+    pub(super) fn key(&self, position: u64) -> i64 {
+        self.order.key(position)
     }
 
     #[inline]
@@ -285,6 +205,9 @@ impl Products {
 
     /// The same, from what the product is.
     fn list_price_of(&self, position: u64) -> i64 {
+        if let Some(own) = &self.own {
+            return own.list[position as usize];
+        }
         let attributes = self.attributes(position);
         let usual = LINES[attributes.line].price * SIZES[attributes.size].2;
         // Within 10 % of what line and size would cost: flavours differ.
@@ -304,8 +227,23 @@ impl Products {
         (self.list_price(position) * basis_points + 5000) / 10_000
     }
 
+    /// The prices of a month, counted from the epoch's.
+    pub(super) fn prices_in(&self, month: i32) -> Prices<'_> {
+        let kept = self.months.get(month as usize).map(|prices| {
+            prices.get_or_init(|| {
+                let all = 0..self.count;
+                all.map(|at| self.price_in(at, month) as u16).collect()
+            })
+        });
+        Prices {
+            products: self,
+            month,
+            kept: kept.map_or(&[], |prices| prices),
+        }
+    }
+
     fn position(&self, row: u64) -> u64 {
-        self.order.forward(row)
+        self.order.position(row)
     }
 
     fn of_row(&self, row: u64) -> Attributes {
@@ -315,6 +253,9 @@ impl Products {
     /// What the product costs the distributor: 55 to 75 % of its list price, rounded down to the cent.
     pub(super) fn unit_cost(&self, row: u64) -> i64 {
         let position = self.position(row);
+        if let Some(costs) = self.own.as_ref().and_then(|own| own.cost.as_ref()) {
+            return costs[position as usize];
+        }
         self.list_price(position) * self.costs.between(position, 55, 75) / 100
     }
 }

@@ -1,5 +1,6 @@
 //! The arithmetic of one invoice: when, who, how much. Pure functions of its row number.
 
+use std::hint::select_unpredictable;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,12 +9,13 @@ use super::lines::{Line, MAX_LINES};
 use super::products::Products;
 use super::sellers::Sellers;
 use super::{invoice_items, invoices};
-use crate::brazil::{STATES, tax_rate};
+use crate::brazil::{REGIONS, STATES, tax_rate};
 use crate::calendar::{Calendar, Day, Hours};
 use crate::dataset::{EPOCH, Resolved};
 use crate::dist::{Geometric, Weighted};
 use crate::error::{Error, Result};
 use crate::permute::Permutation;
+use crate::rows::Rows;
 use crate::seed::{Stream, below, unit};
 
 /// Invoices by segment, in per cent (domain rule).
@@ -89,13 +91,15 @@ impl Discount {
     /// The discount on an amount, in cents: half cents away from zero.
     #[inline]
     fn of(&self, amount: i64, bits: u64) -> i64 {
-        if below(bits, 1000) >= self.how_often {
-            return 0;
-        }
         let rate = self.least + below(bits.rotate_left(32), self.most - self.least + 1);
+        // A rate of zero is no discount; who has one cannot be foreseen.
+        let rate = select_unpredictable(below(bits, 1000) < self.how_often, rate, 0);
         (amount * rate as i64 + 5000) / 10_000
     }
 }
+
+/// How often a line draws before it takes what is free.
+const TRIES: u64 = 16;
 
 /// Invoices whose item counts are one fixed multiset, in a keyed order: row numbers of items are
 /// arithmetic over blocks.
@@ -121,6 +125,8 @@ pub(super) struct Sales {
     item_counts: Geometric,
     segments: Weighted,
     packages: [Weighted; 3],
+    /// By the seller's region and the customer's state.
+    tax_rates: [[i64; STATES.len()]; REGIONS.len()],
     streams: Streams,
 }
 
@@ -175,6 +181,9 @@ impl Sales {
                     .collect();
                 Weighted::new(&weights)
             }),
+            tax_rates: std::array::from_fn(|region| {
+                std::array::from_fn(|state| tax_rate(region, state))
+            }),
             streams: Streams {
                 segment: invoice.named("segment"),
                 customer: invoice.named("customer_id"),
@@ -202,15 +211,41 @@ impl Sales {
             .customers
             .draw(segment, self.streams.customer.at(invoice));
         let state = self.customers.state(customer);
+        self.sold_to(invoice, customer, state)
+    }
+
+    /// The same, of an invoice whose buyer is known.
+    #[inline]
+    fn sold_to(&self, invoice: u64, customer: u64, state: usize) -> Parties {
         let bits = self.streams.seller.at(invoice);
         let seller = self.sellers.draw(STATES[state].region, bits);
-        let tax_rate = tax_rate(self.sellers.region(seller), state);
         Parties {
             customer,
             state,
             seller,
-            tax_rate,
+            tax_rate: self.tax_rates[self.sellers.region(seller)][state],
         }
+    }
+
+    /// The same for many invoices: a step goes over all of them before the next one, so that the
+    /// look-ups of many are under way at once.
+    pub(super) fn all_parties(&self, rows: &Rows<'_>) -> Vec<Parties> {
+        let segments: Vec<usize> = rows.map(|invoice| self.segment(invoice));
+        let mut segments = segments.into_iter();
+        let customers: Vec<u64> = rows.map(|invoice| {
+            let segment = segments.next().unwrap_or_default();
+            self.customers
+                .draw(segment, self.streams.customer.at(invoice))
+        });
+        let states: Vec<usize> = customers
+            .iter()
+            .map(|&customer| self.customers.state(customer))
+            .collect();
+        let mut buyers = customers.into_iter().zip(states);
+        rows.map(|invoice| {
+            let (customer, state) = buyers.next().unwrap_or_default();
+            self.sold_to(invoice, customer, state)
+        })
     }
 
     /// Microseconds since 1970 on that day, which must be the invoice's.
@@ -279,18 +314,30 @@ impl Sales {
         self.items_of(self.calendar.rows())
     }
 
+    /// The random bits of products of an invoice's lines.
+    #[inline]
+    pub(super) fn product_stream(&self, invoice: u64) -> Stream {
+        self.streams.product.fork(invoice)
+    }
+
+    /// Which of an invoice's draws is the first of that line, from 0.
+    #[inline]
+    pub(super) const fn first_try(line: u64) -> u64 {
+        line * TRIES
+    }
+
     /// The positions of the products of an invoice's first lines; no product comes twice.
     ///
     /// A line that meets an earlier one draws again, and after 16 tries takes the next position
     /// that is free, which exists: an invoice has no more lines than there are products.
     #[inline]
     pub(super) fn product_positions(&self, invoice: u64, month: i32, lines: usize) -> Lines<u64> {
-        const TRIES: u64 = 16;
-        let stream = self.streams.product.fork(invoice);
+        let season = self.products.season(month);
+        let stream = self.product_stream(invoice);
         let mut positions = [0; MAX_LINES];
         for line in 0..lines {
-            let mut attempt = line as u64 * TRIES;
-            let mut position = self.products.draw(month, stream.at(attempt));
+            let mut attempt = Self::first_try(line as u64);
+            let mut position = self.products.draw(season, stream.at(attempt));
             while positions[..line].contains(&position) {
                 attempt += 1;
                 position = if attempt.is_multiple_of(TRIES) {
@@ -301,7 +348,7 @@ impl Sales {
                         .find(|free| !taken.contains(free))
                         .unwrap_or(position)
                 } else {
-                    self.products.draw(month, stream.at(attempt))
+                    self.products.draw(season, stream.at(attempt))
                 };
             }
             positions[line] = position;
@@ -326,8 +373,13 @@ impl Sales {
     /// `month` counts on from the epoch; `bits` are those of the line.
     #[inline]
     pub(super) fn line(&self, segment: usize, position: u64, month: i32, bits: u64) -> Line {
+        self.line_at(segment, self.products.price_in(position, month), bits)
+    }
+
+    /// The same at that price.
+    #[inline]
+    pub(super) fn line_at(&self, segment: usize, unit_price: i64, bits: u64) -> Line {
         let quantity = self.quantity(segment, bits);
-        let unit_price = self.products.price_in(position, month);
         let amount = unit_price * i64::from(quantity);
         let discount = LINE_DISCOUNTS[segment].of(amount, crate::seed::mix(bits));
         Line {
@@ -336,20 +388,6 @@ impl Sales {
             discount,
             total: amount - discount,
         }
-    }
-
-    /// The sum of an invoice's lines, in cents, computed from them.
-    #[inline]
-    pub(super) fn gross_total(&self, invoice: u64, day: &Day, lines: usize) -> i64 {
-        let segment = self.segment(invoice);
-        let positions = self.product_positions(invoice, day.month, lines);
-        let stream = self.line_stream(invoice);
-        let month = months_since_epoch(day);
-        let total = |line: usize| {
-            self.line(segment, positions[line], month, stream.at(line as u64))
-                .total
-        };
-        (0..lines).map(total).sum()
     }
 }
 

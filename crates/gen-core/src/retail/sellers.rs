@@ -1,13 +1,16 @@
 //! `sellers`: who sells. Regions are slices of a permuted id; each has a few stars.
 
+use std::hint::select_unpredictable;
 use std::sync::Arc;
 
+use super::order::Order;
 use crate::brazil::{REGIONS, STATES};
 use crate::column::{boolean, category, date, decimal, sequence, text};
 use crate::dataset::EPOCH;
 use crate::error::Result;
 use crate::hints;
 use crate::names;
+use crate::own::{OwnTable, Replaceable, Takes, Wanted};
 use crate::permute::Permutation;
 use crate::seed::{Stream, below};
 use crate::slices::Slices;
@@ -15,6 +18,23 @@ use crate::table::Table;
 
 pub(super) const NAME: &str = "sellers";
 pub(super) const ABOUT: &str = "a seller of the distributor";
+
+/// What is asked of sellers of the user's own.
+pub(super) const OWN: Replaceable = Replaceable {
+    table: NAME,
+    columns: &[
+        Wanted {
+            name: "seller_id",
+            takes: Takes::Key,
+            missing: None,
+        },
+        Wanted {
+            name: "region",
+            takes: Takes::OneOf(&REGIONS),
+            missing: Some("regions are drawn by their customers"),
+        },
+    ],
+};
 
 /// Customers that buy from a seller of their own region, in thousandths.
 const OWN_REGION: u64 = 850;
@@ -26,20 +46,27 @@ const SELLERS_PER_STAR: u64 = 50;
 #[derive(Debug, Clone)]
 pub(super) struct Sellers {
     pub(super) count: u64,
-    order: Permutation,
+    order: Order,
     regions: Slices,
 }
 
 impl Sellers {
     pub(super) fn new(dataset: Stream, count: u64) -> Self {
-        let mut weights = [0; REGIONS.len()];
-        for state in STATES {
-            weights[state.region] += state.weight;
-        }
         Self {
             count,
-            order: Permutation::new(dataset.named(NAME).named("order"), count),
-            regions: Slices::new(count, &weights),
+            order: Order::keyed(dataset.named(NAME).named("order"), count),
+            regions: Slices::new(count, &region_weights()),
+        }
+    }
+
+    /// The user's own.
+    pub(super) fn of_own(dataset: Stream, own: &OwnTable) -> Self {
+        let stream = dataset.named(NAME).named("order");
+        let (order, regions) = Order::of_own(stream, own, own.places("region"), &region_weights());
+        Self {
+            count: own.count(),
+            order,
+            regions,
         }
     }
 
@@ -49,25 +76,24 @@ impl Sellers {
         // The high bits choose the seller, the low ones the kind of choice.
         let choice = bits & 0xFFFF_FFFF;
         let own = below(choice << 32, 1000) < OWN_REGION;
-        let members = if own {
-            self.regions.members(region)
-        } else {
-            0..self.count
-        };
-        let count = members.end - members.start;
-        let is_star = own && below(choice.rotate_left(16) << 32, 1000) < STARS;
-        let among = if is_star {
-            count.div_ceil(SELLERS_PER_STAR)
-        } else {
-            count
-        };
-        members.start + below(bits, among)
+        let members = self.regions.members(region);
+        let first = select_unpredictable(own, members.start, 0);
+        let count = select_unpredictable(own, members.end - members.start, self.count);
+        let is_star = own & (below(choice.rotate_left(16) << 32, 1000) < STARS);
+        let among = select_unpredictable(is_star, count.div_ceil(SELLERS_PER_STAR), count);
+        first + below(bits, among)
     }
 
     /// The row of a position.
     #[inline]
     pub(super) fn row(&self, position: u64) -> u64 {
-        self.order.inverse(position)
+        self.order.row(position)
+    }
+
+    /// The key of the row of a position.
+    #[inline]
+    pub(super) fn key(&self, position: u64) -> i64 {
+        self.order.key(position)
     }
 
     /// The region of a position, as a place in [`REGIONS`].
@@ -75,6 +101,15 @@ impl Sellers {
     pub(super) fn region(&self, position: u64) -> usize {
         self.regions.of(position)
     }
+}
+
+/// The regions' shares of customers.
+fn region_weights() -> [u64; REGIONS.len()] {
+    let mut weights = [0; REGIONS.len()];
+    for state in STATES {
+        weights[state.region] += state.weight;
+    }
+    weights
 }
 
 /// The table.
@@ -122,7 +157,7 @@ pub(super) fn table(dataset: Stream, sellers: &Arc<Sellers>) -> Result<Table> {
         .column(
             "region",
             category(REGIONS, move |_, row| {
-                model.region(model.order.forward(row))
+                model.region(model.order.position(row))
             }),
         )
         .build()

@@ -25,6 +25,7 @@ mod partition_law;
 mod predictions;
 mod retail_behaviour;
 mod retail_ledger;
+mod retail_own;
 mod retail_rules;
 mod retail_small;
 mod settings;

@@ -53,6 +53,12 @@ impl Data {
         codes::check(self);
     }
 
+    /// The rules of sales alone, whoever buys, sells and is sold.
+    pub(crate) fn check_sales(&self) {
+        self.no_child_is_an_orphan();
+        self.money_adds_up();
+    }
+
     fn keys_are_unique(&self) {
         for (frame, key) in [
             (&self.customers, "customer_id"),
