@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! open -> begin, once -> begin_part -> send, send ... -> end_rows -> record -> commit
-//!      |              \-> complete, when all parts stand
+//!      |              \-> complete, when all parts stand -> make_views
 //!      \-> find_run, lines, line: what the ledger says      read: a table back
 //! ```
 //! Calls block; waits end when `is_over` says so, or with the system's patience. After a failure a
@@ -12,6 +12,7 @@ use std::fmt;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 
 use super::ddl::Dialect;
 use super::failure::Failure;
@@ -113,11 +114,22 @@ pub trait Session {
     /// is complete. May be called again, whatever became of an earlier call.
     fn complete(&mut self, plan: &LoadPlan<'_>, is_made: &[bool]) -> Result<(), Failure>;
 
+    /// Makes those of the plan's views that are not there, when all tables stand. How many it has made.
+    /// May be called again, whatever became of an earlier call.
+    fn make_views(&mut self, plan: &LoadPlan<'_>) -> Result<u64, Failure>;
+
     /// What of a table's columns is not as it must be; nothing where there is no such table.
     fn wrong_columns(
         &mut self,
         table: &TableToLoad<'_>,
     ) -> Result<Option<Vec<WrongColumn>>, Failure>;
+
+    /// The columns of a table or a view of anybody's, as they can be read; nothing where there is none of
+    /// that name.
+    ///
+    /// # Errors
+    /// [`Error::Value`](crate::Error::Value) for a column of a type that is not read.
+    fn schema_of(&mut self, table: &str) -> Result<Option<SchemaRef>, Failure>;
 
     /// Reads a table back, in any order: batches of its plain schema. How many
     /// bytes came.

@@ -34,6 +34,65 @@ pub struct TableDdl<'t> {
     pub schema: &'t Schema,
 }
 
+/// A view as its statements need it.
+#[derive(Debug, Clone, Copy)]
+pub struct ViewDdl<'v> {
+    /// Its name.
+    pub name: &'v str,
+    /// What it tells, for people; may be empty.
+    pub about: &'v str,
+    /// A `SELECT`, without its end. Names in it may stand in double quotes.
+    pub query: &'v str,
+}
+
+/// Statements that make views, in the order in which they are given: a view may ask those before it.
+///
+/// # Example
+/// ```
+/// use lakeseed_sink::databases::ddl::{Dialect, ViewDdl, view_statements};
+///
+/// let names = ViewDdl { name: "names", about: "", query: "SELECT name FROM pets" };
+/// let text = view_statements(&[names], Dialect::Postgres);
+/// assert_eq!(text, "CREATE VIEW \"names\" AS\nSELECT name FROM pets;\n\n");
+/// ```
+pub fn view_statements(views: &[ViewDdl<'_>], dialect: Dialect) -> String {
+    let mut out = String::new();
+    if dialect == Dialect::Mysql {
+        let _ = writeln!(out, "{ANSI_QUOTES};\n");
+    }
+    for view in views {
+        let _ = writeln!(out, "{};", create_view(view, dialect));
+        if let Some(comment) = view_comment(view, dialect) {
+            let _ = writeln!(out, "{comment};");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// Has MySQL take names in double quotes, in statements that follow.
+pub(super) const ANSI_QUOTES: &str =
+    "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',ANSI_QUOTES')";
+
+/// The statement that makes a view, without its end.
+pub(super) fn create_view(view: &ViewDdl<'_>, dialect: Dialect) -> String {
+    // Who asks a view of MySQL's must be allowed to ask its tables: otherwise it would be a way around
+    // their rights, and would end with the user who has made it.
+    let security = match dialect {
+        Dialect::Mysql => "SQL SECURITY INVOKER ",
+        _ => "",
+    };
+    let (name, query) = (dialect.quote(view.name), view.query.trim_end());
+    format!("CREATE {security}VIEW {name} AS\n{query}")
+}
+
+/// The comment on a view as a statement, where there is one and the system has such.
+pub(super) fn view_comment(view: &ViewDdl<'_>, dialect: Dialect) -> Option<String> {
+    let has_some = !dialect.comments_inline() && !view.about.is_empty();
+    let (name, text) = (dialect.quote(view.name), dialect.text(view.about));
+    has_some.then(|| format!("COMMENT ON VIEW {name} IS {text}"))
+}
+
 /// Statements in an order in which a system takes them, as `tables` are: parents first.
 ///
 /// # Errors

@@ -27,6 +27,10 @@ pub(super) const CHUNKS: u64 = 5;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// Steps behind the last part.
+const KEYS: &str = "keys and comments";
+const VIEWS: &str = "views";
+
 /// What becomes of tables that are there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum IfExists {
@@ -43,7 +47,8 @@ pub enum IfExists {
 ///
 /// The same plan again goes on: parts that stand are left as they are, and a plan that is complete adds
 /// nothing. Primary keys, foreign keys and comments of tables that the run makes come when all parts of
-/// all tables stand; until then `lakeseed_runs` says that the run is not complete.
+/// all tables stand; until then `lakeseed_runs` says that the run is not complete. The plan's views come
+/// last, also those of a plan that was complete without them.
 ///
 /// # Example
 /// ```no_run
@@ -141,7 +146,7 @@ impl<'p> Load<'p> {
         Ok(workers)
     }
 
-    /// Loads all parts that do not stand yet, then makes keys and comments.
+    /// Loads all parts that do not stand yet, then makes keys and comments, then views.
     ///
     /// # Errors
     /// A refusal, before any work: [`Error::OtherPlan`], [`Error::InUse`], [`Error::Memory`],
@@ -173,24 +178,38 @@ impl<'p> Load<'p> {
         for line in &begun.lines {
             loaded.found(&line.table, line.rows);
         }
-        if begun.is_complete {
-            loaded.seconds = started.elapsed().as_secs_f64();
-            return Ok(loaded);
-        }
-        if let (true, Some(observer)) = (begun.is_continued, self.observer) {
-            observer.goes_on(loaded.parts_found, loaded.rows, None);
-        }
-        loaded.workers = workers;
-        let done = self.parts(&begun, workers, &mut loaded).and_then(|()| {
-            let keys = Instant::now();
-            self.complete(session, &begun, &is_over)?;
-            loaded.keys_seconds = keys.elapsed().as_secs_f64();
+        let mut at_end = AtEnd {
+            load: &self,
+            session: Some(session),
+            is_over: &is_over,
+            step: KEYS,
+        };
+        let done = if begun.is_complete {
+            Ok(())
+        } else {
+            if let (true, Some(observer)) = (begun.is_continued, self.observer) {
+                observer.goes_on(loaded.parts_found, loaded.rows, None);
+            }
+            loaded.workers = workers;
+            self.parts(&begun, workers, &mut loaded).and_then(|()| {
+                let keys = Instant::now();
+                at_end.work(&mut |open| open.complete(self.plan, &begun.is_made))?;
+                loaded.keys_seconds = keys.elapsed().as_secs_f64();
+                Ok(())
+            })
+        };
+        let done = done.and_then(|()| {
+            at_end.step = VIEWS;
+            if !self.plan.views().is_empty() {
+                loaded.made_views = at_end.work(&mut |open| open.make_views(self.plan))?;
+                loaded.views = self.plan.views().len() as u64;
+            }
             Ok(())
         });
         if let Err(error) = done {
             return Err(Error::Incomplete {
                 proven: loaded.parts_standing(),
-                pending: self.pending(&loaded),
+                pending: self.pending(&loaded, at_end.step),
                 source: Box::new(error),
             });
         }
@@ -198,15 +217,15 @@ impl<'p> Load<'p> {
         Ok(loaded)
     }
 
-    /// What a run that ended early has not come to, for people.
-    fn pending(&self, loaded: &Loaded) -> Vec<String> {
+    /// What a run that ended early has not come to, for people; `step` is the last one.
+    fn pending(&self, loaded: &Loaded, step: &str) -> Vec<String> {
         let mut pending = Vec::new();
         for (table, done) in self.plan.tables().iter().zip(&loaded.tables) {
             let left = table.parts() - done.parts;
             pending.extend((0..left).map(|_| format!("a part of {}", table.name())));
         }
         if pending.is_empty() {
-            pending.push("keys and comments".to_owned());
+            pending.push(step.to_owned());
         }
         pending
     }
@@ -229,35 +248,6 @@ impl<'p> Load<'p> {
             timed.end(&wave, self.plan, loaded);
         }
         Ok(())
-    }
-
-    /// Makes keys and comments of tables that the run has made, and says that it is complete; tried again
-    /// where a connection breaks.
-    fn complete(
-        &self,
-        session: Box<dyn Session + '_>,
-        begun: &Begun,
-        is_over: &IsOver<'_>,
-    ) -> Result<()> {
-        let mut session = Some(session);
-        let mut waits = Waits::new(self.to.patience());
-        loop {
-            let done = match session.take() {
-                Some(mut open) => open.complete(self.plan, &begun.is_made),
-                None => self
-                    .to
-                    .open(is_over)
-                    .and_then(|mut open| open.complete(self.plan, &begun.is_made)),
-            };
-            match done {
-                Ok(()) => return Ok(()),
-                Err(failure) if failure.is_passing() && waits.next(is_over) => {}
-                Err(failure) => {
-                    let failure = failure.at("keys and comments");
-                    return Err(failure.into_error("load into", self.to.address()));
-                }
-            }
-        }
     }
 
     /// What one worker is going to hold; waits where others hold it now.
@@ -283,6 +273,46 @@ impl std::fmt::Debug for Load<'_> {
             .field("to", &self.to)
             .field("threads", &self.threads)
             .finish_non_exhaustive()
+    }
+}
+
+/// What is done when all parts stand, on the connection that has begun the run.
+struct AtEnd<'l, 'p> {
+    load: &'l Load<'p>,
+    /// The one that holds the plan's lock, as long as it lives.
+    session: Option<Box<dyn Session + 'l>>,
+    is_over: &'l IsOver<'l>,
+    /// For people.
+    step: &'static str,
+}
+
+impl AtEnd<'_, '_> {
+    /// Does a step, which may be done again; tried again where a connection breaks.
+    fn work<T>(
+        &mut self,
+        step: &mut dyn FnMut(&mut dyn Session) -> Result<T, Failure>,
+    ) -> Result<T> {
+        let to = self.load.to;
+        let mut waits = Waits::new(to.patience());
+        loop {
+            let session = match self.session.take() {
+                Some(open) => Ok(open),
+                None => to.open(self.is_over),
+            };
+            let done = session.and_then(|mut open| {
+                let done = step(open.as_mut())?;
+                self.session = Some(open);
+                Ok(done)
+            });
+            match done {
+                Ok(done) => return Ok(done),
+                Err(failure) if failure.is_passing() && waits.next(self.is_over) => {}
+                Err(failure) => {
+                    let failure = failure.at(self.step);
+                    return Err(failure.into_error("load into", to.address()));
+                }
+            }
+        }
     }
 }
 

@@ -6,12 +6,13 @@
 //!   Load -- workers: rows -> chunks -> one transaction a part, with its line in the ledger
 //!     |                         |                              |
 //!     |                     Database, Session: a system      VerifyLoad: read back and compared
-//!   keys and comments, when all parts stand
+//!   keys and comments, when all parts stand; views over them
 //! ```
 //! - [`ddl`]: statements that make the tables, in the words of each system.
 //! - `LoadPlan`: which rows go into which tables, fixed before the first one.
 //! - `Load`: a plan on its way; again after an interruption, it adds what is missing.
 //! - `VerifyLoad`: what a run has loaded, read back and compared with rows made again.
+//! - `read_table`: a small table of anybody's, in whole.
 //! - `Database`: the seam behind which the systems stand.
 //! - `postgres`: PostgreSQL, by its own protocol (feature `postgres`).
 //! - `mysql`: MySQL and MariaDB, by theirs (feature `mysql`).
@@ -36,6 +37,8 @@ mod load;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
+mod part;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod plan;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -53,7 +56,11 @@ mod url;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod verify;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
+mod views;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod wait;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod whole;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod workers;
 
@@ -71,3 +78,7 @@ pub use self::report::{Loaded, LoadedTable};
 pub use self::rounds::{Growth, Round};
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub use self::verify::VerifyLoad;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub use self::views::ViewToMake;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub use self::whole::read_table;

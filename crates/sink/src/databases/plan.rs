@@ -4,11 +4,12 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Schema, SchemaRef};
 
 use super::ddl::{self, Dialect, TableDdl};
 use super::described::described;
 use super::rows::{PartRows, Rows};
+use super::views::ViewToMake;
 use crate::error::{Error, Result};
 use crate::hints;
 use crate::messages::Pieces;
@@ -140,6 +141,7 @@ pub struct LoadPlan<'a> {
     data_id: String,
     data: serde_json::Value,
     pub(super) tables: Vec<TableToLoad<'a>>,
+    views: Vec<ViewToMake>,
     dialect: Dialect,
 }
 
@@ -150,6 +152,7 @@ impl<'a> LoadPlan<'a> {
             data_id: String::new(),
             data: serde_json::Value::Null,
             tables: Vec::new(),
+            views: Vec::new(),
             dialect: Dialect::Postgres,
         }
     }
@@ -178,6 +181,11 @@ impl<'a> LoadPlan<'a> {
     /// The tables, parents first.
     pub fn tables(&self) -> &[TableToLoad<'a>] {
         &self.tables
+    }
+
+    /// Views over the tables, in the order in which they are made.
+    pub fn views(&self) -> &[ViewToMake] {
+        &self.views
     }
 
     /// Rows of all tables, where somebody has counted them.
@@ -220,6 +228,7 @@ pub struct LoadPlanBuilder<'a> {
     data_id: String,
     data: serde_json::Value,
     tables: Vec<TableToLoad<'a>>,
+    views: Vec<ViewToMake>,
     dialect: Dialect,
 }
 
@@ -250,10 +259,17 @@ impl<'a> LoadPlanBuilder<'a> {
         self
     }
 
+    /// Adds a view, which is made when all tables stand, behind those that it asks; the plan's id does
+    /// not depend on it: a load that is complete gets views that it had not asked for.
+    pub fn view(mut self, view: ViewToMake) -> Self {
+        self.views.push(view);
+        self
+    }
+
     /// Fixes the parts.
     ///
     /// # Errors
-    /// [`Error::Invalid`] without tables, for two tables of one name, rows that are no range, rounds that
+    /// [`Error::Invalid`] without tables, for two tables or views of one name, rows that are no range, rounds that
     /// do not hold all rows or are not as many in each table, and more than a million parts of a table;
     /// [`Error::Name`] for names that the system would cut or refuse, and for tables that begin with
     /// `lakeseed_`, or with `pg_` in PostgreSQL; [`Error::Unsupported`] for columns that the system cannot
@@ -299,6 +315,15 @@ impl<'a> LoadPlanBuilder<'a> {
             ddl::create(&table.ddl(), &[], self.dialect)?;
             Tally::try_new(&table.schema)?;
         }
+        for (at, view) in self.views.iter().enumerate() {
+            let name = view.name();
+            check_name("view", name, true, self.dialect)?;
+            let is_taken = self.tables.iter().any(|table| table.name == name);
+            if is_taken || self.views[..at].iter().any(|before| before.name() == name) {
+                let expected = "names that no table or other view has".to_owned();
+                return Err(invalid("views", expected, format!("`{name}` twice")));
+            }
+        }
         let mut rounds = self.tables.iter().filter_map(|table| table.rows.rounds());
         if let Some(first) = rounds.next()
             && let Some(other) = rounds.find(|other| *other != first)
@@ -311,6 +336,7 @@ impl<'a> LoadPlanBuilder<'a> {
             data_id: self.data_id,
             data: self.data,
             tables: self.tables,
+            views: self.views,
             dialect: self.dialect,
         };
         plan.id = id_of(&plan);
@@ -327,30 +353,32 @@ impl fmt::Debug for LoadPlanBuilder<'_> {
 }
 
 fn check_names(table: &TableToLoad<'_>, dialect: Dialect) -> Result<()> {
-    let check = |what, name: &str, is_table: bool| {
-        let reason = if name.is_empty() {
-            Some("it is empty")
-        } else if name.contains('\0') {
-            Some("it holds a NUL")
-        } else if is_table && name.starts_with(OUR_PREFIX) {
-            Some("names that begin with lakeseed_ are the ledger's")
-        } else {
-            dialect.refuses_name(name, is_table)
-        };
-        match reason {
-            None => Ok(()),
-            Some(reason) => Err(Error::Name {
-                what,
-                name: name.to_owned(),
-                reason,
-            }),
-        }
-    };
-    check("table", &table.name, true)?;
+    check_name("table", &table.name, true, dialect)?;
     for field in table.schema.fields() {
-        check("column", field.name(), false)?;
+        check_name("column", field.name(), false, dialect)?;
     }
     Ok(())
+}
+
+/// `is_table` is true of what shares its names with tables.
+fn check_name(what: &'static str, name: &str, is_table: bool, dialect: Dialect) -> Result<()> {
+    let reason = if name.is_empty() {
+        Some("it is empty")
+    } else if name.contains('\0') {
+        Some("it holds a NUL")
+    } else if is_table && name.starts_with(OUR_PREFIX) {
+        Some("names that begin with lakeseed_ are the ledger's")
+    } else {
+        dialect.refuses_name(name, is_table)
+    };
+    match reason {
+        None => Ok(()),
+        Some(reason) => Err(Error::Name {
+            what,
+            name: name.to_owned(),
+            reason,
+        }),
+    }
 }
 
 fn id_of(plan: &LoadPlan<'_>) -> String {
@@ -371,16 +399,18 @@ fn id_of(plan: &LoadPlan<'_>) -> String {
     digest.finish()
 }
 
-/// The schema that rows are read back in: dictionaries as their values, and in no order.
+/// The schema that rows are read back in: dictionaries as their values, and in no order. Of dictionaries no
+/// bounds are kept, also where they are keys, and so there are none of their values.
 pub(super) fn plain(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| {
         let mut said = field.metadata().clone();
         said.remove(hints::SORTED);
-        let plain: Field = field.as_ref().clone().with_metadata(said);
+        let plain = field.as_ref().clone();
         if let DataType::Dictionary(_, values) = field.data_type() {
-            plain.with_data_type((**values).clone())
+            said.remove(hints::KEY);
+            plain.with_metadata(said).with_data_type((**values).clone())
         } else {
-            plain
+            plain.with_metadata(said)
         }
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))

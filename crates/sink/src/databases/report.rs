@@ -35,6 +35,10 @@ pub struct Loaded {
     pub rounds: Vec<Round>,
     /// Seconds for keys, comments and statistics of the tables.
     pub keys_seconds: f64,
+    /// Views that stand over the tables, of those that the plan has.
+    pub views: u64,
+    /// Views of these that this run has made.
+    pub made_views: u64,
     /// From the start to the end.
     pub seconds: f64,
 }
@@ -74,13 +78,15 @@ impl Loaded {
             waiting_seconds: 0.0,
             rounds: Vec::new(),
             keys_seconds: 0.0,
+            views: 0,
+            made_views: 0,
             seconds: 0.0,
         }
     }
 
     /// Whether this run has done anything.
     pub fn is_written(&self) -> bool {
-        self.workers > 0
+        self.workers > 0 || self.made_views > 0
     }
 
     /// Parts that stand, of all tables.

@@ -16,9 +16,10 @@ use super::database::{Database, IsOver};
 use super::failure::Failure;
 use super::ledger::{Line, RunRecord};
 use super::load::{CHUNK_BYTES, CHUNKS, FIXED_BYTES};
+use super::part::PartReader;
 use super::plan::{LoadPlan, TableToLoad, plain};
 use super::standing::WrongColumn;
-use super::workers::{for_each_batch, place};
+use super::workers::place;
 use crate::error::{Error, Result};
 use crate::pump::DEFAULT_THREADS;
 use crate::totals::{Tally, Totals};
@@ -348,7 +349,7 @@ fn make(
     for (plan, table, _) in loaded {
         let mut tally = Tally::try_new(&table.schema)?;
         for part in 0..table.parts() {
-            for_each_batch(table, part, is_over, &mut |batch| tally.add(batch))?;
+            PartReader::open(table, part)?.for_each(is_over, &mut |batch| tally.add(batch))?;
             let totals = tally.take();
             let expected = Line::of(table.name(), part, &totals);
             let key = (plan.id().to_owned(), table.name().to_owned(), part);

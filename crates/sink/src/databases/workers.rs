@@ -11,12 +11,11 @@ use super::database::{Encode, IsOver, Session};
 use super::failure::Failure;
 use super::ledger::Line;
 use super::load::{Load, Waits};
+use super::part::PartReader;
 use super::plan::TableToLoad;
 use super::report::Loaded;
-use super::rows::Rows;
 use crate::error::{Error, Result};
 use crate::fail;
-use crate::plan::batch_rows;
 use crate::totals::Tally;
 
 /// A part of a table that does not stand yet.
@@ -92,25 +91,70 @@ impl<'w> Work<'w> {
     }
 }
 
+/// A part that waits for its turn, its first rows made, where they could be.
+struct Ahead<'w> {
+    task: Task,
+    reader: Option<PartReader<'w, 'w>>,
+}
+
 /// A worker with its connection, which is made when it is needed.
 struct Worker<'a, 'w> {
     work: &'a Work<'w>,
     is_over: &'a IsOver<'a>,
+    /// Tells what is to be done next, to one worker.
+    take: &'a (dyn Fn() -> Option<Task> + Sync),
     session: Option<Box<dyn Session + 'a>>,
+    ahead: Option<Ahead<'w>>,
     times: Times,
 }
 
-impl Worker<'_, '_> {
+impl<'w> Worker<'_, 'w> {
+    /// Loads parts until none is left.
+    fn run(&mut self) -> Result<()> {
+        loop {
+            if self.work.is_over() {
+                return Err(Error::Stopped);
+            }
+            let (task, reader) = match self.ahead.take() {
+                Some(Ahead { task, reader }) => (task, reader),
+                None => match (self.take)() {
+                    Some(task) => (task, None),
+                    None => return Ok(()),
+                },
+            };
+            let sent = self.part(task, reader)?;
+            self.work.count(task, &sent);
+        }
+    }
+
+    /// Takes the next part and makes its first rows: the server is still at the last ones of the part
+    /// before, and would wait for these.
+    fn look_ahead(&mut self) {
+        if self.ahead.is_some() {
+            return;
+        }
+        let Some(task) = (self.take)() else {
+            return;
+        };
+        let table = &self.work.load.plan.tables()[task.table];
+        // A source that does not open is opened again at its turn, and tells of it then.
+        let mut reader = PartReader::open(table, task.part).ok();
+        if let Some(reader) = &mut reader {
+            reader.begin();
+        }
+        self.ahead = Some(Ahead { task, reader });
+    }
+
     /// Loads a part; goes on where a connection breaks. Whether it stands is told by the ledger then,
     /// not by an answer that was lost.
-    fn part(&mut self, task: Task) -> Result<Sent> {
+    fn part(&mut self, task: Task, mut reader: Option<PartReader<'w, 'w>>) -> Result<Sent> {
         let mut waits: Option<Waits> = None;
         let mut was_double = false;
         let (load, is_over) = (self.work.load, self.is_over);
         let table = &load.plan.tables()[task.table];
         loop {
             let started = Instant::now();
-            let sent = self.try_part(table, task.part, waits.is_some());
+            let sent = self.try_part(table, task.part, reader.take(), waits.is_some());
             self.times.all += started.elapsed();
             let failure = match sent {
                 Ok(sent) => return Ok(sent),
@@ -137,8 +181,9 @@ impl Worker<'_, '_> {
 
     fn try_part(
         &mut self,
-        table: &TableToLoad<'_>,
+        table: &'w TableToLoad<'w>,
         part: u64,
+        reader: Option<PartReader<'w, 'w>>,
         is_begun: bool,
     ) -> Result<Sent, Failure> {
         let (load, is_over) = (self.work.load, self.is_over);
@@ -160,7 +205,8 @@ impl Worker<'_, '_> {
         let first_row = first_row.unwrap_or(0);
         let encoder = waited(times, || session.begin_part(table, first_row))?;
         let mut bytes = 0;
-        let line = self.rows(table, part, encoder, &mut bytes)?;
+        let line = self.rows(table, part, reader, encoder, &mut bytes)?;
+        self.look_ahead();
         let (Some(session), times) = (&mut self.session, &mut self.times) else {
             return Err(Failure::Whole(Error::Stopped));
         };
@@ -184,8 +230,9 @@ impl Worker<'_, '_> {
     /// Makes the rows of a part and sends them.
     fn rows(
         &mut self,
-        table: &TableToLoad<'_>,
+        table: &'w TableToLoad<'w>,
         part: u64,
+        reader: Option<PartReader<'w, 'w>>,
         mut encoder: Box<dyn Encode + '_>,
         bytes: &mut u64,
     ) -> Result<Line, Failure> {
@@ -215,7 +262,8 @@ impl Worker<'_, '_> {
             }
             Ok(())
         };
-        let made = for_each_batch(table, part, self.is_over, &mut each);
+        let reader = reader.map_or_else(|| PartReader::open(table, part), Ok);
+        let made = reader.and_then(|reader| reader.for_each(self.is_over, &mut each));
         let made = made.and_then(|()| encoder.finish(&mut give));
         match (made, lost) {
             (_, Some(failure)) => Err(failure),
@@ -223,58 +271,6 @@ impl Worker<'_, '_> {
             (Ok(()), None) => Ok(Line::of(table.name(), part, &tally.take())),
         }
     }
-}
-
-/// Makes the rows of a part, all that were promised, batch by batch.
-///
-/// # Errors
-/// [`Error::Source`] and [`Error::Promise`] of the source, [`Error::Stopped`], and what `each` fails
-/// with.
-pub(super) fn for_each_batch(
-    table: &TableToLoad<'_>,
-    part: u64,
-    is_over: &dyn Fn() -> bool,
-    each: &mut dyn FnMut(&RecordBatch) -> Result<()>,
-) -> Result<()> {
-    let expected = table.part_rows(part).rows;
-    let reader = table
-        .rows
-        .open(table.name(), part, batch_rows(&table.schema))?;
-    let mut seen = 0;
-    for batch in reader {
-        if is_over() {
-            return Err(Error::Stopped);
-        }
-        let batch = batch.map_err(|error| Rows::failed(table.name(), error))?;
-        seen += batch.num_rows() as u64;
-        if expected.is_some_and(|expected| seen > expected) {
-            break;
-        }
-        check_nulls(table, &batch)?;
-        each(&batch)?;
-    }
-    let Some(expected) = expected.filter(|expected| *expected != seen) else {
-        return Ok(());
-    };
-    Err(Error::Promise {
-        table: table.name().to_owned(),
-        expected: format!("{expected} rows"),
-        found: format!("{seen} or more"),
-    })
-}
-
-/// A null where the schema promises none would be refused by the database, in its own words.
-fn check_nulls(table: &TableToLoad<'_>, batch: &RecordBatch) -> Result<()> {
-    for (field, array) in table.schema.fields().iter().zip(batch.columns()) {
-        if !field.is_nullable() && array.logical_null_count() > 0 {
-            return Err(Error::Promise {
-                table: table.name().to_owned(),
-                expected: format!("values in column `{}`", field.name()),
-                found: "nulls".to_owned(),
-            });
-        }
-    }
-    Ok(())
 }
 
 fn position(load: &Load<'_>, table: &TableToLoad<'_>) -> usize {
@@ -299,27 +295,19 @@ fn waited<T>(times: &mut Times, wait: impl FnOnce() -> T) -> T {
 pub(super) fn work_on(work: &Work<'_>, todo: &[Task], workers: usize) -> Result<()> {
     let next = AtomicUsize::new(0);
     let is_over = || work.is_over();
+    let take = || todo.get(next.fetch_add(1, Ordering::Relaxed)).copied();
     let one = || -> Result<()> {
         // Before anything is taken: who waits for memory holds up nobody.
         let _lease = work.load.lease()?;
         let mut worker = Worker {
             work,
             is_over: &is_over,
+            take: &take,
             session: None,
+            ahead: None,
             times: Times::default(),
         };
-        let done = loop {
-            if work.is_over() {
-                break Err(Error::Stopped);
-            }
-            let Some(task) = todo.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                break Ok(());
-            };
-            match worker.part(*task) {
-                Ok(sent) => work.count(*task, &sent),
-                Err(error) => break Err(error),
-            }
-        };
+        let done = worker.run();
         let Times { all, waiting } = worker.times;
         let mut loaded = lock(&work.loaded);
         loaded.making_seconds += all.saturating_sub(waiting).as_secs_f64();

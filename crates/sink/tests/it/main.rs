@@ -10,6 +10,8 @@
 
 mod append;
 mod commit;
+#[cfg(all(feature = "mysql", feature = "postgres"))]
+mod databases;
 mod extend;
 mod faults;
 mod hostile;
@@ -34,7 +36,12 @@ mod nats;
 mod output;
 mod parallel;
 mod plan;
-#[cfg(any(feature = "nats", feature = "rabbitmq", feature = "sqs"))]
+#[cfg(any(
+    all(feature = "mysql", feature = "postgres"),
+    feature = "nats",
+    feature = "rabbitmq",
+    feature = "sqs"
+))]
 mod ports;
 #[cfg(feature = "postgres")]
 mod postgres;

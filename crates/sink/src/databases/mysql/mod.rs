@@ -19,6 +19,7 @@ mod sending;
 mod session;
 mod standing;
 mod tls;
+mod views;
 mod work;
 
 use std::fmt;

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::ledger::{self, Known, Stage};
 use super::session::{Session, cell};
+use super::views;
 use super::{Mysql, ledger::runs};
 use crate::databases::ddl::{self, Dialect};
 use crate::databases::failure::Failure;
@@ -21,6 +22,7 @@ use crate::databases::load::IfExists;
 use crate::databases::plan::{LoadPlan, TableToLoad};
 use crate::databases::standing::{Begun, Course, Standing, WrongColumn, in_use, wrong_columns};
 use crate::databases::types::MyType;
+use crate::databases::views::dropped;
 use crate::error::{Error, Trouble};
 use crate::fail;
 
@@ -92,7 +94,10 @@ fn decided(
             .map(|it| it.0)
             .find(|run| run.run_id == plan.id()),
     };
-    let stage = match standing.course(if_exists)? {
+    let course = standing.course(if_exists)?;
+    let views = views::standing(session, plan)?;
+    views.check(&standing, if_exists)?;
+    let stage = match course {
         Course::GoOn => stage.unwrap_or(Stage::Loading),
         Course::Start => {
             let is_made = standing.to_make();
@@ -102,9 +107,13 @@ fn decided(
         }
         Course::Replace => {
             may_be_replaced(session, &standing)?;
+            let gone = views.to_drop(&standing);
+            views::drop_all(session, &gone)?;
             let is_made = vec![true; plan.tables().len()];
             ledger::begin(session, plan, &is_made, Stage::Replacing)?;
-            return made_or_undone(session, &standing, is_made, Stage::Replacing);
+            let mut begun = made_or_undone(session, &standing, is_made, Stage::Replacing)?;
+            begun.warnings.extend(dropped(&standing, &gone));
+            return Ok(begun);
         }
     };
     if stage == Stage::Loading {
@@ -310,17 +319,29 @@ fn found(
     session: &mut Session<'_>,
     plan: &LoadPlan<'_>,
 ) -> Result<BTreeMap<String, bool>, Failure> {
-    let ask = "SELECT TABLE_NAME, TABLE_TYPE = 'BASE TABLE' FROM information_schema.TABLES \
+    let names: Vec<&str> = plan.tables().iter().map(TableToLoad::name).collect();
+    let types = found_under(session, &names)?.into_iter();
+    Ok(types
+        .map(|(name, found)| (name, found == "BASE TABLE"))
+        .collect())
+}
+
+/// What stands under these names, in the catalogue's words: `BASE TABLE`, `VIEW`, and more.
+pub(super) fn found_under(
+    session: &mut Session<'_>,
+    names: &[&str],
+) -> Result<BTreeMap<String, String>, Failure> {
+    let ask = "SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES \
                WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?";
     // The catalogue of such a server has small letters for capital ones.
     let folds = session.ask_one("SELECT @@lower_case_table_names", ())? != Some(0);
     let mut found = BTreeMap::new();
-    for table in plan.tables() {
-        for row in session.ask(ask, (table.name(),))? {
-            let (name, is_table): (String, bool) = (cell(&row, 0)?, cell(&row, 1)?);
-            let is_it = name == table.name();
-            if is_it || (folds && name.to_lowercase() == table.name().to_lowercase()) {
-                found.insert(table.name().to_owned(), is_table);
+    for wanted in names {
+        for row in session.ask(ask, (wanted,))? {
+            let (name, what): (String, String) = (cell(&row, 0)?, cell(&row, 1)?);
+            let is_it = name == *wanted;
+            if is_it || (folds && name.to_lowercase() == wanted.to_lowercase()) {
+                found.insert((*wanted).to_owned(), what);
             }
         }
     }

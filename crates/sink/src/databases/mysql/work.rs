@@ -3,11 +3,13 @@
 
 use std::sync::atomic::Ordering;
 
+use arrow_schema::SchemaRef;
+
 use super::cells::Form;
 use super::encode::Encoder;
 use super::sending::Sent;
 use super::session::{Session, cell};
-use super::{decode, ledger, standing};
+use super::{decode, ledger, standing, views};
 use crate::databases::columns::ReadRows;
 use crate::databases::database::{self, Encode, Take};
 use crate::databases::ddl::{self, Dialect, Reference};
@@ -16,6 +18,8 @@ use crate::databases::ledger::{Line, RunRecord, is_complete};
 use crate::databases::load::{CHUNK_BYTES, IfExists};
 use crate::databases::plan::{LoadPlan, TableToLoad, plain};
 use crate::databases::standing::{Begun, WrongColumn};
+use crate::databases::types::MyType;
+use crate::databases::whole::schema_of;
 use crate::error::Trouble;
 use crate::fail;
 
@@ -138,6 +142,10 @@ impl database::Session for Session<'_> {
         Ok(())
     }
 
+    fn make_views(&mut self, plan: &LoadPlan<'_>) -> Result<u64, Failure> {
+        views::make(self, plan)
+    }
+
     fn wrong_columns(
         &mut self,
         table: &TableToLoad<'_>,
@@ -145,6 +153,19 @@ impl database::Session for Session<'_> {
         let columns = standing::columns(self, table.name())?;
         let wrong = || standing::check_columns(table, &columns);
         Ok((!columns.is_empty()).then(wrong))
+    }
+
+    fn schema_of(&mut self, table: &str) -> Result<Option<SchemaRef>, Failure> {
+        let columns = standing::columns(self, table)?;
+        let read = columns.iter().map(|(name, found)| {
+            (
+                name.as_str(),
+                found.to_string(),
+                MyType::read_as(&found.to_string()),
+            )
+        });
+        let schema = schema_of(table, read)?;
+        Ok((!columns.is_empty()).then_some(schema))
     }
 
     fn read(&mut self, table: &TableToLoad<'_>, take: &mut Take<'_>) -> Result<u64, Failure> {

@@ -18,6 +18,7 @@ mod numeric;
 mod session;
 mod standing;
 mod tls;
+mod views;
 mod work;
 
 use std::fmt;

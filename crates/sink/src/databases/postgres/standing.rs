@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 
 use super::ledger;
 use super::session::{Session, first};
+use super::views;
 use crate::databases::ddl::{self, Dialect};
 use crate::databases::failure::Failure;
 use crate::databases::load::IfExists;
 use crate::databases::plan::{LoadPlan, TableToLoad};
 use crate::databases::standing::{Begun, Course, Standing, WrongColumn, in_use, wrong_columns};
 use crate::databases::types::PgType;
+use crate::databases::views::dropped;
 use crate::error::{Error, Trouble};
 use crate::fail;
 
 /// Held while tables are made or taken away, so that two runs do not decide at once.
-const DECIDING: i64 = 0x6C61_6B65_7365_6564;
+pub(super) const DECIDING: i64 = 0x6C61_6B65_7365_6564;
 /// How long a process of the same plan that was killed a moment ago is waited for, and how often.
 const LOCK_TRIES: u32 = 50;
 const LOCK_EVERY_MS: u64 = 200;
@@ -37,12 +39,19 @@ pub(super) fn begin(
         found: found(session, plan)?,
         sharing: sharing(session, plan)?,
     };
-    let begun = match standing.course(if_exists)? {
+    let course = standing.course(if_exists)?;
+    let views = views::standing(session, plan)?;
+    views.check(&standing, if_exists)?;
+    let begun = match course {
         Course::GoOn => go_on(session, &standing)?,
         Course::Start => start(session, &standing, standing.to_make())?,
         Course::Replace => {
+            let gone = views.to_drop(&standing);
+            views::drop_all(session, &gone)?;
             take_away(session, &standing)?;
-            start(session, &standing, vec![true; plan.tables().len()])?
+            let mut begun = start(session, &standing, vec![true; plan.tables().len()])?;
+            begun.warnings.extend(dropped(&standing, &gone));
+            begun
         }
     };
     fail::point("load.tables.made");

@@ -1,11 +1,13 @@
 //! A session at work for a load and its verification: parts by `COPY … FROM STDIN`, tables back by
 //! `COPY … TO STDOUT`, keys and comments at the end.
 
+use arrow_schema::SchemaRef;
+
 use super::decode::Decoder;
 use super::encode::Encoder;
 use super::ledger;
 use super::session::Session;
-use super::standing;
+use super::{standing, views};
 use crate::databases::database::{self, Encode, Take};
 use crate::databases::ddl::{self, Dialect};
 use crate::databases::failure::Failure;
@@ -13,6 +15,8 @@ use crate::databases::ledger::{Line, RunRecord, is_complete};
 use crate::databases::load::IfExists;
 use crate::databases::plan::{LoadPlan, TableToLoad, plain};
 use crate::databases::standing::{Begun, WrongColumn};
+use crate::databases::types::PgType;
+use crate::databases::whole::schema_of;
 use crate::error::Trouble;
 use crate::fail;
 
@@ -105,6 +109,10 @@ impl database::Session for Session<'_> {
         Ok(())
     }
 
+    fn make_views(&mut self, plan: &LoadPlan<'_>) -> Result<u64, Failure> {
+        views::make(self, plan)
+    }
+
     fn wrong_columns(
         &mut self,
         table: &TableToLoad<'_>,
@@ -112,6 +120,15 @@ impl database::Session for Session<'_> {
         let columns = standing::columns(self, table.name())?;
         let wrong = || standing::check_columns(table, &columns);
         Ok((!columns.is_empty()).then(wrong))
+    }
+
+    fn schema_of(&mut self, table: &str) -> Result<Option<SchemaRef>, Failure> {
+        let columns = standing::columns(self, table)?;
+        let read = columns
+            .iter()
+            .map(|(name, found)| (name.as_str(), found.clone(), PgType::read_as(found)));
+        let schema = schema_of(table, read)?;
+        Ok((!columns.is_empty()).then_some(schema))
     }
 
     fn read(&mut self, table: &TableToLoad<'_>, take: &mut Take<'_>) -> Result<u64, Failure> {

@@ -115,6 +115,37 @@ impl MyType {
             }
         }
     }
+
+    /// What a column that a database calls `found` (the words of `COLUMN_TYPE`) is read as; nothing for
+    /// types that Arrow has no exact one for, such as bits and years.
+    #[cfg(feature = "mysql")]
+    pub(in crate::databases) fn read_as(found: &str) -> Option<DataType> {
+        let words = found.split(['(', ' ']).next().unwrap_or_default();
+        let of_sign = |signed, unsigned| {
+            if found.contains("unsigned") {
+                unsigned
+            } else {
+                signed
+            }
+        };
+        Some(match words {
+            "tinyint" if found == "tinyint(1)" => DataType::Boolean,
+            "tinyint" => of_sign(DataType::Int8, DataType::UInt8),
+            "smallint" => of_sign(DataType::Int16, DataType::UInt16),
+            "mediumint" | "int" => of_sign(DataType::Int32, DataType::UInt32),
+            "bigint" => of_sign(DataType::Int64, DataType::UInt64),
+            "float" => DataType::Float32,
+            "double" => DataType::Float64,
+            "date" => DataType::Date32,
+            "datetime" => DataType::Timestamp(TimeUnit::Microsecond, None),
+            "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" => {
+                DataType::Utf8
+            }
+            "decimal" => super::decimal(found.strip_prefix("decimal(")?)?,
+            _ => return None,
+        })
+    }
 }
 
 impl fmt::Display for MyType {
@@ -144,6 +175,28 @@ impl fmt::Display for MyType {
 #[cfg(all(test, feature = "mysql"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_as_what_it_was() {
+        for (theirs, ours) in [
+            ("tinyint(1)", DataType::Boolean),
+            ("tinyint(3) unsigned", DataType::UInt8),
+            ("int(11)", DataType::Int32),
+            ("mediumint(8) unsigned", DataType::UInt32),
+            ("decimal(12,2)", DataType::Decimal128(12, 2)),
+            ("decimal(12,2) unsigned", DataType::Decimal128(12, 2)),
+            (
+                "datetime(6)",
+                DataType::Timestamp(TimeUnit::Microsecond, None),
+            ),
+            ("enum('a','b')", DataType::Utf8),
+        ] {
+            assert_eq!(MyType::read_as(theirs), Some(ours), "{theirs}");
+        }
+        for none in ["decimal(65,0)", "bit(1)", "year(4)", "blob", "geometry"] {
+            assert_eq!(MyType::read_as(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn wider_columns_fit_and_others_do_not() {

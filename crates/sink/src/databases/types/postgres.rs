@@ -83,6 +83,32 @@ impl PgType {
         }
     }
 
+    /// What a column that a database calls `found` (in the words of `format_type`) is read as; nothing
+    /// for types that Arrow has no exact one for, such as `numeric` of any scale.
+    #[cfg(feature = "postgres")]
+    pub(in crate::databases) fn read_as(found: &str) -> Option<DataType> {
+        let is_of = |name: &str| {
+            let rest = found.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('('))
+        };
+        Some(match found {
+            "boolean" => DataType::Boolean,
+            "smallint" => DataType::Int16,
+            "integer" => DataType::Int32,
+            "bigint" => DataType::Int64,
+            "real" => DataType::Float32,
+            "double precision" => DataType::Float64,
+            "date" => DataType::Date32,
+            "text" => DataType::Utf8,
+            _ if is_of("character varying") || is_of("character") => DataType::Utf8,
+            _ if found.starts_with("timestamp") => {
+                let is_instant = found.ends_with(" with time zone");
+                DataType::Timestamp(TimeUnit::Microsecond, is_instant.then(|| "UTC".into()))
+            }
+            _ => super::decimal(found.strip_prefix("numeric(")?)?,
+        })
+    }
+
     /// As `format_type` has it, without digits.
     #[cfg(feature = "postgres")]
     fn catalogue_name(self) -> &'static str {
@@ -125,6 +151,38 @@ impl fmt::Display for PgType {
 #[cfg(all(test, feature = "postgres"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_as_what_it_was() {
+        let zone = || Some("UTC".into());
+        for (theirs, ours) in [
+            ("boolean", DataType::Boolean),
+            ("smallint", DataType::Int16),
+            ("numeric(12,2)", DataType::Decimal128(12, 2)),
+            ("character varying(20)", DataType::Utf8),
+            ("character varying", DataType::Utf8),
+            (
+                "timestamp(3) without time zone",
+                DataType::Timestamp(TimeUnit::Microsecond, None),
+            ),
+            (
+                "timestamp with time zone",
+                DataType::Timestamp(TimeUnit::Microsecond, zone()),
+            ),
+        ] {
+            assert_eq!(PgType::read_as(theirs), Some(ours), "{theirs}");
+        }
+        for none in [
+            "numeric",
+            "numeric(39,2)",
+            "numeric(3,5)",
+            "bytea",
+            "uuid",
+            "integer[]",
+        ] {
+            assert_eq!(PgType::read_as(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn wider_numbers_fit_and_narrower_ones_do_not() {

@@ -5,7 +5,7 @@ mod forbidden;
 mod kill;
 mod refused;
 mod runs;
-mod server;
+pub(crate) mod server;
 mod types;
 
 use std::collections::HashMap;

@@ -4,7 +4,7 @@ mod broken;
 mod kill;
 mod refused;
 mod runs;
-mod server;
+pub(crate) mod server;
 mod types;
 
 use std::collections::HashMap;
