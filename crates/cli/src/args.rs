@@ -6,6 +6,7 @@
 mod bench;
 mod choice;
 mod load;
+mod own;
 mod parameters;
 mod publish;
 mod remote;
@@ -31,6 +32,7 @@ pub(crate) use choice::Choice;
 #[cfg(feature = "load")]
 pub(crate) use load::IfExists;
 pub(crate) use load::Load;
+pub(crate) use own::Own;
 pub(crate) use parameters::{Given, Parameters};
 pub(crate) use publish::{Grouping, Messages, Nulls, Publish};
 #[cfg(feature = "s3")]
@@ -110,6 +112,8 @@ pub(crate) struct Generate {
     #[command(flatten)]
     pub(crate) source: Source,
     #[command(flatten)]
+    pub(crate) own: Own,
+    #[command(flatten)]
     pub(crate) layout: Layout,
     /// Adds a window to a finished output of the same data.
     #[arg(long, conflicts_with = "overwrite")]
@@ -175,6 +179,8 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub(crate) quick: bool,
     #[command(flatten)]
+    pub(crate) own: Own,
+    #[command(flatten)]
     pub(crate) means: Means,
     /// The result as JSON.
     #[arg(long)]
@@ -216,6 +222,8 @@ pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) source: Source,
     #[command(flatten)]
+    pub(crate) own: Own,
+    #[command(flatten)]
     pub(crate) layout: Layout,
     #[command(flatten)]
     pub(crate) remote: Remote,
@@ -231,10 +239,14 @@ pub(crate) struct Schema {
     pub(crate) target: Target,
     #[command(flatten)]
     pub(crate) parameters: Parameters,
+    #[command(flatten)]
+    pub(crate) own: Own,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
     /// In which form.
     #[arg(long = "as", value_name = "FORM", value_enum, default_value_t = SchemaForm::Text)]
     pub(crate) form: SchemaForm,
-    /// For which system the DDL is; postgres unless told otherwise.
+    /// For which system the DDL or the views are; postgres unless told otherwise.
     #[arg(long, value_name = "SYSTEM", value_enum)]
     pub(crate) dialect: Option<Dialect>,
 }
@@ -243,6 +255,10 @@ pub(crate) struct Schema {
 pub(crate) struct Peek {
     #[command(flatten)]
     pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) own: Own,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
     /// The number of the row; the first of the epoch is 0.
     #[arg(value_name = "ROW", value_parser = count, allow_negative_numbers = true)]
     pub(crate) row: u64,
@@ -362,6 +378,8 @@ pub(crate) enum SchemaForm {
     Arrow,
     /// `CREATE TABLE` statements.
     Ddl,
+    /// `CREATE VIEW` statements: the star and its indicators over the tables in a database.
+    Views,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

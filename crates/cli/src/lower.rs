@@ -9,6 +9,7 @@ mod job;
 #[cfg(feature = "load")]
 pub(crate) mod load;
 mod memory;
+pub(crate) mod own;
 mod place;
 pub(crate) mod publish;
 mod queue;
@@ -19,9 +20,11 @@ pub(crate) mod sql;
 #[cfg(feature = "star")]
 pub(crate) mod star;
 mod tables;
+pub(crate) mod views;
 
 pub(crate) use job::{Job, job};
 pub(crate) use memory::Memory;
+pub(crate) use own::OwnRows;
 pub(crate) use place::{Destination, store};
 pub(crate) use queue::{ReadBack, To, is_of_aws, is_queue};
 pub(crate) use recipe::Recipe;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::{
-    Choice, Logging, Means, Progress, Remote, Target, Typed, Voice, column_of_type, positive_count,
+    Choice, Logging, Means, Own, Progress, Remote, Target, Typed, Voice, column_of_type,
+    positive_count,
 };
 
 #[derive(Debug, Args)]
@@ -42,8 +43,14 @@ pub(crate) struct Load {
     /// Draws the times of the rounds into this file, as SVG.
     #[arg(long, value_name = "FILE", requires = "rounds")]
     pub(crate) chart: Option<PathBuf>,
+    /// Also makes views over the tables: the star and the indicators of the dataset, as `lakeseed schema
+    /// DATASET --as views` prints them. A load that is complete gets them when it is repeated so.
+    #[arg(long)]
+    pub(crate) views: bool,
     #[command(flatten)]
     pub(crate) choice: Choice,
+    #[command(flatten)]
+    pub(crate) own: Own,
     #[command(flatten)]
     pub(crate) means: Means,
     #[command(flatten)]

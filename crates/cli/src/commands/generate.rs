@@ -9,7 +9,7 @@ use lakeseed_sink::{Error, Mode, Plan, Report, Run, Shard, Stream, put_report};
 use crate::args::Generate;
 use crate::error::{Failure, Moment};
 use crate::log::Log;
-use crate::lower::{self, Destination, Job};
+use crate::lower::{self, Destination, Job, OwnRows};
 use crate::report::{self, Outcome, Progress, Style};
 use crate::signals::Stop;
 
@@ -20,13 +20,22 @@ pub(super) fn run(args: &Generate) -> Result<()> {
 }
 
 fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {
-    let job = lower::job(&args.source, &args.layout)?;
+    let own = OwnRows::read(
+        &args.own,
+        lower::own::Means {
+            remote: &args.remote,
+            log,
+            memory: args.layout.means.memory,
+        },
+    )?;
+    let remote = own.rest_of(&args.remote);
+    let job = lower::job(&args.source, &own, &args.layout)?;
     if args.json && job.destination == Destination::Stdout {
         let advice = "leave --json out, or write to a folder";
         return Err(Failure::usage("either --json or --out -", "both", advice).into());
     }
     refuse_what_stdout_has_not(args, &job)?;
-    let store = job.destination.store(&args.remote, log)?;
+    let store = job.destination.store(&remote, log)?;
     let stream = Stream::stdout();
     let standing = match &store {
         Some(store) => Some(preflight::look_at(store.as_ref())?),
@@ -55,7 +64,7 @@ fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {
         }
     }
     let report = write(args, &job, &plan, run, stop, log)?;
-    let secret = job.destination.duckdb_secret(&args.remote)?;
+    let secret = job.destination.duckdb_secret(&remote)?;
     let outcome = Outcome::new(&job, &plan, &report, shard, &secret);
     if let (Some(store), true) = (&store, report.written) {
         let json = outcome.account()?;
@@ -64,7 +73,7 @@ fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {
             log.warn(&format!("cannot leave a report: {error}"));
         }
     }
-    show(args, &job, &outcome)
+    show(args, &own, &job, &outcome)
 }
 
 /// A stream has nothing to add to, to start over, or to combine.
@@ -185,7 +194,7 @@ fn stopped(stop: &Stop, job: &Job, error: &Error) -> Failure {
     Failure::stopped(signal, line)
 }
 
-fn show(args: &Generate, job: &Job, outcome: &Outcome) -> Result<()> {
+fn show(args: &Generate, own: &OwnRows, job: &Job, outcome: &Outcome) -> Result<()> {
     if args.json {
         return report::json(outcome);
     }
@@ -193,5 +202,5 @@ fn show(args: &Generate, job: &Job, outcome: &Outcome) -> Result<()> {
     if is_quiet {
         return Ok(());
     }
-    report::print(&outcome.text(&lower::flags(&args.source, job.scale)))
+    report::print(&outcome.text(&lower::flags(&args.source, own, job.scale)))
 }

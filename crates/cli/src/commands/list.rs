@@ -38,6 +38,7 @@ struct DatasetEntry {
     has_window: bool,
     tables: Vec<TableEntry>,
     counts: Vec<CountEntry>,
+    replaceable: Vec<ReplaceableEntry>,
     parameters: Vec<ParameterEntry>,
 }
 
@@ -58,6 +59,20 @@ struct CountEntry {
     name: &'static str,
     /// At scale 1.
     count: u64,
+}
+
+/// A table that `--use` can put the user's own rows in the place of.
+#[derive(Debug, Serialize)]
+struct ReplaceableEntry {
+    table: &'static str,
+    columns: Vec<WantedEntry>,
+}
+
+/// A column that others' rows follow from.
+#[derive(Debug, Serialize)]
+struct WantedEntry {
+    name: &'static str,
+    required: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -98,6 +113,21 @@ impl DatasetEntry {
                     count: *count,
                 })
                 .collect(),
+            replaceable: info
+                .replaceable
+                .iter()
+                .map(|at| ReplaceableEntry {
+                    table: at.table,
+                    columns: at
+                        .columns
+                        .iter()
+                        .map(|column| WantedEntry {
+                            name: column.name,
+                            required: column.missing.is_none(),
+                        })
+                        .collect(),
+                })
+                .collect(),
             parameters: parameters.collect(),
         })
     }
@@ -132,6 +162,15 @@ impl DatasetEntry {
             let _ = writeln!(
                 text,
                 "  --rows {name}={count} sets how many {name} there are"
+            );
+        }
+        for ReplaceableEntry { table, columns } in &self.replaceable {
+            let required = columns.iter().filter(|column| column.required);
+            let required: Vec<&str> = required.map(|column| column.name).collect();
+            let _ = writeln!(
+                text,
+                "  --use {table}=PLACE takes rows of your own, with {} at least",
+                required.join(" and ")
             );
         }
         if self.has_window {

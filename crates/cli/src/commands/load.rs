@@ -139,8 +139,11 @@ fn left(error: &Error) -> String {
     match error {
         Error::Incomplete {
             proven, pending, ..
-        } if pending.iter().all(|pending| pending == "keys and comments") => {
-            format!("all {proven} parts stand, keys and comments do not")
+        } if pending
+            .iter()
+            .all(|step| *step == "keys and comments" || *step == "views") =>
+        {
+            format!("all {proven} parts stand, {} do not", pending.join(", "))
         }
         Error::Incomplete {
             proven, pending, ..

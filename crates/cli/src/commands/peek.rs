@@ -11,11 +11,21 @@ use serde::Serialize;
 use self::value::{Row, row};
 use crate::args::Peek;
 use crate::error::{self, Failure};
-use crate::lower::{self, Selection};
+use crate::log::Log;
+use crate::lower::{self, OwnRows, Selection};
 use crate::report::{self, Align, Grid, units};
 
 pub(super) fn run(args: &Peek) -> Result<()> {
-    let selection = lower::select(&args.source)?;
+    let own = OwnRows::read(
+        &args.own,
+        lower::own::Means {
+            remote: &args.remote,
+            log: &Log::none(),
+            memory: None,
+        },
+    )?;
+    own.refuse_rest(&args.remote)?;
+    let selection = lower::select(&args.source, &own)?;
     let table = one_table(&selection)?;
     let peeked = Peeked::new(&selection.dataset, table, args.row, args.source.seed)?;
     if args.json {

@@ -12,15 +12,23 @@ use serde::Serialize;
 use crate::args;
 use crate::disk;
 use crate::log::Log;
-use crate::lower::{self, Destination, Job};
+use crate::lower::{self, Destination, Job, OwnRows};
 use crate::report::{self, Align, Grid, units};
 
 /// Rows of each table that are made and thrown away to learn how long the others will take.
 const TIMED_ROWS: u64 = 131_072;
 
 pub(super) fn run(args: &args::Plan) -> Result<()> {
-    let job = lower::job(&args.source, &args.layout)?;
-    let planned = Planned::new(&job, &args.remote)?;
+    let own = OwnRows::read(
+        &args.own,
+        lower::own::Means {
+            remote: &args.remote,
+            log: &Log::none(),
+            memory: args.layout.means.memory,
+        },
+    )?;
+    let job = lower::job(&args.source, &own, &args.layout)?;
+    let planned = Planned::new(&job, &own.rest_of(&args.remote))?;
     if args.json {
         report::json(&planned)
     } else {

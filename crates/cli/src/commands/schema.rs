@@ -4,6 +4,7 @@ mod arrow;
 mod ddl;
 mod mermaid;
 mod text;
+mod views;
 
 use anyhow::Result;
 use arrow_schema::{DataType, Field, TimeUnit};
@@ -11,14 +12,25 @@ use lakeseed_gen_core::hints;
 
 use crate::args::{Dialect, Schema, SchemaForm};
 use crate::error::Failure;
+use crate::log::Log;
+use crate::lower::OwnRows;
 use crate::{lower, report};
 
 pub(super) fn run(args: &Schema) -> Result<()> {
-    if args.dialect.is_some() && args.form != SchemaForm::Ddl {
-        let failure = Failure::usage("--as ddl with --dialect", "another form", "add --as ddl");
-        return Err(failure.into());
+    if args.dialect.is_some() && !matches!(args.form, SchemaForm::Ddl | SchemaForm::Views) {
+        let expected = "--as ddl or --as views with --dialect";
+        return Err(Failure::usage(expected, "another form", "add --as ddl").into());
     }
-    let selection = lower::columns_only(&args.target, &args.parameters)?;
+    let own = OwnRows::read(
+        &args.own,
+        lower::own::Means {
+            remote: &args.remote,
+            log: &Log::none(),
+            memory: None,
+        },
+    )?;
+    own.refuse_rest(&args.remote)?;
+    let selection = lower::columns_only(&args.target, &args.parameters, &own)?;
     let tables = &selection.tables;
     let name = selection.dataset.info().name;
     let shown = match args.form {
@@ -27,6 +39,10 @@ pub(super) fn run(args: &Schema) -> Result<()> {
         SchemaForm::Mermaid => mermaid::diagram(tables),
         SchemaForm::Arrow => return report::json(&arrow::schemas(tables)),
         SchemaForm::Ddl => ddl::statements(tables, args.dialect.unwrap_or(Dialect::Postgres))?,
+        SchemaForm::Views => {
+            let dialect = args.dialect.unwrap_or(Dialect::Postgres);
+            views::statements(&selection, dialect)?
+        }
     };
     report::print(&shown)
 }

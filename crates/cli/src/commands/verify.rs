@@ -23,7 +23,8 @@ use serde::Serialize;
 use crate::args;
 use crate::error::Failure;
 use crate::log::Log;
-use crate::lower::{self, Memory, Recipe};
+use crate::lower::own::{self, Means};
+use crate::lower::{self, Memory, OwnRows, Recipe};
 use crate::report::{self, Align, Grid, units};
 use crate::signals::Stop;
 
@@ -57,6 +58,10 @@ fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
         return Err(super::without("load"));
     }
     if lower::is_queue(&address) {
+        own::refuse(
+            &args.own,
+            "a queue without --use: messages hang on generated rows",
+        )?;
         let (place, found) = messages::verify_queue(args, &address, stop, log)?;
         return tell(args, place, found.findings, Some(found.counts), log);
     }
@@ -68,9 +73,20 @@ fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
         let advice = "leave it out: files are read beside others";
         return Err(Failure::usage("a queue with --take", args.place.display(), advice).into());
     }
-    let store: Arc<dyn Store> = lower::store(&args.place, &args.remote, log)?.into();
+    let means = Means {
+        remote: &args.remote,
+        log,
+        memory: args.means.memory,
+    };
+    let own = OwnRows::read(&args.own, means)?;
+    let remote = own.rest_of(&args.remote);
+    let store: Arc<dyn Store> = lower::store(&args.place, &remote, log)?.into();
     let manifest = open_finished(store.as_ref())?;
     if let Some(record) = MessagesRecord::of(&manifest) {
+        own::refuse(
+            &args.own,
+            "messages without --use: they hang on generated rows",
+        )?;
         log.info(&format!("verifies {}", store.address()));
         let found = messages::verify(args, &record, store.as_ref(), &manifest, stop, log)?;
         return tell(
@@ -86,9 +102,17 @@ fn work(args: &args::Verify, stop: &Stop, log: &Log) -> Result<()> {
     let is_of = |what: &str| last.is_some_and(|plan| plan.data.get(what).is_some());
     let (is_star, are_answers) = (is_of("star"), is_of("indicators"));
     let dataset = if args.quick || is_star || are_answers {
+        own::refuse(
+            &args.own,
+            "verify of generated rows, and without --quick, for --use",
+        )?;
         None
     } else {
-        Some(dataset(&manifest)?)
+        let recipes = recipes(&manifest)?;
+        let used: Vec<&str> = recipes.iter().flat_map(Recipe::own_tables).collect();
+        own.check_used(used.iter().copied())?;
+        let own = own.with_output(used, &manifest, &args.place, &store, means);
+        Some(dataset(&manifest, &recipes, &own)?)
     };
     let stopped = || stopped(stop);
     let threads = lower::threads(args.means.threads);
@@ -253,19 +277,23 @@ fn quietly<T>(log: &Log, read: impl FnOnce() -> T) -> Result<T> {
     })
 }
 
-/// The dataset that the rows were made from.
-fn dataset(manifest: &Manifest) -> Result<Dataset> {
+/// What the rows were made from.
+fn recipes(manifest: &Manifest) -> Result<Vec<Recipe>> {
     let recipes: Result<Vec<Recipe>, _> = manifest
         .plans
         .iter()
         .map(|plan| serde_json::from_value(plan.data.clone()))
         .collect();
-    let recipes = recipes.map_err(|_| {
+    recipes.map_err(|_| {
         let expected = "a manifest that says what its rows are made from";
         let got = "one that lakeseed generate has not written";
-        Failure::refused(expected, got, "verify with --quick")
-    })?;
-    let dataset = Recipe::dataset(&recipes)?;
+        Failure::refused(expected, got, "verify with --quick").into()
+    })
+}
+
+/// The dataset of these rows.
+fn dataset(manifest: &Manifest, recipes: &[Recipe], own: &OwnRows) -> Result<Dataset> {
+    let dataset = Recipe::dataset(recipes, own)?;
     if dataset.id() != manifest.data_id {
         let expected = format!("data {}", manifest.data_id);
         let advice = "verify with the lakeseed that wrote it, or with --quick";

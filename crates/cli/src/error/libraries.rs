@@ -91,6 +91,19 @@ fn of_request(error: &gen_core::Error) -> Failure {
             let expected = format!("columns that {table} is in the order of");
             Failure::usage(expected, format!("--partition-by {found}"), reason)
         }
+        E::OwnRows {
+            table,
+            column,
+            row,
+            expected,
+            found,
+            advice,
+        } => {
+            let column = column.as_ref().map(|name| format!(", column {name}"));
+            let row = row.map(|row| format!(", row {row}"));
+            let (column, row) = (column.unwrap_or_default(), row.unwrap_or_default());
+            Failure::refused(format!("{expected} in {table}{column}{row}"), found, advice)
+        }
         other => Failure::usage("settings that agree", other, "change them"),
     }
 }

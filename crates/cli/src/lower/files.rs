@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-#[cfg(feature = "load")]
 use lakeseed_sink::messages::Pieces;
 use lakeseed_sink::{
     Error, FileRows, Manifest, ManifestPlan, ManifestTable, Store, find_files, open_files,
@@ -26,7 +25,6 @@ const FILES: [&str; 4] = [".parquet", ".json", ".jsonl", ".ndjson"];
 /// Those of CSV, which another crate reads.
 const CSV: [&str; 3] = [".csv", ".csv.gz", ".csv.zst"];
 /// What else another crate reads, as rows with types: packed JSON lines besides CSV.
-#[cfg(feature = "load")]
 pub(super) const TYPED: [&str; 9] = [
     ".csv",
     ".csv.gz",
@@ -179,7 +177,6 @@ fn rows(root: &Path, store: &Arc<dyn Store>, record: &FilesRecord) -> Result<Fil
 }
 
 /// The rows of files that have been found, whatever their format, in columns with types.
-#[cfg(feature = "load")]
 #[cfg_attr(
     not(feature = "star"),
     expect(unused_variables, reason = "nothing reads text in such a build")

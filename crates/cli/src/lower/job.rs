@@ -10,6 +10,7 @@ use lakeseed_gen_core::Table;
 use lakeseed_sink::{Compression, FileFormat, FormatKind, Layout, Plan, PlanBuilder, TableSpec};
 
 use super::memory::Memory;
+use super::own::OwnRows;
 use super::place::Destination;
 use super::recipe::Recipe;
 use super::selection::{Selection, select_at};
@@ -33,16 +34,21 @@ pub(crate) struct Job {
 }
 
 /// Fixes what the arguments ask for; nothing is made yet.
-pub(crate) fn job(source: &Source, output: &args::Layout) -> Result<Job> {
+pub(crate) fn job(source: &Source, own: &OwnRows, output: &args::Layout) -> Result<Job> {
     match output.size {
-        Some(size) => size::job(source, output, size),
-        None => job_at(source, output, source.scale),
+        Some(size) => size::job(source, own, output, size),
+        None => job_at(source, own, output, source.scale),
     }
 }
 
 /// The same at a scale of its own.
-fn job_at(source: &Source, output: &args::Layout, scale: Option<f64>) -> Result<Job> {
-    let selection = select_at(source, scale)?;
+fn job_at(
+    source: &Source,
+    own: &OwnRows,
+    output: &args::Layout,
+    scale: Option<f64>,
+) -> Result<Job> {
+    let selection = select_at(source, own, scale)?;
     let destination = destination(&selection, output)?;
     let format = format(output, &destination)?;
     let specs = tables::specs(&selection, &output.columns, &output.partition_by)?;

@@ -3,20 +3,21 @@
 mod files;
 
 use anyhow::Result;
-use lakeseed_gen_core::{Dataset, Table};
+use lakeseed_gen_core::{Dataset, DatasetInfo, Table};
 use lakeseed_sink::databases::ddl::Dialect;
 use lakeseed_sink::databases::mysql::{Mysql, MysqlOptions};
 use lakeseed_sink::databases::postgres::{Postgres, PostgresOptions};
-use lakeseed_sink::databases::{self, Database, LoadPlan, RunRecord, TableToLoad};
+use lakeseed_sink::databases::{self, Database, LoadPlan, RunRecord, TableToLoad, ViewToMake};
 use serde::{Deserialize, Serialize};
 
 use self::files::LoadedFiles;
 use super::from::{Given, is_bucket, remote_of};
 use super::memory::Memory;
+use super::own::{self, Means, OwnRows};
 use super::recipe::Recipe;
 use super::selection::{Selection, select};
-use super::tables;
-use crate::args::{IfExists, Load, Remote};
+use super::{tables, views};
+use crate::args::{IfExists, Load};
 use crate::error::Failure;
 use crate::log::Log;
 
@@ -42,7 +43,16 @@ pub(crate) fn job(args: &Load, log: &Log) -> Result<LoadJob> {
     given.check()?;
     let from = given.place();
     let is_remote = from.is_some_and(is_bucket);
-    if let (Some(flag), false) = (&args.remote.given, is_remote) {
+    let means = Means {
+        remote: &args.remote,
+        log,
+        memory: args.means.memory,
+    };
+    if from.is_some() {
+        own::refuse(&args.own, "DATASET[.TABLE] with --use")?;
+    }
+    let own = OwnRows::read(&args.own, means)?;
+    if let (Some(flag), false) = (&own.rest_of(&args.remote).given, is_remote) {
         let expected = format!("--from s3://BUCKET/PREFIX with {flag}");
         return Err(Failure::usage(expected, "none", "leave it out").into());
     }
@@ -60,7 +70,7 @@ pub(crate) fn job(args: &Load, log: &Log) -> Result<LoadJob> {
             return Err(Failure::usage(expected, "generated rows", advice).into());
         }
         let source = args.choice.of(given.dataset()?.clone());
-        let selection = select(&source)?;
+        let selection = select(&source, &own)?;
         if let Some(rounds) = args.rounds {
             check_rounds(&selection, rounds)?;
         }
@@ -70,7 +80,19 @@ pub(crate) fn job(args: &Load, log: &Log) -> Result<LoadJob> {
             rounds: args.rounds,
         };
         let tables = &selection.tables;
-        generated(&selection.dataset, &made_from, tables, to.dialect())?
+        let views = if args.views {
+            let target = selection.target.to_string();
+            let schema_of = |name: &str| {
+                let table = tables.iter().find(|table| table.name() == name);
+                table.map(|table| table.schema().as_ref())
+            };
+            views_of(selection.dataset.info(), to.dialect(), || {
+                views::check_whole(&selection.dataset, &target, "--views", schema_of)
+            })?
+        } else {
+            Vec::new()
+        };
+        generated(&selection.dataset, &made_from, tables, views, to.dialect())?
     };
     Ok(LoadJob {
         plan,
@@ -132,10 +154,23 @@ fn check_rounds(selection: &Selection, rounds: u64) -> Result<()> {
     Ok(())
 }
 
+/// The views of a dataset, as a plan has them, once it is seen to be whole.
+fn views_of(
+    info: &DatasetInfo,
+    dialect: Dialect,
+    check: impl FnOnce() -> Result<()>,
+) -> Result<Vec<ViewToMake>> {
+    let views = views::of_dataset(info, dialect, "--views")?;
+    check()?;
+    let view = |text: views::ViewText| ViewToMake::new(text.name, text.query).about(text.about);
+    Ok(views.into_iter().map(view).collect())
+}
+
 fn generated(
     dataset: &Dataset,
     made_from: &MadeFrom,
     tables: &[Table],
+    views: Vec<ViewToMake>,
     dialect: Dialect,
 ) -> Result<LoadPlan<'static>> {
     let mut plan = LoadPlan::builder()
@@ -150,31 +185,44 @@ fn generated(
         }
         plan = plan.table(to_load.about(table.about()));
     }
+    for view in views {
+        plan = plan.view(view);
+    }
     Ok(plan.build()?)
 }
 
-/// The plan of a run that a ledger knows, for the system where it stands.
+/// The tables whose rows were the user's own in a run that a ledger knows.
+pub(crate) fn own_tables(run: &RunRecord) -> Vec<String> {
+    let made_from: Option<MadeFrom> = serde_json::from_value(run.data.clone()).ok();
+    made_from.map_or_else(Vec::new, |made| made.recipe.own.into_keys().collect())
+}
+
+/// The plan of a run that a ledger knows, for the system where it stands; rows of the user's own are read
+/// back from it where they are not given.
 ///
 /// # Errors
 /// Rows that cannot be had again, or not as they were.
 pub(crate) fn again(
     run: &RunRecord,
-    dialect: Dialect,
-    remote: &Remote,
-    log: &Log,
+    from: &dyn Database,
+    own: &OwnRows,
+    means: Means<'_>,
 ) -> Result<LoadPlan<'static>> {
+    let dialect = from.dialect();
     if let Ok(files) = serde_json::from_value::<LoadedFiles>(run.data.clone()) {
-        return files::again(run, &files, dialect, remote, log);
+        return files::again(run, &files, dialect, means.remote, means.log);
     }
     let made_from: MadeFrom = serde_json::from_value(run.data.clone()).map_err(|_| {
         let expected = "a ledger that says what its rows are made from";
         let got = "one that lakeseed load has not written";
         Failure::refused(expected, got, "verify with the lakeseed that loaded")
     })?;
-    let dataset = Recipe::dataset(std::slice::from_ref(&made_from.recipe))?;
+    let wanted = made_from.recipe.own.keys().map(String::as_str);
+    let own = own.clone().with_database(wanted, from, means);
+    let dataset = Recipe::dataset(std::slice::from_ref(&made_from.recipe), &own)?;
     let names = run.tables.iter().map(|table| table.name.as_str());
     let tables: Result<Vec<Table>, _> = names.map(|name| dataset.table(name).cloned()).collect();
-    let plan = generated(&dataset, &made_from, &tables?, dialect)?;
+    let plan = generated(&dataset, &made_from, &tables?, Vec::new(), dialect)?;
     if plan.id() != run.run_id {
         let expected = format!("the rows of plan {}", run.run_id);
         let got = format!("those of plan {}: lakeseed has changed", plan.id());

@@ -13,6 +13,7 @@ use lakeseed_sink::messages::{
 use super::files::{self, FilesRecord};
 use super::from::{Given, is_bucket, remote_of};
 use super::memory::Memory;
+use super::own::OwnRows;
 use super::place::Destination;
 use super::queue::{To, is_of_aws};
 use super::recipe::Recipe;
@@ -113,7 +114,7 @@ fn of_files(
 /// The rows of a dataset's table.
 fn generated(args: &Publish, to: &To) -> Result<MessagePlan<'static>> {
     let source = args.choice.of(given(args).dataset()?.clone());
-    let selection = select(&source)?;
+    let selection = select(&source, &OwnRows::default())?;
     let table = the_table(&selection)?;
     let recipe = Recipe::of(&selection.dataset, source.scale);
     let plan = MessagePlan::builder(table.name())
@@ -193,7 +194,7 @@ pub(crate) fn again(
         let got = "some that lakeseed publish has not sent";
         Failure::refused(expected, got, "verify with the lakeseed that sent them")
     })?;
-    let dataset = Recipe::dataset(&[recipe])?;
+    let dataset = Recipe::dataset(&[recipe], &OwnRows::default())?;
     let table = dataset.table(table)?;
     let plan = plan.data_id(dataset.id());
     Ok(plan

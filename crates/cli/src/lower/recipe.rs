@@ -6,6 +6,7 @@ use anyhow::Result;
 use lakeseed_gen_core::{Dataset, Date, Settings};
 use serde::{Deserialize, Serialize};
 
+use super::own::OwnRows;
 use crate::error::Failure;
 
 /// A dataset with every count and parameter fixed.
@@ -19,6 +20,9 @@ pub(crate) struct Recipe {
     /// Row counts of root tables.
     pub(crate) rows: BTreeMap<String, u64>,
     pub(crate) parameters: BTreeMap<String, String>,
+    /// Digests of the rows of the user's own, by the table that they replace.
+    #[serde(default, rename = "use", skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) own: BTreeMap<String, String>,
     /// The days of event tables; none for a dataset without.
     pub(crate) window: Option<Window>,
     /// Rows with faults that stand there on purpose, by table and kind; for people.
@@ -49,6 +53,11 @@ impl Recipe {
             parameters: parameters
                 .map(|(name, value)| ((*name).to_owned(), value.clone()))
                 .collect(),
+            own: dataset
+                .own()
+                .into_iter()
+                .map(|(table, digest)| (table.to_owned(), digest.to_owned()))
+                .collect(),
             window: dataset.info().has_window.then(|| Window {
                 start: start.to_string(),
                 end: end.to_string(),
@@ -57,13 +66,15 @@ impl Recipe {
         }
     }
 
-    /// The settings of several recipes that differ in their windows only, over all of these.
+    /// The settings of several recipes that differ in their windows only, over all of these; but for rows
+    /// of the user's own.
     pub(crate) fn settings(recipes: &[Self]) -> Result<Settings> {
         let Some(first) = recipes.first() else {
             return Err(unknown("a manifest without plans").into());
         };
         let mut settings = Settings::new().seed(first.seed);
-        for (table, rows) in &first.rows {
+        let counted = first.rows.iter();
+        for (table, rows) in counted.filter(|(table, _)| !first.own.contains_key(*table)) {
             settings = settings.rows(table, *rows);
         }
         for (name, value) in &first.parameters {
@@ -84,13 +95,38 @@ impl Recipe {
         Ok(settings)
     }
 
-    /// The dataset of such recipes.
-    pub(crate) fn dataset(recipes: &[Self]) -> Result<Dataset> {
+    /// The tables whose rows are the user's own.
+    pub(crate) fn own_tables(&self) -> impl Iterator<Item = &str> {
+        self.own.keys().map(String::as_str)
+    }
+
+    /// The same as if all rows were made.
+    #[cfg(feature = "load")]
+    pub(crate) fn forget_own(&mut self) {
+        let own = std::mem::take(&mut self.own);
+        self.rows.retain(|table, _| !own.contains_key(table));
+    }
+
+    /// The dataset of such recipes, with the rows of the user's own that it was made with.
+    ///
+    /// # Errors
+    /// Rows that are missing, and others than those.
+    pub(crate) fn dataset(recipes: &[Self], own: &OwnRows) -> Result<Dataset> {
         let settings = Self::settings(recipes)?;
         let Some(first) = recipes.first() else {
             return Err(unknown("a manifest without plans").into());
         };
-        let dataset = Dataset::new(&first.dataset, &settings)?;
+        if let Some((table, digest)) = first.own.iter().find(|(table, _)| !own.has(table)) {
+            return Err(not_the_rows(table, digest, "none that can be read here").into());
+        }
+        let own = own.only(|table| first.own.contains_key(table));
+        let dataset = Dataset::new(&first.dataset, &own.add_to(settings))?;
+        for (table, found) in dataset.own() {
+            let digest = first.own.get(table).map_or("", String::as_str);
+            if found != digest {
+                return Err(not_the_rows(table, digest, found).into());
+            }
+        }
         if dataset.info().data_version != first.data_version {
             let expected = format!(
                 "version {} of {}, which this lakeseed makes",
@@ -113,6 +149,13 @@ fn planted(dataset: &Dataset) -> BTreeMap<String, BTreeMap<String, u64>> {
         (table.name().to_owned(), faults.collect::<BTreeMap<_, _>>())
     });
     tables.filter(|(_, faults)| !faults.is_empty()).collect()
+}
+
+/// Rows of the user's own that are missing, or are others.
+fn not_the_rows(table: &str, digest: &str, got: &str) -> Failure {
+    let expected = format!("the rows of {table} that the others hang on, {digest}");
+    let advice = format!("name them with --use {table}=PLACE, as they were");
+    Failure::refused(expected, got, &advice)
 }
 
 fn unknown(got: &str) -> Failure {

@@ -4,6 +4,7 @@ use anyhow::Result;
 use lakeseed_gen_core::dataset::{DEFAULT_SEED, ParameterKind};
 use lakeseed_gen_core::{Dataset, DatasetInfo, Settings, Table, find};
 
+use super::own::OwnRows;
 use crate::args::{self, Given, Parameters, Rows, Source, Target};
 use crate::error::{self, Failure};
 
@@ -16,12 +17,12 @@ pub(crate) struct Selection {
 }
 
 /// Fixes what the arguments ask for.
-pub(crate) fn select(source: &Source) -> Result<Selection> {
-    select_at(source, source.scale)
+pub(crate) fn select(source: &Source, own: &OwnRows) -> Result<Selection> {
+    select_at(source, own, source.scale)
 }
 
 /// The same at a scale of its own.
-pub(super) fn select_at(source: &Source, scale: Option<f64>) -> Result<Selection> {
+pub(super) fn select_at(source: &Source, own: &OwnRows, scale: Option<f64>) -> Result<Selection> {
     let info = find(&source.target.dataset)?;
     let mut settings = parameters(info, &source.parameters)?.seed(source.seed);
     if let Some(scale) = scale {
@@ -50,14 +51,18 @@ pub(super) fn select_at(source: &Source, scale: Option<f64>) -> Result<Selection
     if let Some(end) = source.end {
         settings = settings.end(end);
     }
-    choose(info, &settings, &source.target)
+    choose(info, &own.add_to(settings), &source.target)
 }
 
 /// The same where only columns matter: no counts and no window.
-pub(crate) fn columns_only(target: &Target, given: &Parameters) -> Result<Selection> {
+pub(crate) fn columns_only(
+    target: &Target,
+    given: &Parameters,
+    own: &OwnRows,
+) -> Result<Selection> {
     let info = find(&target.dataset)?;
     let settings = parameters(info, given)?;
-    choose(info, &settings, target)
+    choose(info, &own.add_to(settings), target)
 }
 
 fn choose(info: &'static DatasetInfo, settings: &Settings, target: &Target) -> Result<Selection> {
@@ -166,7 +171,7 @@ fn foreign(info: &DatasetInfo, name: &str) -> Failure {
 }
 
 /// The flags that choose the values, as a command line would repeat them.
-pub(crate) fn flags(source: &Source, scale: Option<f64>) -> String {
+pub(crate) fn flags(source: &Source, own: &OwnRows, scale: Option<f64>) -> String {
     let mut flags = Vec::new();
     if let Some(scale) = scale {
         flags.push(format!("-s {scale}"));
@@ -185,12 +190,13 @@ pub(crate) fn flags(source: &Source, scale: Option<f64>) -> String {
     for (flag, day) in [("--start", source.start), ("--end", source.end)] {
         flags.extend(day.map(|day| format!("{flag} {day}")));
     }
-    let own = source
+    let parameters = source
         .parameters
         .0
         .iter()
         .filter(|given| !given.by_environment);
-    flags.extend(own.map(Given::flag));
+    flags.extend(parameters.map(Given::flag));
+    flags.extend(own.flags().map(str::to_owned));
     // Each flag behind a space, to be hung on to a command.
     flags.insert(0, String::new());
     flags.join(" ")

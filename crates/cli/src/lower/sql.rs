@@ -12,6 +12,7 @@ use lakeseed_sink::{Manifest, Store};
 use lakeseed_star_schema::query::{Named, Queries, QuerySettings, named, system_temp};
 use lakeseed_star_schema::{BytesRead, Files, FilesOptions};
 
+use super::own::OwnRows;
 use super::star::files::Place;
 use super::star::{finished, ours, strangers};
 use super::{Destination, Memory, threads};
@@ -207,7 +208,7 @@ fn dataset(args: &Sql, info: &'static DatasetInfo, chosen: &[&DatasetInfo]) -> R
             (source.start, source.end) = (None, None);
         }
     }
-    Ok(super::select(&source)?.dataset)
+    Ok(super::select(&source, &OwnRows::default())?.dataset)
 }
 
 fn files(args: &Sql, from: &Path, named: &[Named], queries: &mut Queries, log: &Log) -> Result<()> {

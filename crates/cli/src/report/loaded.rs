@@ -52,6 +52,14 @@ impl LoadOutcome {
             let _ = write!(text, "\n{}", rounds::text(&done.rounds, self.growth));
         }
         let (plan, to) = (&done.run_id, &done.address);
+        if done.workers == 0 && done.made_views > 0 {
+            let views = views(done.made_views);
+            let _ = writeln!(
+                text,
+                "\n{to} holds exactly these rows already: {views} added (plan {plan})"
+            );
+            return text;
+        }
         if !self.written {
             let _ = writeln!(
                 text,
@@ -80,6 +88,9 @@ impl LoadOutcome {
             time(done.making_seconds),
             time(done.waiting_seconds),
         );
+        if done.made_views > 0 {
+            let _ = writeln!(text, "{} made over them", views(done.made_views));
+        }
         let _ = writeln!(text, "next: lakeseed verify {to}");
         text
     }
@@ -100,5 +111,13 @@ impl LoadOutcome {
             ]);
         }
         grid.text("")
+    }
+}
+
+/// `1 view was`, `29 views were`.
+fn views(count: u64) -> String {
+    match count {
+        1 => "1 view was".to_owned(),
+        count => format!("{} views were", units::grouped(count)),
     }
 }

@@ -4,7 +4,7 @@
 //! SQL.
 
 #[path = "../../../sink/tests/it/mysql/server.rs"]
-mod server;
+pub(super) mod server;
 
 use std::fs;
 use std::path::Path;

@@ -36,10 +36,18 @@ mod load_mysql;
 mod load_recipe;
 #[cfg(feature = "load")]
 mod load_rounds;
+#[cfg(all(feature = "load", feature = "star"))]
+mod load_views;
+#[cfg(all(feature = "load", feature = "star"))]
+mod load_whole;
 mod log;
 mod memory;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "star")]
+mod own;
+#[cfg(all(feature = "load", feature = "star"))]
+mod own_databases;
 mod places;
 #[cfg(any(feature = "nats", feature = "rabbitmq"))]
 #[path = "../../../sink/tests/it/ports.rs"]

@@ -353,7 +353,7 @@ fn flags_that_exclude_each_other() {
     refused(
         "schema predictions --dialect mysql",
         USAGE,
-        "expected --as ddl with --dialect, got another form; add --as ddl",
+        "expected --as ddl or --as views with --dialect, got another form; add --as ddl",
     );
 }
 

@@ -28,7 +28,7 @@ pub(super) fn statements(tables: &[Table], dialect: Dialect) -> Result<String> {
 }
 
 impl Dialect {
-    fn of_library(self) -> ddl::Dialect {
+    pub(super) fn of_library(self) -> ddl::Dialect {
         match self {
             Self::Postgres => ddl::Dialect::Postgres,
             Self::Mysql => ddl::Dialect::Mysql,

@@ -6,7 +6,8 @@ use lakeseed_sink::databases::{LoadPlan, VerifyLoad};
 use crate::args;
 use crate::error::Failure;
 use crate::log::Log;
-use crate::lower::{self, Memory, load};
+use crate::lower::own::Means;
+use crate::lower::{self, Memory, OwnRows, load};
 use crate::signals::Stop;
 
 /// Reads all tables that the ledger names back and compares.
@@ -25,6 +26,11 @@ pub(super) fn verify(args: &args::Verify, address: &str, stop: &Stop, log: &Log)
             return Err(Failure::usage(expected, flag, "leave it out").into());
         }
     }
+    let means = Means {
+        remote: &args.remote,
+        log,
+        memory: args.means.memory,
+    };
     let from = load::database(address)?;
     let nothing = "nothing was changed";
     let refused = |error| Failure::of_loading(error, nothing);
@@ -39,7 +45,10 @@ pub(super) fn verify(args: &args::Verify, address: &str, stop: &Stop, log: &Log)
         let advice = "repeat the command that began it";
         return Err(Failure::refused(expected, got, advice).into());
     }
-    let again = |run| load::again(run, from.dialect(), &args.remote, log);
+    let own = OwnRows::read(&args.own, means)?;
+    let used: Vec<String> = runs.iter().flat_map(load::own_tables).collect();
+    own.check_used(used.iter().map(String::as_str))?;
+    let again = |run| load::again(run, from.as_ref(), &own, means);
     let plans: Result<Vec<LoadPlan<'static>>> = runs.iter().map(again).collect();
     let plans = plans?;
     log.info(&format!("verifies {}", from.address()));

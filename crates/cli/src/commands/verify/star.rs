@@ -12,8 +12,8 @@ use lakeseed_star_schema::oracle::{self, Oracle};
 use lakeseed_star_schema::{Error, Model};
 
 use crate::commands::star::commit::rejected_mark;
-use crate::lower::Recipe;
 use crate::lower::star::{Pinned, StarRecipe, statements};
+use crate::lower::{OwnRows, Recipe};
 
 /// Who knows what the rows of a star must be.
 pub(super) struct Rows {
@@ -98,7 +98,10 @@ fn known(manifest: &Manifest, store: &dyn Store) -> Result<Result<(String, Setti
             first.data_version
         )));
     }
-    let made = Recipe::dataset(generated)?;
+    if generated.iter().any(|recipe| !recipe.own.is_empty()) {
+        return why("its sources hang on rows of the user's own");
+    }
+    let made = Recipe::dataset(generated, &OwnRows::default())?;
     // A source that the dataset has no table for comes with the engine.
     let is_whole = |(name, source): (&String, &Pinned)| {
         let table = made.table(name).ok();

@@ -6,6 +6,7 @@ use lakeseed_budget::Bytes;
 use super::{Job, job_at};
 use crate::args::{self, Source};
 use crate::error::Failure;
+use crate::lower::own::OwnRows;
 
 /// Where the search begins: large enough for dictionaries and groups to be as they will be.
 const FIRST_SCALE: f64 = 0.1;
@@ -17,11 +18,16 @@ const NEAR: f64 = 0.002;
 const NEAR_ENOUGH: f64 = 0.03;
 
 /// The job whose files are about `size` together, from samples at the scales on the way.
-pub(super) fn job(source: &Source, output: &args::Layout, size: Bytes) -> Result<Job> {
+pub(super) fn job(
+    source: &Source,
+    own: &OwnRows,
+    output: &args::Layout,
+    size: Bytes,
+) -> Result<Job> {
     let mut scale = FIRST_SCALE;
     let mut nearest: Option<(f64, f64)> = None;
     for _ in 0..ROUNDS {
-        let job = job_at(source, output, Some(scale))?;
+        let job = job_at(source, own, output, Some(scale))?;
         let found = job.plan()?.estimated_bytes() as f64;
         let off = found / size.get() as f64 - 1.0;
         if off.abs() < NEAR {
@@ -33,7 +39,7 @@ pub(super) fn job(source: &Source, output: &args::Layout, size: Bytes) -> Result
         scale = rounded(scale / (1.0 + off));
     }
     match nearest {
-        Some((scale, off)) if off.abs() < NEAR_ENOUGH => job_at(source, output, Some(scale)),
+        Some((scale, off)) if off.abs() < NEAR_ENOUGH => job_at(source, own, output, Some(scale)),
         _ => {
             let expected = format!("a --size that {} can have", source.target);
             let advice = "change --size, or set --scale or --rows";

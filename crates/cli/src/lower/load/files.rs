@@ -17,7 +17,9 @@ use super::super::files::{
     root_and_file, stem,
 };
 use super::super::from::{is_bucket, remote_of};
+use super::super::own::OwnRows;
 use super::super::recipe::Recipe;
+use super::super::views;
 use crate::args::{Load, Remote};
 use crate::error::{self, Failure};
 use crate::log::Log;
@@ -91,7 +93,7 @@ pub(super) fn plan(
     let files = LoadedFiles {
         files: tables.collect(),
     };
-    build(&root, &store, &files, keys.as_ref(), dialect)
+    build(&root, &store, &files, keys.as_ref(), args.views, dialect)
 }
 
 /// The plan of files that were loaded before.
@@ -117,7 +119,7 @@ pub(super) fn again(
         let (root, _) = root_and_file(from);
         let remote = remote_of(remote, is_bucket(from));
         let store: Arc<dyn Store> = crate::lower::store(&root, &remote, log)?.into();
-        build(&root, &store, files, None, dialect)
+        build(&root, &store, files, None, false, dialect)
     };
     let plan = open().map_err(|error| {
         let got = error.root_cause().to_string();
@@ -135,6 +137,7 @@ fn build(
     store: &Arc<dyn Store>,
     files: &LoadedFiles,
     keys: Option<&Dataset>,
+    has_views: bool,
     dialect: Dialect,
 ) -> Result<LoadPlan<'static>> {
     let names: Vec<&str> = files.files.iter().map(|at| at.table.as_str()).collect();
@@ -142,12 +145,30 @@ fn build(
         .dialect(dialect)
         .data_id(format!("files of {}", names.join(", ")))
         .data(serde_json::to_value(files)?);
+    let mut schemas = BTreeMap::new();
     for TableFiles { table, record } in &files.files {
-        let mut to_load = TableToLoad::of_files(table, batches(root, store, record)?);
+        let pieces = batches(root, store, record)?;
+        schemas.insert(table.as_str(), pieces.schema());
+        let mut to_load = TableToLoad::of_files(table, pieces);
         if let Some(known) = keys.and_then(|keys| keys.table(table).ok()) {
             to_load = to_load.described_by(known.schema()).about(known.about());
         }
         plan = plan.table(to_load);
+    }
+    if has_views {
+        let target = root.display().to_string();
+        let Some(dataset) = keys else {
+            let expected =
+                "a finished output of lakeseed's, of all tables of a dataset, with --views";
+            return Err(Failure::usage(expected, target, "leave it out").into());
+        };
+        let schema_of = |name: &str| schemas.get(name).map(AsRef::as_ref);
+        let views = super::views_of(dataset.info(), dialect, || {
+            views::check_whole(dataset, &target, "--views", schema_of)
+        })?;
+        for view in views {
+            plan = plan.view(view);
+        }
     }
     let plan = plan.build();
     Ok(plan.map_err(|error| Failure::of_loading(error, "nothing was changed"))?)
@@ -178,8 +199,12 @@ fn check_types(found: &[Found], types: &[(String, String)]) -> Result<()> {
 fn dataset_of(found: &Found) -> Option<Dataset> {
     let recipes = found.made_from.iter().cloned();
     let recipes: Result<Vec<Recipe>, _> = recipes.map(serde_json::from_value).collect();
-    let recipes = recipes.ok().filter(|recipes| !recipes.is_empty())?;
-    Recipe::dataset(&recipes).ok()
+    let mut recipes = recipes.ok().filter(|recipes| !recipes.is_empty())?;
+    for recipe in &mut recipes {
+        // Rows of the user's own have the same keys.
+        recipe.forget_own();
+    }
+    Recipe::dataset(&recipes, &OwnRows::default()).ok()
 }
 
 /// The tables of an output of ours, in its order, or the one of them that is asked for.
