@@ -9,10 +9,11 @@
 //! Bytes are synced before a name is given, and the folder of a name before anything is said of it.
 
 mod disk;
+mod lock;
 mod part;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::{ControlFlow, Range};
@@ -21,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use self::disk::is_unfinished;
 use self::disk::{
-    folder_of, hidden, is_link, is_missing, is_named, look, refuse_link, remove, sync_folder, walk,
+    folder_of, hidden, is_link, is_missing, look, refuse_link, remove, sync_folder, walk,
 };
 use self::part::LocalPart;
 use super::{Found, Lock, Look, PartWriter, PutNew, Store};
@@ -427,22 +428,12 @@ impl Store for LocalStore {
     fn lock(&self, name: &str) -> Result<Lock> {
         let path = self.path(name)?;
         refuse_link(&path, name)?;
-        loop {
-            let file = self.in_folder("open", &path, |path| {
+        lock::take(&path, || {
+            self.in_folder("open", &path, |path| {
                 let mut options = OpenOptions::new();
                 options.write(true).create(true).truncate(false).open(path)
-            })?;
-            match file.try_lock() {
-                // The one before may have removed its file after we had opened it.
-                Ok(()) if !is_named(&file, &path) => {}
-                Ok(()) => return Ok(Lock::Held(Box::new(file))),
-                Err(TryLockError::WouldBlock) => return Ok(Lock::Taken),
-                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
-                    return Ok(Lock::Unsupported);
-                }
-                Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
-            }
-        }
+            })
+        })
     }
 
     fn list(&self, prefix: &str, most: usize) -> Result<Vec<Found>> {
