@@ -157,12 +157,12 @@ fn line_of(row: &Row) -> Result<Line, Failure> {
 /// # Errors
 /// A table that somebody has replaced meanwhile: the transaction must not be committed.
 pub(super) fn record(
-    session: &Session<'_>,
+    session: &mut Session<'_>,
     run_id: &str,
     first_row: Option<u64>,
     line: &Line,
 ) -> Result<(), Failure> {
-    let written = session.execute(
+    let written = session.execute_again(
         "INSERT INTO lakeseed_ledger (run_id, table_name, part, first_row, row_count, row_hash) \
          SELECT run_id, $2, $3, $4, $5, $6 FROM lakeseed_runs \
          WHERE run_id = $1 AND $2 = ANY(tables) FOR SHARE",

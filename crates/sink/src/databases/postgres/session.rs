@@ -1,14 +1,16 @@
 //! A connection at work: every wait has an end, and can be ended from outside.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::try_join;
 use futures_util::{SinkExt, Stream, StreamExt};
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row};
+use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row, Statement};
 
 use super::failure::failure_of;
 use super::{CONNECT_WITHIN, Postgres};
@@ -30,6 +32,8 @@ pub(super) struct Session<'p> {
     is_over: &'p IsOver<'p>,
     /// Rows of a part on their way.
     pub(super) copy: Option<CopyIn>,
+    /// What each part says anew, by its words: understood by the server once.
+    prepared: HashMap<String, Statement>,
 }
 
 /// A `COPY … FROM STDIN` on its way.
@@ -59,6 +63,7 @@ impl<'p> Session<'p> {
             schema: String::new(),
             is_over,
             copy: None,
+            prepared: HashMap::new(),
         };
         session.settle()?;
         Ok(session)
@@ -127,10 +132,32 @@ impl<'p> Session<'p> {
         self.wait(Some(self.limit()), self.client.query(sql, values))
     }
 
-    /// Begins to send rows.
-    pub(super) fn copy_in(&self, sql: &str) -> Result<CopyIn, Failure> {
-        let sink = self.wait(Some(self.limit()), self.client.copy_in(sql))?;
+    /// Runs a statement that will come again. How many rows it has changed.
+    pub(super) fn execute_again(
+        &mut self,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, Failure> {
+        let statement = self.prepared(sql)?;
+        self.wait(Some(self.limit()), self.client.execute(&statement, values))
+    }
+
+    /// Begins a transaction and in it to send rows, in one trip to the server.
+    pub(super) fn begin_copy(&mut self, sql: &str) -> Result<CopyIn, Failure> {
+        let statement = self.prepared(sql)?;
+        let begin = self.client.batch_execute("BEGIN");
+        let both = try_join(begin, self.client.copy_in(&statement));
+        let ((), sink) = self.wait(Some(self.limit()), both)?;
         Ok(Box::pin(sink))
+    }
+
+    fn prepared(&mut self, sql: &str) -> Result<Statement, Failure> {
+        if let Some(statement) = self.prepared.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.wait(Some(self.limit()), self.client.prepare(sql))?;
+        self.prepared.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
     }
 
     /// Sends bytes; waits while as many are on their way as the line takes.

@@ -42,10 +42,9 @@ impl database::Session for Session<'_> {
         table: &'t TableToLoad<'_>,
         first_row: u64,
     ) -> Result<Box<dyn Encode + 't>, Failure> {
-        self.run("BEGIN")?;
         let (columns, name) = columns_and_name(table);
         let copy = format!("COPY {name} ({columns}) FROM STDIN (FORMAT binary)");
-        self.copy = Some(self.copy_in(&copy)?);
+        self.copy = Some(self.begin_copy(&copy)?);
         Ok(Box::new(Encoder::new(
             table.name(),
             &table.schema,
