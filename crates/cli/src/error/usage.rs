@@ -93,11 +93,26 @@ fn unknown_argument(error: &clap::Error, found: &str) -> Failure {
     if !found.starts_with('-') {
         return Failure::usage("no further argument", format!("'{found}'"), SEE_HELP);
     }
+    let owners = commands_with(found);
     let advice = match context(error, ContextKind::SuggestedArg) {
+        _ if !owners.is_empty() => format!("it is one of {}", owners.join(", ")),
         Some(near) => format!("did you mean '{near}'?"),
         None => SEE_HELP.to_owned(),
     };
     Failure::usage("a flag of this command", format!("'{found}'"), &advice)
+}
+
+/// The commands that have such a flag: a near name of another flag is no help then.
+fn commands_with(flag: &str) -> Vec<String> {
+    let all = crate::args::command();
+    let has = |command: &clap::Command| {
+        let mut flags = command.get_arguments().filter_map(clap::Arg::get_long);
+        flags.any(|long| flag.strip_prefix("--") == Some(long))
+    };
+    let owners = all.get_subcommands().filter(|command| has(command));
+    owners
+        .map(|command| command.get_name().to_owned())
+        .collect()
 }
 
 fn conflict(error: &clap::Error, found: &str) -> Failure {

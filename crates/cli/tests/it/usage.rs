@@ -64,6 +64,11 @@ fn unknown_flag_or_parameter() {
         USAGE,
         "expected a flag of this command, got '--parttion-by'; did you mean '--partition-by'?",
     );
+    refused(
+        "publish predictions --files 3 --to out",
+        USAGE,
+        "expected a flag of this command, got '--files'; it is one of generate, plan",
+    );
 }
 
 #[test]
