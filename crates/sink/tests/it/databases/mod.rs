@@ -6,7 +6,8 @@ mod restarted;
 mod verify;
 mod views;
 
-use std::process::{Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use crate::{mysql, postgres};
 
 /// Long enough for a server that starts again on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// The signal with which a process ends itself.
+const SIGABRT: i32 = 6;
 /// Where a child process finds its parent's tables.
 const PLACE: &str = "LAKESEED_TEST_PLACE";
 
@@ -176,12 +179,14 @@ fn pets(key: &str) -> TableToLoad<'static> {
 }
 
 /// Runs a test of this binary in a process that ends itself at a point.
-fn killed_at(child: &str, place: &str, point: &str) -> ExitStatus {
+#[track_caller]
+fn kill_at(child: &str, place: &str, point: &str) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([child, "--exact"]);
     command.env(PLACE, place).env("LAKESEED_FAIL_POINT", point);
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().unwrap()
+    let signal = command.status().unwrap().signal();
+    assert_eq!(signal, Some(SIGABRT), "{point} was not reached");
 }
 
 /// What an error says, with its causes.
