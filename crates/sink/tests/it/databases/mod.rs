@@ -1,8 +1,10 @@
 //! What loads promise alike whatever the system is, with the real servers of `postgres` and `mysql`.
 
+pub(crate) mod family;
 mod full;
 mod own;
 mod restarted;
+mod runs;
 mod verify;
 mod views;
 
@@ -32,7 +34,7 @@ const SIGABRT: i32 = 6;
 const PLACE: &str = "LAKESEED_TEST_PLACE";
 
 /// A server's place for the tables of one test.
-pub(crate) trait Shop: Sized {
+pub(crate) trait Shop: Sized + Sync {
     const DIALECT: Dialect;
     /// What the server calls the place, in its own words.
     const HERE: &str;
@@ -41,10 +43,22 @@ pub(crate) trait Shop: Sized {
     /// The same place, seen by the process that this one has started.
     fn again(place: String) -> Self;
     fn place(&self) -> &str;
-    fn url(&self) -> String;
-    fn to(&self) -> Box<dyn Database>;
+    /// The port of the server.
+    fn port(&self) -> u16;
+    /// The address of the place, at the server or at something before it.
+    fn url_at(&self, port: u16) -> String;
+    /// The system at an address, whose waits end after `patience`.
+    fn at(url: &str, patience: Duration) -> Box<dyn Database>;
     /// What the server's own client prints: columns apart by `|`.
     fn ask(&self, sql: &str) -> String;
+
+    fn url(&self) -> String {
+        self.url_at(self.port())
+    }
+
+    fn to(&self) -> Box<dyn Database> {
+        Self::at(&self.url(), PATIENCE)
+    }
 
     /// A plan for this system.
     fn plan() -> LoadPlanBuilder<'static> {
@@ -75,12 +89,20 @@ impl Shop for PostgresShop {
         self.0.schema()
     }
 
-    fn url(&self) -> String {
-        self.0.url()
+    fn port(&self) -> u16 {
+        self.0.port()
     }
 
-    fn to(&self) -> Box<dyn Database> {
-        to_postgres(&self.url())
+    fn url_at(&self, port: u16) -> String {
+        self.0.url_at(port)
+    }
+
+    fn at(url: &str, patience: Duration) -> Box<dyn Database> {
+        let options = PostgresOptions {
+            patience,
+            environment: Environment::new(|_| None),
+        };
+        Box::new(Postgres::new(url, &options).unwrap())
     }
 
     fn ask(&self, sql: &str) -> String {
@@ -106,12 +128,20 @@ impl Shop for MariadbShop {
         self.0.database()
     }
 
-    fn url(&self) -> String {
-        self.0.url()
+    fn port(&self) -> u16 {
+        self.0.port()
     }
 
-    fn to(&self) -> Box<dyn Database> {
-        to_mariadb(&self.url())
+    fn url_at(&self, port: u16) -> String {
+        self.0.url_at(port)
+    }
+
+    fn at(url: &str, patience: Duration) -> Box<dyn Database> {
+        let options = MysqlOptions {
+            patience,
+            environment: Environment::new(|_| None),
+        };
+        Box::new(Mysql::new(url, &options).unwrap())
     }
 
     fn ask(&self, sql: &str) -> String {
@@ -120,19 +150,11 @@ impl Shop for MariadbShop {
 }
 
 fn to_postgres(url: &str) -> Box<dyn Database> {
-    let options = PostgresOptions {
-        patience: PATIENCE,
-        environment: Environment::new(|_| None),
-    };
-    Box::new(Postgres::new(url, &options).unwrap())
+    PostgresShop::at(url, PATIENCE)
 }
 
 fn to_mariadb(url: &str) -> Box<dyn Database> {
-    let options = MysqlOptions {
-        patience: PATIENCE,
-        environment: Environment::new(|_| None),
-    };
-    Box::new(Mysql::new(url, &options).unwrap())
+    MariadbShop::at(url, PATIENCE)
 }
 
 /// As many pets as are asked for, with a number and a name.

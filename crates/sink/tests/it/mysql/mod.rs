@@ -4,7 +4,6 @@ mod broken;
 mod forbidden;
 mod kill;
 mod refused;
-mod runs;
 pub(crate) mod server;
 mod types;
 

@@ -3,7 +3,6 @@
 mod broken;
 mod kill;
 mod refused;
-mod runs;
 pub(crate) mod server;
 mod types;
 
