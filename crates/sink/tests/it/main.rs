@@ -46,9 +46,8 @@ mod ports;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(any(
-    feature = "mysql",
+    all(feature = "mysql", feature = "postgres"),
     feature = "nats",
-    feature = "postgres",
     feature = "rabbitmq",
     feature = "sqs"
 ))]

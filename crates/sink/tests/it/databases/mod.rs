@@ -1,5 +1,6 @@
 //! What loads promise alike whatever the system is, with the real servers of `postgres` and `mysql`.
 
+mod broken;
 pub(crate) mod family;
 mod full;
 mod own;

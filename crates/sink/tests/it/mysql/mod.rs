@@ -1,6 +1,5 @@
 //! Loads into MariaDB, with a real server. What stands there is looked at by its own client.
 
-mod broken;
 mod forbidden;
 mod kill;
 mod refused;
