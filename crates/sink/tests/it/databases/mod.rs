@@ -3,6 +3,7 @@
 mod broken;
 pub(crate) mod family;
 mod full;
+mod kill;
 mod own;
 mod restarted;
 mod runs;

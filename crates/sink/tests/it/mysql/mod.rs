@@ -1,7 +1,6 @@
 //! Loads into MariaDB, with a real server. What stands there is looked at by its own client.
 
 mod forbidden;
-mod kill;
 mod refused;
 pub(crate) mod server;
 mod types;

@@ -1,6 +1,5 @@
 //! Loads into PostgreSQL, with a real server. What stands there is looked at by `psql`.
 
-mod kill;
 mod refused;
 pub(crate) mod server;
 mod types;
