@@ -28,7 +28,7 @@ mod kills;
 mod layout;
 mod manifest;
 mod messages;
-#[cfg(feature = "mysql")]
+#[cfg(all(feature = "mysql", feature = "postgres"))]
 mod mysql;
 mod names;
 #[cfg(feature = "nats")]
@@ -43,7 +43,7 @@ mod plan;
     feature = "sqs"
 ))]
 mod ports;
-#[cfg(feature = "postgres")]
+#[cfg(all(feature = "mysql", feature = "postgres"))]
 mod postgres;
 #[cfg(any(
     all(feature = "mysql", feature = "postgres"),

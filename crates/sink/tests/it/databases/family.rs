@@ -85,6 +85,13 @@ pub(crate) fn family<S: Shop>() -> LoadPlan<'static> {
     family_with::<S>(children(0..ROWS))
 }
 
+/// One table of a batch.
+pub(crate) fn plan_of<S: Shop>(name: &str, batch: RecordBatch) -> LoadPlan<'static> {
+    let rows = batch.num_rows() as u64;
+    let table = TableToLoad::new(name, BatchSource::new(batch), 0..rows);
+    S::plan().table(table).build().unwrap()
+}
+
 /// The system at an address: the shop's, that of something before it, or one that leads nowhere.
 pub(crate) fn at<S: Shop>(url: &str) -> Box<dyn Database> {
     S::at(url, PATIENCE)

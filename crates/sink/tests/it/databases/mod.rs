@@ -5,7 +5,9 @@ pub(crate) mod family;
 mod full;
 mod kill;
 mod own;
+pub(crate) mod refused;
 mod restarted;
+mod rows;
 mod runs;
 mod verify;
 mod views;
@@ -45,6 +47,7 @@ pub(crate) trait Shop: Sized + Sync {
     /// The same place, seen by the process that this one has started.
     fn again(place: String) -> Self;
     fn place(&self) -> &str;
+    fn url(&self) -> String;
     /// The port of the server.
     fn port(&self) -> u16;
     /// The address of the place, at the server or at something before it.
@@ -53,10 +56,6 @@ pub(crate) trait Shop: Sized + Sync {
     fn at(url: &str, patience: Duration) -> Box<dyn Database>;
     /// What the server's own client prints: columns apart by `|`.
     fn ask(&self, sql: &str) -> String;
-
-    fn url(&self) -> String {
-        self.url_at(self.port())
-    }
 
     fn to(&self) -> Box<dyn Database> {
         Self::at(&self.url(), PATIENCE)
@@ -89,6 +88,10 @@ impl Shop for PostgresShop {
 
     fn place(&self) -> &str {
         self.0.schema()
+    }
+
+    fn url(&self) -> String {
+        self.0.url()
     }
 
     fn port(&self) -> u16 {
@@ -128,6 +131,10 @@ impl Shop for MariadbShop {
 
     fn place(&self) -> &str {
         self.0.database()
+    }
+
+    fn url(&self) -> String {
+        self.0.url()
     }
 
     fn port(&self) -> u16 {
@@ -214,7 +221,7 @@ fn kill_at(child: &str, place: &str, point: &str) {
 }
 
 /// What an error says, with its causes.
-fn text(error: &Error) -> String {
+pub(crate) fn text(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
