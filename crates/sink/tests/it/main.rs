@@ -28,7 +28,7 @@ mod kills;
 mod layout;
 mod manifest;
 mod messages;
-#[cfg(feature = "mysql")]
+#[cfg(all(feature = "mysql", feature = "postgres"))]
 mod mysql;
 mod names;
 #[cfg(feature = "nats")]
@@ -43,12 +43,11 @@ mod plan;
     feature = "sqs"
 ))]
 mod ports;
-#[cfg(feature = "postgres")]
+#[cfg(all(feature = "mysql", feature = "postgres"))]
 mod postgres;
 #[cfg(any(
-    feature = "mysql",
+    all(feature = "mysql", feature = "postgres"),
     feature = "nats",
-    feature = "postgres",
     feature = "rabbitmq",
     feature = "sqs"
 ))]

@@ -1,12 +1,19 @@
 //! What loads promise alike whatever the system is, with the real servers of `postgres` and `mysql`.
 
+mod broken;
+pub(crate) mod family;
 mod full;
+mod kill;
 mod own;
+pub(crate) mod refused;
 mod restarted;
+mod rows;
+mod runs;
 mod verify;
 mod views;
 
-use std::process::{Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,11 +32,13 @@ use crate::{mysql, postgres};
 
 /// Long enough for a server that starts again on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// The signal with which a process ends itself.
+const SIGABRT: i32 = 6;
 /// Where a child process finds its parent's tables.
 const PLACE: &str = "LAKESEED_TEST_PLACE";
 
 /// A server's place for the tables of one test.
-pub(crate) trait Shop: Sized {
+pub(crate) trait Shop: Sized + Sync {
     const DIALECT: Dialect;
     /// What the server calls the place, in its own words.
     const HERE: &str;
@@ -39,9 +48,18 @@ pub(crate) trait Shop: Sized {
     fn again(place: String) -> Self;
     fn place(&self) -> &str;
     fn url(&self) -> String;
-    fn to(&self) -> Box<dyn Database>;
+    /// The port of the server.
+    fn port(&self) -> u16;
+    /// The address of the place, at the server or at something before it.
+    fn url_at(&self, port: u16) -> String;
+    /// The system at an address, whose waits end after `patience`.
+    fn at(url: &str, patience: Duration) -> Box<dyn Database>;
     /// What the server's own client prints: columns apart by `|`.
     fn ask(&self, sql: &str) -> String;
+
+    fn to(&self) -> Box<dyn Database> {
+        Self::at(&self.url(), PATIENCE)
+    }
 
     /// A plan for this system.
     fn plan() -> LoadPlanBuilder<'static> {
@@ -76,8 +94,20 @@ impl Shop for PostgresShop {
         self.0.url()
     }
 
-    fn to(&self) -> Box<dyn Database> {
-        to_postgres(&self.url())
+    fn port(&self) -> u16 {
+        self.0.port()
+    }
+
+    fn url_at(&self, port: u16) -> String {
+        self.0.url_at(port)
+    }
+
+    fn at(url: &str, patience: Duration) -> Box<dyn Database> {
+        let options = PostgresOptions {
+            patience,
+            environment: Environment::new(|_| None),
+        };
+        Box::new(Postgres::new(url, &options).unwrap())
     }
 
     fn ask(&self, sql: &str) -> String {
@@ -107,8 +137,20 @@ impl Shop for MariadbShop {
         self.0.url()
     }
 
-    fn to(&self) -> Box<dyn Database> {
-        to_mariadb(&self.url())
+    fn port(&self) -> u16 {
+        self.0.port()
+    }
+
+    fn url_at(&self, port: u16) -> String {
+        self.0.url_at(port)
+    }
+
+    fn at(url: &str, patience: Duration) -> Box<dyn Database> {
+        let options = MysqlOptions {
+            patience,
+            environment: Environment::new(|_| None),
+        };
+        Box::new(Mysql::new(url, &options).unwrap())
     }
 
     fn ask(&self, sql: &str) -> String {
@@ -117,19 +159,11 @@ impl Shop for MariadbShop {
 }
 
 fn to_postgres(url: &str) -> Box<dyn Database> {
-    let options = PostgresOptions {
-        patience: PATIENCE,
-        environment: Environment::new(|_| None),
-    };
-    Box::new(Postgres::new(url, &options).unwrap())
+    PostgresShop::at(url, PATIENCE)
 }
 
 fn to_mariadb(url: &str) -> Box<dyn Database> {
-    let options = MysqlOptions {
-        patience: PATIENCE,
-        environment: Environment::new(|_| None),
-    };
-    Box::new(Mysql::new(url, &options).unwrap())
+    MariadbShop::at(url, PATIENCE)
 }
 
 /// As many pets as are asked for, with a number and a name.
@@ -176,16 +210,18 @@ fn pets(key: &str) -> TableToLoad<'static> {
 }
 
 /// Runs a test of this binary in a process that ends itself at a point.
-fn killed_at(child: &str, place: &str, point: &str) -> ExitStatus {
+#[track_caller]
+fn kill_at(child: &str, place: &str, point: &str) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([child, "--exact"]);
     command.env(PLACE, place).env("LAKESEED_FAIL_POINT", point);
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().unwrap()
+    let signal = command.status().unwrap().signal();
+    assert_eq!(signal, Some(SIGABRT), "{point} was not reached");
 }
 
 /// What an error says, with its causes.
-fn text(error: &Error) -> String {
+pub(crate) fn text(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

@@ -11,14 +11,14 @@ use std::thread;
 use lakeseed_sink::Observer;
 use lakeseed_sink::databases::Load;
 
-use super::server::Shop;
-use super::{family, holds_the_family, load, mysql_at, verified};
+use crate::databases::family::{at, family, holds_the_family, load, verified};
+use crate::databases::{MariadbShop, Shop};
 
 /// The bit of the client's greeting that says so, behind the header of the message.
 const LOCAL_FILES: (usize, u8) = (4, 0x80);
 
 /// The port of what stands before the server.
-pub(super) fn without_local(to: u16) -> u16 {
+pub(crate) fn without_local(to: u16) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -61,28 +61,42 @@ impl Observer for Warned {
 
 #[test]
 fn rows_go_by_insert_and_people_are_told() {
-    let Some(shop) = Shop::open("rows_go_by_insert") else {
+    let Some(shop) = MariadbShop::open("rows_go_by_insert") else {
         return;
     };
     let url = shop.url_at(without_local(shop.port()));
-    let (plan, to, warned) = (family(), mysql_at(&url), Warned::default());
-    let done = Load::new(&plan, &to).threads(2).observer(&warned).run();
+    let (plan, to, warned) = (
+        family::<MariadbShop>(),
+        at::<MariadbShop>(&url),
+        Warned::default(),
+    );
+    let done = Load::new(&plan, to.as_ref())
+        .threads(2)
+        .observer(&warned)
+        .run();
     assert_eq!(done.unwrap().made_rows, plan.rows().unwrap());
     let lines = warned.0.into_inner().unwrap();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains("INSERT"), "{lines:?}");
     holds_the_family(&shop);
-    let found = verified(&[family()], &shop.url()).unwrap();
+    let found = verified::<MariadbShop>(&[family::<MariadbShop>()], &shop.url()).unwrap();
     assert!(found.findings.is_empty(), "{:?}", found.findings);
-    assert_eq!(load(&plan, &url).unwrap().made_rows, 0);
+    assert_eq!(load::<MariadbShop>(&plan, &url).unwrap().made_rows, 0);
 }
 
 #[test]
 fn no_warning_where_the_server_takes_lines() {
-    let Some(shop) = Shop::open("no_warning_where") else {
+    let Some(shop) = MariadbShop::open("no_warning_where") else {
         return;
     };
-    let (plan, to, warned) = (family(), mysql_at(&shop.url()), Warned::default());
-    Load::new(&plan, &to).observer(&warned).run().unwrap();
+    let (plan, to, warned) = (
+        family::<MariadbShop>(),
+        at::<MariadbShop>(&shop.url()),
+        Warned::default(),
+    );
+    Load::new(&plan, to.as_ref())
+        .observer(&warned)
+        .run()
+        .unwrap();
     assert!(warned.0.into_inner().unwrap().is_empty());
 }

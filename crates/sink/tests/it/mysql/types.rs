@@ -9,8 +9,8 @@ use arrow_schema::{DataType, Field, Schema};
 use lakeseed_sink::Error;
 
 use super::forbidden::without_local;
-use super::server::Shop;
-use super::{load, plan_of, verified};
+use crate::databases::family::{load, plan_of, verified};
+use crate::databases::{MariadbShop, Shop};
 
 /// Columns of three rows: one end, the other, a null; and how the server writes the first two.
 #[expect(clippy::too_many_lines, reason = "an entry a type")]
@@ -236,10 +236,10 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// Loads every type, and looks at it as the server writes it.
-fn all_types(shop: &Shop, url: &str) {
+fn all_types(shop: &MariadbShop, url: &str) {
     let columns = columns();
-    let plan = plan_of("all_types", batch(&columns));
-    load(&plan, url).unwrap();
+    let plan = plan_of::<MariadbShop>("all_types", batch(&columns));
+    load::<MariadbShop>(&plan, url).unwrap();
     for (name, array, texts) in &columns {
         let shown = match array.data_type() {
             DataType::Binary | DataType::LargeBinary => format!("HEX(`{name}`)"),
@@ -260,14 +260,14 @@ fn all_types(shop: &Shop, url: &str) {
         let nulls = format!("SELECT count(*) FROM all_types WHERE `{name}` IS NULL");
         assert_eq!(shop.ask(&nulls), "1", "{name}");
     }
-    let found = verified(&[plan], &shop.url()).unwrap();
+    let found = verified::<MariadbShop>(&[plan], &shop.url()).unwrap();
     assert!(found.findings.is_empty(), "{:?}", found.findings);
     assert_eq!(found.rows_read, 3);
 }
 
 #[test]
 fn every_type_has_its_ends_and_nulls() {
-    let Some(shop) = Shop::open("every_type") else {
+    let Some(shop) = MariadbShop::open("every_type") else {
         return;
     };
     all_types(&shop, &shop.url());
@@ -275,7 +275,7 @@ fn every_type_has_its_ends_and_nulls() {
 
 #[test]
 fn every_type_goes_by_insert_too() {
-    let Some(shop) = Shop::open("every_type_by_insert") else {
+    let Some(shop) = MariadbShop::open("every_type_by_insert") else {
         return;
     };
     all_types(&shop, &shop.url_at(without_local(shop.port())));
@@ -283,24 +283,29 @@ fn every_type_goes_by_insert_too() {
 
 #[test]
 fn long_texts_go_in_several_messages() {
-    let Some(shop) = Shop::open("long_texts") else {
+    let Some(shop) = MariadbShop::open("long_texts") else {
         return;
     };
     let long = "x\ty\n".repeat(500_000);
     let texts = LargeStringArray::from(vec![long.as_str(), "short"]);
     let batch = RecordBatch::try_from_iter([("it", Arc::new(texts) as ArrayRef)]).unwrap();
-    let plan = plan_of("long_texts", batch);
-    load(&plan, &shop.url()).unwrap();
+    let plan = plan_of::<MariadbShop>("long_texts", batch);
+    load::<MariadbShop>(&plan, &shop.url()).unwrap();
     let sums = shop.ask(
         "SELECT max(length(it)), max(md5(it) = md5(repeat('x\\ty\\n', 500000))) FROM long_texts",
     );
     assert_eq!(sums, "2000000|1");
-    assert!(verified(&[plan], &shop.url()).unwrap().findings.is_empty());
+    assert!(
+        verified::<MariadbShop>(&[plan], &shop.url())
+            .unwrap()
+            .findings
+            .is_empty()
+    );
 }
 
 #[test]
 fn a_value_that_the_server_has_not_is_named_with_its_row() {
-    let Some(shop) = Shop::open("a_value_that_is_not") else {
+    let Some(shop) = MariadbShop::open("a_value_that_is_not") else {
         return;
     };
     let long = "é".repeat(256);
@@ -338,7 +343,8 @@ fn a_value_that_the_server_has_not_is_named_with_its_row() {
     for (name, array, expected) in wrong {
         let field = Field::new("it", array.data_type().clone(), false);
         let batch = RecordBatch::try_new(Schema::new(vec![field]).into(), vec![array]).unwrap();
-        let error = load(&plan_of(name, batch), &shop.url()).unwrap_err();
+        let error =
+            load::<MariadbShop>(&plan_of::<MariadbShop>(name, batch), &shop.url()).unwrap_err();
         let Error::Value {
             table, column, row, ..
         } = error.cause()
@@ -358,7 +364,11 @@ fn a_value_that_the_server_has_not_is_named_with_its_row() {
     let words = endless.unwrap();
     let field = Field::new("it", words.data_type().clone(), false);
     let batch = RecordBatch::try_new(Schema::new(vec![field]).into(), vec![Arc::new(words)]);
-    let error = load(&plan_of("dictionary", batch.unwrap()), &shop.url()).unwrap_err();
+    let error = load::<MariadbShop>(
+        &plan_of::<MariadbShop>("dictionary", batch.unwrap()),
+        &shop.url(),
+    )
+    .unwrap_err();
     assert!(matches!(error.cause(), Error::Value { .. }), "{error}");
 }
 

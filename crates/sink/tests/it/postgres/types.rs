@@ -7,8 +7,8 @@ use arrow_array::*;
 use arrow_schema::{DataType, Field, Schema};
 use lakeseed_sink::Error;
 
-use super::server::Shop;
-use super::{load, plan_of, verified};
+use crate::databases::family::{load, plan_of, verified};
+use crate::databases::{PostgresShop, Shop};
 
 /// Columns of three rows: one end, the other, a null; and how the server writes the first two.
 #[expect(clippy::too_many_lines, reason = "an entry a type")]
@@ -217,12 +217,12 @@ fn batch(columns: &[(&'static str, ArrayRef, [&'static str; 2])]) -> RecordBatch
 
 #[test]
 fn every_type_has_its_ends_and_nulls() {
-    let Some(shop) = Shop::open("every_type") else {
+    let Some(shop) = PostgresShop::open("every_type") else {
         return;
     };
     let columns = columns();
-    let plan = plan_of("all_types", batch(&columns));
-    load(&plan, &shop.url()).unwrap();
+    let plan = plan_of::<PostgresShop>("all_types", batch(&columns));
+    load::<PostgresShop>(&plan, &shop.url()).unwrap();
     for (name, array, texts) in &columns {
         for text in texts {
             let quoted = text.replace('\'', "''");
@@ -240,14 +240,14 @@ fn every_type_has_its_ends_and_nulls() {
         let nulls = format!("SELECT count(*) FROM all_types WHERE \"{name}\" IS NULL");
         assert_eq!(shop.ask(&nulls), "1", "{name}");
     }
-    let found = verified(&[plan], &shop.url()).unwrap();
+    let found = verified::<PostgresShop>(&[plan], &shop.url()).unwrap();
     assert!(found.findings.is_empty(), "{:?}", found.findings);
     assert_eq!(found.rows_read, 3);
 }
 
 #[test]
 fn a_value_that_the_server_has_not_is_named_with_its_row() {
-    let Some(shop) = Shop::open("a_value_that_is_not") else {
+    let Some(shop) = PostgresShop::open("a_value_that_is_not") else {
         return;
     };
     let wrong: [(&str, ArrayRef, u64); 5] = [
@@ -268,7 +268,8 @@ fn a_value_that_the_server_has_not_is_named_with_its_row() {
     for (name, array, expected) in wrong {
         let field = Field::new("it", array.data_type().clone(), false);
         let batch = RecordBatch::try_new(Schema::new(vec![field]).into(), vec![array]).unwrap();
-        let error = load(&plan_of(name, batch), &shop.url()).unwrap_err();
+        let error =
+            load::<PostgresShop>(&plan_of::<PostgresShop>(name, batch), &shop.url()).unwrap_err();
         let Error::Value {
             table, column, row, ..
         } = error.cause()
@@ -284,7 +285,11 @@ fn a_value_that_the_server_has_not_is_named_with_its_row() {
     let words: DictionaryArray<Int32Type> = vec!["fine", "n\0t"].into_iter().collect();
     let field = Field::new("it", words.data_type().clone(), false);
     let batch = RecordBatch::try_new(Schema::new(vec![field]).into(), vec![Arc::new(words)]);
-    let error = load(&plan_of("dictionary", batch.unwrap()), &shop.url()).unwrap_err();
+    let error = load::<PostgresShop>(
+        &plan_of::<PostgresShop>("dictionary", batch.unwrap()),
+        &shop.url(),
+    )
+    .unwrap_err();
     assert!(matches!(error.cause(), Error::Value { .. }), "{error}");
 }
 
