@@ -114,7 +114,7 @@ pub use self::report::{Report, TableReport};
 ))]
 pub use self::secret::Secret;
 pub use self::source::{BatchSource, BoxedReader, FnSource, Source};
-pub use self::sources::{FileRows, find_files, open_files};
+pub use self::sources::{FileRows, FolderColumn, FolderPieces, find_files, open_files};
 #[cfg(feature = "s3")]
 pub use self::store::s3;
 pub use self::store::{Found, LocalStore, Lock, Look, MemoryStore, PartWriter, PutNew, Store};

@@ -170,3 +170,43 @@ fn escape(value: &str) -> String {
 fn hex(digit: u8) -> char {
     char::from(b"0123456789ABCDEF"[usize::from(digit & 15)])
 }
+
+/// The value that the folders of a path have for a partition column, without escapes: `2023` of
+/// `year=2023/month=1`.
+pub(crate) fn folder_value(path: &str, column: &str) -> Option<String> {
+    let mut folders = path.split('/').filter_map(|folder| folder.split_once('='));
+    let (_, value) = folders.find(|(name, _)| *name == column)?;
+    Some(unescaped(value))
+}
+
+/// A folder's value without Hive's escapes: `%20` is a space.
+fn unescaped(value: &str) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.first_chunk::<2>().filter(|_| *first == b'%');
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        let escaped = digits.and_then(|[high, low]| Some(digit(*high)? * 16 + digit(*low)?));
+        if let Some(byte) = escaped {
+            bytes.push(byte as u8);
+            rest = &behind[2..];
+        } else {
+            bytes.push(*first);
+            rest = behind;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_taken_off() {
+        assert_eq!(unescaped("S%C3%A3o%20Paulo"), "São Paulo");
+        assert_eq!(unescaped("100%"), "100%");
+        assert_eq!(unescaped("%2"), "%2");
+        assert_eq!(unescaped("%zz%2F"), "%zz/");
+    }
+}

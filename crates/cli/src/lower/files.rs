@@ -1,6 +1,7 @@
 //! Files whose rows are published or loaded: which of them, as which table, and what is written down of
 //! it.
 
+mod folders;
 #[cfg(feature = "star")]
 mod text;
 
@@ -16,6 +17,8 @@ use lakeseed_sink::{
 };
 use serde::{Deserialize, Serialize};
 
+use self::folders::FolderRecord;
+pub(super) use self::folders::refuse as refuse_folders;
 use crate::args::Remote;
 use crate::error::{self, Failure};
 use crate::log::Log;
@@ -55,16 +58,20 @@ pub(super) struct FilesRecord {
     /// Types of columns of CSV, by name, where it was not left to the files.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) types: BTreeMap<String, String>,
+    /// Columns that stand in the names of folders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) folders: Vec<FolderRecord>,
 }
 
 /// Files of a table that have been found.
 pub(super) struct Found {
     pub(super) table: String,
     pub(super) names: Vec<String>,
-    /// The types of its columns, where a manifest tells them.
+    /// The types of the columns in its files, where a manifest tells them.
     pub(super) types: BTreeMap<String, String>,
+    /// The columns in the names of its folders, where a manifest tells them.
+    pub(super) partition_columns: Vec<String>,
     /// What its rows were made from, where a manifest tells that.
-    #[cfg_attr(not(feature = "load"), expect(dead_code, reason = "loads ask for it"))]
     pub(super) made_from: Vec<serde_json::Value>,
 }
 
@@ -75,6 +82,7 @@ impl Found {
             table,
             names,
             types: BTreeMap::new(),
+            partition_columns: Vec::new(),
             made_from: Vec::new(),
         }
     }
@@ -86,6 +94,7 @@ impl Found {
             table: table.name,
             names,
             types: columns.map(|at| (at.name, at.data_type)).collect(),
+            partition_columns: table.partition_columns,
             made_from: plans.iter().map(|plan| plan.data.clone()).collect(),
         }
     }
@@ -120,9 +129,13 @@ pub(super) fn open(
         let got = format!("none at {}", store.address());
         return Err(Failure::refused(expected, got, "check --from").into());
     }
+    let folders = folders::of_found(&found)?;
     let is_csv = found.names.iter().any(|name| is_csv(name));
     if !is_csv {
-        found.types.clear();
+        // JSON lines become messages as they stand, but for columns that come from folders.
+        if folders.is_empty() || found.names.iter().any(|name| is_parquet(name)) {
+            found.types.clear();
+        }
         if let Some((column, _)) = types.first() {
             let expected = format!("CSV with --type {column}=...");
             let got = format!("{}, whose columns have types", from.display());
@@ -134,6 +147,7 @@ pub(super) fn open(
         from: from.display().to_string(),
         files: found.names,
         types: found.types,
+        folders,
     };
     Ok(Files {
         data_id: data_id(&found.table),
@@ -148,12 +162,20 @@ pub(super) fn is_csv(name: &str) -> bool {
     CSV.iter().any(|end| name.ends_with(end))
 }
 
+fn is_parquet(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".parquet")
+}
+
 /// The rows of files that have been found.
 #[cfg_attr(
     not(feature = "star"),
     expect(unused_variables, reason = "nothing reads CSV in such a build")
 )]
 fn rows(root: &Path, store: &Arc<dyn Store>, record: &FilesRecord) -> Result<FileRows> {
+    if !record.folders.is_empty() {
+        let pieces = folders::open(root, store, record)?;
+        return Ok(FileRows::Batches(Arc::new(pieces)));
+    }
     let names = &record.files;
     match names.iter().filter(|name| is_csv(name)).count() {
         0 => Ok(open_files(Arc::clone(store), names)?),
@@ -187,8 +209,7 @@ pub(super) fn batches(
     record: &FilesRecord,
 ) -> Result<Arc<dyn Pieces>> {
     let names = &record.files;
-    let is_parquet = |name: &String| name.to_ascii_lowercase().ends_with(".parquet");
-    if names.iter().any(is_parquet)
+    if names.iter().any(|name| is_parquet(name))
         && let FileRows::Batches(pieces) = open_files(Arc::clone(store), names)?
     {
         return Ok(pieces);
@@ -258,13 +279,13 @@ fn of_output(from: &Path, manifest: Manifest) -> Result<Found> {
         let advice = format!("choose {}", error::list(&names));
         return Err(Failure::usage("one table for --from", got, &advice).into());
     };
-    of_manifest(table, &manifest.plans)
+    Ok(of_manifest(table, &manifest.plans))
 }
 
 /// The files of a table of an output of ours.
-pub(super) fn of_manifest(table: ManifestTable, plans: &[ManifestPlan]) -> Result<Found> {
-    let names = parts_of(&table)?;
-    Ok(Found::described(table, names, plans))
+pub(super) fn of_manifest(table: ManifestTable, plans: &[ManifestPlan]) -> Found {
+    let names = parts_of(&table);
+    Found::described(table, names, plans)
 }
 
 /// The table of an output of ours whose folder a place is, with its parts as its manifest has them:
@@ -282,7 +303,7 @@ pub(super) fn of_its_output(root: &Path, remote: &Remote, log: &Log) -> Result<O
     let Some(table) = table else {
         return Ok(None);
     };
-    let parts = parts_of(&table)?.into_iter();
+    let parts = parts_of(&table).into_iter();
     let own = format!("{name}/");
     let below = parts.filter_map(|part| part.strip_prefix(&own).map(str::to_owned));
     let below = below.collect();
@@ -304,15 +325,9 @@ fn output_and_table(root: &Path) -> Option<(PathBuf, String)> {
     Some((path.parent()?.to_owned(), name))
 }
 
-/// The files of a table, which must hold all of its columns.
-fn parts_of(table: &ManifestTable) -> Result<Vec<String>> {
-    if !table.partition_columns.is_empty() {
-        let columns = table.partition_columns.join(", ");
-        let expected = format!("table {} with all its columns in its files", table.name);
-        let got = format!("{columns} in the names of its folders");
-        return Err(Failure::refused(expected, got, "generate it without --partition-by").into());
-    }
-    Ok(table.parts.iter().map(|part| part.path.clone()).collect())
+/// The files of a table.
+fn parts_of(table: &ManifestTable) -> Vec<String> {
+    table.parts.iter().map(|part| part.path.clone()).collect()
 }
 
 pub(super) fn stem(file: &str) -> String {

@@ -101,7 +101,6 @@ impl Recipe {
     }
 
     /// The same as if all rows were made.
-    #[cfg(feature = "load")]
     pub(crate) fn forget_own(&mut self) {
         let own = std::mem::take(&mut self.own);
         self.rows.retain(|table, _| !own.contains_key(table));

@@ -55,6 +55,8 @@ mod ports;
 mod publish;
 #[cfg(feature = "star")]
 mod publish_csv;
+#[cfg(feature = "star")]
+mod publish_folders;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 mod shards;

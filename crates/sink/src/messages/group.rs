@@ -1,6 +1,7 @@
 //! Rows to messages: objects are written into one piece of memory, and what stands between them
 //! makes them arrays.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +13,10 @@ use crate::format::text::{Around, Lines};
 
 /// About how much text is gathered before it is handed on.
 pub(super) const BLOCK_BYTES: usize = 512 << 10;
+/// Room in a new block behind that: for the row that fills it.
+const BEHIND_BYTES: usize = 128 << 10;
+/// How many blocks are looked after at most whose bodies a queue keeps.
+const MOST_LENT: usize = 16;
 
 /// Takes blocks that are full.
 pub(super) type Out<'o> = dyn FnMut(&Block) -> Result<()> + 'o;
@@ -32,6 +37,8 @@ pub(super) struct Finished<'o> {
     placed: Vec<Placed>,
     /// Messages that were handed on.
     gone: u64,
+    /// The memory of blocks that were handed on, the oldest first.
+    lent: VecDeque<Bytes>,
     out: &'o mut Out<'o>,
 }
 
@@ -41,6 +48,7 @@ impl<'o> Finished<'o> {
             place,
             placed: Vec::new(),
             gone: 0,
+            lent: VecDeque::new(),
             out,
         }
     }
@@ -82,12 +90,25 @@ impl<'o> Finished<'o> {
         } = block;
         messages.clear();
         self.placed = messages;
-        // A queue that keeps bodies keeps the memory; the next block gets new one.
-        let spare = bytes.try_into_mut().map(Vec::from).unwrap_or_default();
-        text.restart(spare);
+        self.lent.push_back(bytes);
+        text.restart(self.spare());
         text.ensure(tail.len());
         text.slice(&tail);
         Ok(())
+    }
+
+    /// Memory for the next block: that of one whose bodies nobody keeps any more, or new one. New
+    /// memory costs as much as a good part of the rows: it is cleared, page by page.
+    fn spare(&mut self) -> Vec<u8> {
+        let free = self.lent.iter().position(Bytes::is_unique);
+        let free = free.and_then(|at| self.lent.remove(at));
+        if let Some(Ok(bytes)) = free.map(Bytes::try_into_mut) {
+            return Vec::from(bytes);
+        }
+        if self.lent.len() > MOST_LENT {
+            self.lent.pop_front();
+        }
+        Vec::with_capacity(BLOCK_BYTES + BEHIND_BYTES)
     }
 
     /// Messages so far.
@@ -200,5 +221,62 @@ impl Around for Neighbours<'_> {
             self.close(text)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// A queue that keeps some blocks at a time, whose texts are looked at when it lets go of them.
+    #[test]
+    fn memory_is_used_again_when_nobody_keeps_it() {
+        const KEPT: usize = 3;
+        let (mut kept, mut places) = (VecDeque::new(), BTreeSet::new());
+        let (mut rows, mut blocks) = (0, 0);
+        let mut check = |text: Bytes| {
+            for line in text.split_inclusive(|byte| *byte == b'\n') {
+                for row in line.split(|byte| b"[,]\n".contains(byte)) {
+                    if !row.is_empty() {
+                        assert_eq!(row, format!("{rows:01000}").as_bytes());
+                        rows += 1;
+                    }
+                }
+            }
+        };
+        let mut out = |block: &Block| {
+            blocks += 1;
+            places.insert(block.text.as_ptr());
+            kept.push_back(block.text.slice(..block.text.len()));
+            if kept.len() > KEPT {
+                kept.pop_front().into_iter().for_each(&mut check);
+            }
+            Ok(())
+        };
+        let place = Place {
+            plan: Arc::from("plan"),
+            part: 0,
+            table: "pets",
+            name: "rows",
+            first_row: 0,
+        };
+        let finished = Finished::new(place, &mut out);
+        let mut messages = Neighbours::new(MessageSettings::default(), finished);
+        let mut text = Lines::default();
+        for row in 0..20_000 {
+            text.ensure(1_008);
+            messages.before(&mut text).unwrap();
+            let start = text.len();
+            text.slice(format!("{row:01000}").as_bytes());
+            messages.after(&mut text, start).unwrap();
+        }
+        messages.finish(&mut text).unwrap();
+        kept.into_iter().for_each(&mut check);
+        assert_eq!(rows, 20_000);
+        assert!(blocks > 30, "{blocks}");
+        // Those that are kept, the one that is let go of, and the one that is written meanwhile.
+        assert!(places.len() <= KEPT + 2, "{} of {blocks}", places.len());
     }
 }

@@ -4,9 +4,11 @@
 //! store -> files of one format -> pieces (row groups)      -> batches
 //!                             -> pieces (ranges of lines) -> rows as texts
 //! ```
+//! Columns that stand in the names of folders come back among the others.
 //! Files are not trusted: sizes are bounded before room is made for them.
 
 mod find;
+mod folders;
 mod footer;
 mod lines;
 mod parquet;
@@ -14,5 +16,6 @@ mod ranged;
 mod thrift;
 
 pub use self::find::{FileRows, find_files, open_files};
+pub use self::folders::{FolderColumn, FolderPieces};
 pub(crate) use self::footer::{footer, rows_of_groups};
 pub(crate) use self::ranged::RangedFile;

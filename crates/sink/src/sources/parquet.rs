@@ -170,7 +170,7 @@ fn plain(schema: &Schema) -> SchemaRef {
 }
 
 /// The columns of two files as one table's; in words, why they are not.
-fn agree(table: &Schema, file: &Schema) -> Result<SchemaRef, String> {
+pub(super) fn agree(table: &Schema, file: &Schema) -> Result<SchemaRef, String> {
     let (ours, theirs) = (table.fields(), file.fields());
     if ours.len() != theirs.len() {
         return Err(format!(

@@ -7,7 +7,7 @@ use arrow_schema::DataType;
 use super::Fail;
 use super::compare::shown;
 use super::part::Report;
-use crate::path::HIVE_NULL;
+use crate::path::{HIVE_NULL, folder_value};
 
 /// A partition column with the value that the path has for it.
 pub(super) struct Folder {
@@ -20,15 +20,10 @@ pub(super) struct Folder {
 
 /// The folders of a path, for the partition columns of its table.
 pub(super) fn of(path: &str, columns: &[(usize, String)]) -> Vec<Folder> {
-    let value = |name: &str| {
-        let mut folders = path.split('/').filter_map(|folder| folder.split_once('='));
-        let found = folders.find(|(column, _)| *column == name);
-        found.map(|(_, value)| unescaped(value))
-    };
     let folder = |(column, name): &(usize, String)| Folder {
         column: *column,
         name: name.clone(),
-        value: value(name),
+        value: folder_value(path, name),
         is_told: false,
     };
     columns.iter().map(folder).collect()
@@ -107,36 +102,4 @@ fn text(array: &dyn Array, row: usize) -> String {
         return texts.value(row).to_owned();
     }
     shown(&array.slice(row, 1), 0)
-}
-
-/// A folder's value without Hive's escapes: `%20` is a space.
-fn unescaped(value: &str) -> String {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        let digits = behind.first_chunk::<2>().filter(|_| *first == b'%');
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        let escaped = digits.and_then(|[high, low]| Some(digit(*high)? * 16 + digit(*low)?));
-        if let Some(byte) = escaped {
-            bytes.push(byte as u8);
-            rest = &behind[2..];
-        } else {
-            bytes.push(*first);
-            rest = behind;
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn escapes_are_taken_off() {
-        assert_eq!(unescaped("S%C3%A3o%20Paulo"), "São Paulo");
-        assert_eq!(unescaped("100%"), "100%");
-        assert_eq!(unescaped("%2"), "%2");
-        assert_eq!(unescaped("%zz%2F"), "%zz/");
-    }
 }

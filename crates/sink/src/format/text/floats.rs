@@ -27,9 +27,9 @@ pub(super) const PREFIX_BYTES: usize = 24;
 const SLOT_BYTES: usize = PREFIX_BYTES + TEXT_BYTES;
 
 /// One above the largest number of places that are rendered as integers.
-const MILLION: u32 = 1_000_000;
-/// The exponent of 1/1024: so far down, distances in 64 bits are exact.
-const LEAST_EXPONENT: u64 = 1023 - 10;
+const MILLION: f64 = 1e6;
+/// The least number that is rendered so.
+const LEAST: f64 = 1e-3;
 /// The first double of those that are all whole numbers.
 const WHOLE: f64 = (1_u64 << STORED_BITS) as f64;
 
@@ -67,33 +67,44 @@ impl FloatBuffers {
     pub(super) fn render(&mut self, columns: &[FloatColumn<'_>], start: usize, style: TextStyle) {
         for (at, column) in columns.iter().enumerate() {
             let end = column.values.len().min(start + BLOCK);
-            let values = &column.values[start..end];
-            let is_rounded = values
+            let column = FloatColumn {
+                values: &column.values[start..end],
+                ..*column
+            };
+            let is_rounded = column
+                .values
                 .first()
-                .is_some_and(|value| millionths(*value).is_some());
-            let slots = self.slots[at..].iter_mut().step_by(self.columns);
-            let lens = self.lens[at..].iter_mut().step_by(self.columns);
-            let of_prefix = column.prefix.len();
-            let texts = slots.zip(lens).filter_map(|(slot, len)| {
-                let text = slot[of_prefix..].first_chunk_mut::<TEXT_BYTES>()?;
-                Some((text, len))
-            });
-            let texts = texts.zip(values).enumerate();
+                .is_some_and(|value| millionths(*value) > 0);
             if is_rounded {
-                let rounded = Rounded::new(values);
-                for (row, ((text, len), value)) in texts {
-                    let written = rounded.write(row, text);
-                    let written = written.unwrap_or_else(|| other_text(*value, text, style));
-                    *len = (of_prefix + written) as u8;
-                }
+                let rounded = Rounded::new(column.values);
+                self.place(at, column, style, |row, text| rounded.write(row, text));
             } else {
-                let fractions = Fractions::new(values);
-                for (row, ((text, len), value)) in texts {
-                    let written = fractions.write(row, text);
-                    let written = written.unwrap_or_else(|| other_text(*value, text, style));
-                    *len = (of_prefix + written) as u8;
-                }
+                let fractions = Fractions::new(column.values);
+                self.place(at, column, style, |row, text| fractions.write(row, text));
             }
+        }
+    }
+
+    /// Fills the slots of one column with what `write` makes of each row, and of numbers that are not
+    /// its own with their texts.
+    #[inline]
+    fn place(
+        &mut self,
+        at: usize,
+        column: FloatColumn<'_>,
+        style: TextStyle,
+        write: impl Fn(usize, &mut [u8; TEXT_BYTES]) -> Option<usize>,
+    ) {
+        let of_prefix = column.prefix.len();
+        let slots = self.slots.chunks_exact_mut(self.columns);
+        let lens = self.lens.chunks_exact_mut(self.columns);
+        let of_rows = slots.zip(lens).zip(column.values).enumerate();
+        for (row, ((slots, lens), value)) in of_rows {
+            let Some(text) = slots[at][of_prefix..].first_chunk_mut::<TEXT_BYTES>() else {
+                return;
+            };
+            let written = write(row, text).unwrap_or_else(|| other_text(*value, text, style));
+            lens[at] = (of_prefix + written) as u8;
         }
     }
 
@@ -111,23 +122,18 @@ impl FloatBuffers {
 /// Numbers of six places of a block, in millionths.
 struct Rounded {
     digits: [[EightDigits; 1]; BLOCK],
-    is_rounded: [bool; BLOCK],
 }
 
 impl Rounded {
     #[inline]
     fn new(values: &[f64]) -> Self {
         let mut numbers = [[0]; BLOCK];
-        let mut is_rounded = [false; BLOCK];
-        for ((value, number), is_rounded) in values.iter().zip(&mut numbers).zip(&mut is_rounded) {
-            let found = millionths(*value);
-            *is_rounded = found.is_some();
+        for (value, number) in values.iter().zip(&mut numbers) {
             // The places begin at the first of eight digits.
-            number[0] = found.unwrap_or(0) * 100;
+            number[0] = millionths(*value) * 100;
         }
         Self {
             digits: eight_digits_each(&numbers),
-            is_rounded,
         }
     }
 
@@ -139,36 +145,28 @@ impl Rounded {
         into[..2].copy_from_slice(b"0.");
         into[2..10].copy_from_slice(&(digits | ASCII_ZEROS).to_le_bytes());
         // The last digits are in the highest bytes.
-        self.is_rounded[at].then_some(10 - (digits.leading_zeros() / 8) as usize)
+        (digits != 0).then_some(10 - (digits.leading_zeros() / 8) as usize)
     }
 }
 
-/// A number between a thousandth and 1 that is one of six places, in millionths.
+/// A number between a thousandth and 1 that is one of six places, in millionths; zero for any other.
 ///
 /// A double that is nearest to a decimal of at most 15 digits is nearest to no other one: that decimal
-/// is its shortest form. Whether it is nearest is told by whole numbers: a division, also one of
-/// floating point, costs as much as all the rest.
+/// is its shortest form. A division gives the double that is nearest. Nothing here is decided by a
+/// branch, so that several numbers are asked at a time.
 #[inline]
-fn millionths(value: f64) -> Option<u32> {
-    const BELOW_ONE: u64 = 1022;
-    let bits = value.to_bits();
-    let exponent = bits >> STORED_BITS;
-    if !(LEAST_EXPONENT..=BELOW_ONE).contains(&exponent) {
-        return None;
-    }
+#[expect(
+    clippy::float_cmp,
+    clippy::needless_bitwise_bool,
+    reason = "the nearest double and no other, without a branch"
+)]
+fn millionths(value: f64) -> u32 {
     // Behind so large a number there is no place for anything but a whole one.
-    let number = (value * f64::from(MILLION) + WHOLE).to_bits() as u32;
-    // The value is the significand, over a power of two.
-    let significand = bits & ((1 << STORED_BITS) - 1) | (1 << STORED_BITS);
-    let power = STORED_BITS + 1 + (BELOW_ONE - exponent) as u32;
-    let distance = significand
-        .wrapping_mul(u64::from(MILLION))
-        .wrapping_sub(u64::from(number) << power);
-    // In the same unit, the next double is a million away: less than half of it on either side.
-    let half = u64::from(MILLION) / 2;
-    let is_nearest = distance.wrapping_add(half - 1) < 2 * half - 1;
+    let shifted = value * MILLION + WHOLE;
+    let number = shifted - WHOLE;
     // What is rounded up to 1 has no place behind the point.
-    (is_nearest && number < MILLION).then_some(number)
+    let is_ours = (value >= LEAST) & (number < MILLION) & (number / MILLION == value);
+    shifted.to_bits() as u32 & u32::from(is_ours).wrapping_neg()
 }
 
 /// The text of any number; its length.
