@@ -46,6 +46,8 @@ pub(super) struct Column {
 #[derive(Debug)]
 struct Dictionary {
     values: ArrayRef,
+    /// As many as a power of two, the last ones for no value: under a null may stand any key, and a
+    /// mask costs less than a check.
     terms: Vec<u128>,
 }
 
@@ -112,14 +114,22 @@ impl Column {
                 self.null
             };
         }
+        terms.resize(terms.len().next_power_of_two(), 0);
         self.dictionary = Some(Dictionary {
             values: values.clone(),
             terms,
         });
     }
 
-    /// Adds the values from row `start` on to `states`, and to sum and bounds.
-    pub(super) fn add(&mut self, array: &ArrayRef, start: usize, states: &mut [u128]) {
+    /// Adds the values from row `start` on to `states`, or to `common` what all of them get, and to
+    /// sum and bounds.
+    pub(super) fn add(
+        &mut self,
+        array: &ArrayRef,
+        start: usize,
+        states: &mut [u128],
+        common: &mut u128,
+    ) {
         if let Some(track) = &mut self.track {
             track.add(array, start, states.len());
         }
@@ -131,6 +141,7 @@ impl Column {
         let mut block = Block {
             start,
             states,
+            common,
             valid,
             null: self.null,
         };
@@ -160,14 +171,14 @@ impl Column {
             DataType::Decimal128(..) => self.decimals(array, &mut block),
             DataType::Float32 => {
                 let values = array.as_primitive::<Float32Type>().values();
-                block.add(values, |value| {
+                block.add_each(values, |value| {
                     hash::double(f64::from(value)).wrapping_mul(by)
                 });
             }
             DataType::Float64 => doubles(array, by, &mut block),
             DataType::Utf8 => {
                 let texts = array.as_string::<i32>();
-                block.add_each(|row| hash::bytes(texts.value(row).as_bytes()).wrapping_mul(by));
+                block.add_rows(|row| hash::bytes(texts.value(row).as_bytes()).wrapping_mul(by));
             }
             DataType::Dictionary(key, _) => self.dictionary(array, key, &mut block),
             _ => {
@@ -180,7 +191,7 @@ impl Column {
         }
     }
 
-    fn signed<T: ArrowPrimitiveType<Native: Into<i64>>>(
+    fn signed<T: ArrowPrimitiveType<Native: Into<i64> + Eq>>(
         &mut self,
         array: &ArrayRef,
         block: &mut Block<'_>,
@@ -198,7 +209,7 @@ impl Column {
         }
     }
 
-    fn unsigned<T: ArrowPrimitiveType<Native: Into<u64>>>(
+    fn unsigned<T: ArrowPrimitiveType<Native: Into<u64> + Eq>>(
         &mut self,
         array: &ArrayRef,
         block: &mut Block<'_>,
@@ -218,7 +229,7 @@ impl Column {
         let by = self.multiplier;
         // Halves apart: neither runs over, whatever the precision.
         let (mut low, mut high) = (0_u128, 0_i128);
-        block.add(values, |value| (value as u128).wrapping_mul(by));
+        block.add_each(values, |value| (value as u128).wrapping_mul(by));
         block.each_valid(values, |value| {
             low += u128::from(value as u64);
             high += value >> 64;
@@ -246,11 +257,16 @@ impl Column {
     }
 }
 
-fn gather<K: ArrowDictionaryKeyType>(array: &ArrayRef, terms: &[u128], block: &mut Block<'_>) {
+fn gather<K: ArrowDictionaryKeyType>(array: &ArrayRef, terms: &[u128], block: &mut Block<'_>)
+where
+    K::Native: Eq,
+{
     let keys = array.as_dictionary::<K>().keys().values();
-    // Under a null may stand any key.
-    let term = |key: K::Native| terms.get(key.as_usize()).copied().unwrap_or(0);
-    block.add(keys, term);
+    // There is at least one: a whole batch is looked at before its blocks.
+    let Some(mask) = terms.len().checked_sub(1) else {
+        return;
+    };
+    block.add(keys, |key: K::Native| terms[key.as_usize() & mask]);
 }
 
 fn doubles(array: &ArrayRef, by: u128, block: &mut Block<'_>) {
@@ -261,8 +277,8 @@ fn doubles(array: &ArrayRef, by: u128, block: &mut Block<'_>) {
         .iter()
         .fold(false, |found, value| found | value.is_nan());
     if has_nan {
-        block.add(values, |value| hash::double(value).wrapping_mul(by));
+        block.add_each(values, |value| hash::double(value).wrapping_mul(by));
     } else {
-        block.add(values, |value| u128::from(value.to_bits()).wrapping_mul(by));
+        block.add_each(values, |value| u128::from(value.to_bits()).wrapping_mul(by));
     }
 }
