@@ -40,6 +40,9 @@ pub(super) struct Column {
     pub(super) sum: Option<ExactSum>,
     pub(super) track: Option<Track>,
     dictionary: Option<Dictionary>,
+    /// Whether some decimal was negative or beyond 64 bits. Until then only the low halves are added,
+    /// in one pass; from then on hash and sum take a pass each.
+    is_wide: bool,
 }
 
 /// What each value of a dictionary adds. The values are held, so that their address stays theirs.
@@ -82,6 +85,7 @@ impl Column {
             sum,
             track: Track::of(field)?,
             dictionary: None,
+            is_wide: false,
         })
     }
 
@@ -227,13 +231,31 @@ impl Column {
     fn decimals(&mut self, array: &ArrayRef, block: &mut Block<'_>) {
         let values = array.as_primitive::<Decimal128Type>().values();
         let by = self.multiplier;
-        // Halves apart: neither runs over, whatever the precision.
+        // Halves apart: neither sum runs over, whatever the precision.
         let (mut low, mut high) = (0_u128, 0_i128);
-        block.add_each(values, |value| (value as u128).wrapping_mul(by));
-        block.each_valid(values, |value| {
-            low += u128::from(value as u64);
-            high += value >> 64;
-        });
+        if self.is_wide || block.valid.is_some() {
+            block.add_each(values, |value| (value as u128).wrapping_mul(by));
+            block.each_valid(values, |value| {
+                low += u128::from(value as u64);
+                high += value >> 64;
+            });
+        } else {
+            let mut high_bits = 0_u64;
+            block.add_each(values, |value| {
+                let half = u128::from(value as u64);
+                low += half;
+                high_bits |= (value >> 64) as u64;
+                half.wrapping_mul(by)
+            });
+            self.is_wide = high_bits != 0;
+            if self.is_wide {
+                block.add_each(values, |value| {
+                    let half = value >> 64;
+                    high += half;
+                    (half as u128).wrapping_mul(by << 64)
+                });
+            }
+        }
         if let Some(sum) = &mut self.sum {
             sum.add_halves(low, high);
         }
