@@ -10,8 +10,8 @@ use arrow_array::types::{
     UInt64Type,
 };
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, PrimitiveArray,
-    RecordBatch, StringArray,
+    Array, ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float32Array, Float64Array,
+    Int32Array, PrimitiveArray, RecordBatch, StringArray,
 };
 use arrow_buffer::NullBuffer;
 use proptest::prelude::*;
@@ -160,6 +160,14 @@ proptest! {
             prop_assert_eq!(*nulls, column.logical_null_count() as u64, "{}", name);
         }
     }
+}
+
+#[test]
+fn equal_zeros_are_not_the_same() {
+    let doubles: ArrayRef = Arc::new(Float64Array::from(vec![0.0, -0.0, 0.0]));
+    let floats: ArrayRef = Arc::new(Float32Array::from(vec![0.0, -0.0, 0.0]));
+    let batch = RecordBatch::try_from_iter([("double", doubles), ("float", floats)]).unwrap();
+    assert_eq!(total(&batch).row_hash, oracle::row_hash(&[batch]));
 }
 
 #[test]
