@@ -10,9 +10,10 @@ use arrow_array::types::{
     UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
-use arrow_buffer::{ArrowNativeType, BooleanBuffer, NullBuffer};
+use arrow_buffer::{ArrowNativeType, NullBuffer};
 use arrow_schema::{DataType, Field, TimeUnit};
 
+use super::block::Block;
 use super::hash::{self, Slot};
 use super::sum::ExactSum;
 use super::track::Track;
@@ -39,22 +40,18 @@ pub(super) struct Column {
     pub(super) sum: Option<ExactSum>,
     pub(super) track: Option<Track>,
     dictionary: Option<Dictionary>,
+    /// Whether some decimal was negative or beyond 64 bits. Until then only the low halves are added,
+    /// in one pass; from then on hash and sum take a pass each.
+    is_wide: bool,
 }
 
 /// What each value of a dictionary adds. The values are held, so that their address stays theirs.
 #[derive(Debug)]
 struct Dictionary {
     values: ArrayRef,
+    /// As many as a power of two, the last ones for no value: under a null may stand any key, and a
+    /// mask costs less than a check.
     terms: Vec<u128>,
-}
-
-/// The rows of a block, and their states.
-struct Block<'b> {
-    start: usize,
-    states: &'b mut [u128],
-    /// Whether each row of the block has a value; nothing where all have.
-    valid: Option<BooleanBuffer>,
-    null: u128,
 }
 
 impl Column {
@@ -88,6 +85,7 @@ impl Column {
             sum,
             track: Track::of(field)?,
             dictionary: None,
+            is_wide: false,
         })
     }
 
@@ -120,14 +118,22 @@ impl Column {
                 self.null
             };
         }
+        terms.resize(terms.len().next_power_of_two(), 0);
         self.dictionary = Some(Dictionary {
             values: values.clone(),
             terms,
         });
     }
 
-    /// Adds the values from row `start` on to `states`, and to sum and bounds.
-    pub(super) fn add(&mut self, array: &ArrayRef, start: usize, states: &mut [u128]) {
+    /// Adds the values from row `start` on to `states`, or to `common` what all of them get, and to
+    /// sum and bounds.
+    pub(super) fn add(
+        &mut self,
+        array: &ArrayRef,
+        start: usize,
+        states: &mut [u128],
+        common: &mut u128,
+    ) {
         if let Some(track) = &mut self.track {
             track.add(array, start, states.len());
         }
@@ -139,6 +145,7 @@ impl Column {
         let mut block = Block {
             start,
             states,
+            common,
             valid,
             null: self.null,
         };
@@ -168,14 +175,14 @@ impl Column {
             DataType::Decimal128(..) => self.decimals(array, &mut block),
             DataType::Float32 => {
                 let values = array.as_primitive::<Float32Type>().values();
-                block.add(values, |value| {
+                block.add_each(values, |value| {
                     hash::double(f64::from(value)).wrapping_mul(by)
                 });
             }
             DataType::Float64 => doubles(array, by, &mut block),
             DataType::Utf8 => {
                 let texts = array.as_string::<i32>();
-                block.add_each(|row| hash::bytes(texts.value(row).as_bytes()).wrapping_mul(by));
+                block.add_rows(|row| hash::bytes(texts.value(row).as_bytes()).wrapping_mul(by));
             }
             DataType::Dictionary(key, _) => self.dictionary(array, key, &mut block),
             _ => {
@@ -188,7 +195,7 @@ impl Column {
         }
     }
 
-    fn signed<T: ArrowPrimitiveType<Native: Into<i64>>>(
+    fn signed<T: ArrowPrimitiveType<Native: Into<i64> + Eq>>(
         &mut self,
         array: &ArrayRef,
         block: &mut Block<'_>,
@@ -206,7 +213,7 @@ impl Column {
         }
     }
 
-    fn unsigned<T: ArrowPrimitiveType<Native: Into<u64>>>(
+    fn unsigned<T: ArrowPrimitiveType<Native: Into<u64> + Eq>>(
         &mut self,
         array: &ArrayRef,
         block: &mut Block<'_>,
@@ -224,13 +231,31 @@ impl Column {
     fn decimals(&mut self, array: &ArrayRef, block: &mut Block<'_>) {
         let values = array.as_primitive::<Decimal128Type>().values();
         let by = self.multiplier;
-        // Halves apart: neither runs over, whatever the precision.
+        // Halves apart: neither sum runs over, whatever the precision.
         let (mut low, mut high) = (0_u128, 0_i128);
-        block.add(values, |value| (value as u128).wrapping_mul(by));
-        block.each_valid(values, |value| {
-            low += u128::from(value as u64);
-            high += value >> 64;
-        });
+        if self.is_wide || block.valid.is_some() {
+            block.add_each(values, |value| (value as u128).wrapping_mul(by));
+            block.each_valid(values, |value| {
+                low += u128::from(value as u64);
+                high += value >> 64;
+            });
+        } else {
+            let mut high_bits = 0_u64;
+            block.add_each(values, |value| {
+                let half = u128::from(value as u64);
+                low += half;
+                high_bits |= (value >> 64) as u64;
+                half.wrapping_mul(by)
+            });
+            self.is_wide = high_bits != 0;
+            if self.is_wide {
+                block.add_each(values, |value| {
+                    let half = value >> 64;
+                    high += half;
+                    (half as u128).wrapping_mul(by << 64)
+                });
+            }
+        }
         if let Some(sum) = &mut self.sum {
             sum.add_halves(low, high);
         }
@@ -254,11 +279,16 @@ impl Column {
     }
 }
 
-fn gather<K: ArrowDictionaryKeyType>(array: &ArrayRef, terms: &[u128], block: &mut Block<'_>) {
+fn gather<K: ArrowDictionaryKeyType>(array: &ArrayRef, terms: &[u128], block: &mut Block<'_>)
+where
+    K::Native: Eq,
+{
     let keys = array.as_dictionary::<K>().keys().values();
-    // Under a null may stand any key.
-    let term = |key: K::Native| terms.get(key.as_usize()).copied().unwrap_or(0);
-    block.add(keys, term);
+    // There is at least one: a whole batch is looked at before its blocks.
+    let Some(mask) = terms.len().checked_sub(1) else {
+        return;
+    };
+    block.add(keys, |key: K::Native| terms[key.as_usize() & mask]);
 }
 
 fn doubles(array: &ArrayRef, by: u128, block: &mut Block<'_>) {
@@ -269,69 +299,8 @@ fn doubles(array: &ArrayRef, by: u128, block: &mut Block<'_>) {
         .iter()
         .fold(false, |found, value| found | value.is_nan());
     if has_nan {
-        block.add(values, |value| hash::double(value).wrapping_mul(by));
+        block.add_each(values, |value| hash::double(value).wrapping_mul(by));
     } else {
-        block.add(values, |value| u128::from(value.to_bits()).wrapping_mul(by));
+        block.add_each(values, |value| u128::from(value.to_bits()).wrapping_mul(by));
     }
-}
-
-impl Block<'_> {
-    /// Adds the term of each value of the column to the state of its row.
-    #[inline]
-    fn add<T: Copy>(&mut self, values: &[T], term: impl Fn(T) -> u128) {
-        let values = &values[self.start..self.start + self.states.len()];
-        let rows = self.states.iter_mut().zip(values);
-        match &self.valid {
-            None => {
-                for (state, value) in rows {
-                    *state = state.wrapping_add(term(*value));
-                }
-            }
-            Some(valid) => {
-                for ((state, value), is_valid) in rows.zip(valid) {
-                    let term = select(is_valid, term(*value), self.null);
-                    *state = state.wrapping_add(term);
-                }
-            }
-        }
-    }
-
-    /// The same for values that are not a slice; `term` is not asked for a null's.
-    #[inline]
-    fn add_each(&mut self, term: impl Fn(usize) -> u128) {
-        let rows = self.states.iter_mut().zip(self.start..);
-        match &self.valid {
-            None => {
-                for (state, row) in rows {
-                    *state = state.wrapping_add(term(row));
-                }
-            }
-            Some(valid) => {
-                for ((state, row), is_valid) in rows.zip(valid) {
-                    let term = if is_valid { term(row) } else { self.null };
-                    *state = state.wrapping_add(term);
-                }
-            }
-        }
-    }
-
-    #[inline]
-    fn each_valid<T: Copy>(&self, values: &[T], mut each: impl FnMut(T)) {
-        let values = &values[self.start..self.start + self.states.len()];
-        match &self.valid {
-            None => values.iter().for_each(|value| each(*value)),
-            Some(valid) => {
-                for at in valid.set_indices() {
-                    each(values[at]);
-                }
-            }
-        }
-    }
-}
-
-/// One of two, without a branch.
-#[inline]
-fn select(is_first: bool, first: u128, second: u128) -> u128 {
-    let mask = 0_u128.wrapping_sub(u128::from(is_first));
-    second ^ ((first ^ second) & mask)
 }

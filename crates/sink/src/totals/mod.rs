@@ -39,6 +39,7 @@
 //! keeps two rows that swap a value from adding up to the same. The hash finds errors, chance and
 //! bugs alike, with odds of about 2^-128; it is no seal against someone who wants a collision.
 
+mod block;
 mod bounds;
 mod column;
 mod hash;

@@ -1,5 +1,6 @@
 //! Control totals: what they depend on, what they do not, and what no change escapes.
 
+mod blocks;
 mod figures;
 pub(crate) mod oracle;
 mod rows;

@@ -7,6 +7,7 @@ use arrow_array::types::{
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, RecordBatch};
+use arrow_buffer::i256;
 use arrow_schema::{DataType, TimeUnit};
 
 /// A value, whatever array it comes from.
@@ -103,6 +104,24 @@ pub(crate) fn row_hash(batches: &[RecordBatch]) -> u128 {
         }
     }
     sum
+}
+
+/// The exact sum of a column of integers or decimals.
+pub(super) fn sum(array: &dyn Array) -> i256 {
+    let sum = integers(array).map(i256::from_i128);
+    sum.fold(i256::ZERO, i256::wrapping_add)
+}
+
+/// The least and the greatest value of such a column.
+pub(super) fn ends(array: &dyn Array) -> Option<(i128, i128)> {
+    integers(array).min().zip(integers(array).max())
+}
+
+fn integers(array: &dyn Array) -> impl Iterator<Item = i128> {
+    (0..array.len()).filter_map(|row| match value(array, row) {
+        Value::Integer(integer) => Some(integer),
+        _ => None,
+    })
 }
 
 fn record(columns: &[(String, Value)]) -> u128 {
