@@ -167,10 +167,6 @@ fn is_parquet(name: &str) -> bool {
 }
 
 /// The rows of files that have been found.
-#[cfg_attr(
-    not(feature = "star"),
-    expect(unused_variables, reason = "nothing reads CSV in such a build")
-)]
 fn rows(root: &Path, store: &Arc<dyn Store>, record: &FilesRecord) -> Result<FileRows> {
     if !record.folders.is_empty() {
         let pieces = folders::open(root, store, record)?;
