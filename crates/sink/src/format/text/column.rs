@@ -1,8 +1,6 @@
 //! The columns of a batch as something that writes one cell: the type is looked at once a batch,
 //! the row loop meets an enum whose arms the processor learns.
 
-use std::sync::Arc;
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
@@ -14,6 +12,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit};
 
 use super::TextStyle;
+use super::caches::{Caches, Rendered};
 use super::escape::{self, Escape};
 use super::floats::{FloatBuffers, not_finite};
 use super::lines::{Lines, SHORT};
@@ -42,87 +41,12 @@ impl Nulls {
     }
 }
 
-/// Rendered dictionaries and dates, kept from batch to batch.
-#[derive(Debug, Default)]
-pub(super) struct Caches {
-    pub(super) days: DayCache,
-    nulls: Nulls,
-    rendered: Vec<Rendered>,
-}
-
-/// The values of a dictionary as they stand in the text, quotes and all.
-#[derive(Debug, Clone)]
-struct Rendered {
-    values: ArrayRef,
-    style: TextStyle,
-    text: Arc<[u8]>,
-    ends: Arc<[u32]>,
-}
-
-/// How many dictionaries are remembered; a table has a few.
-const MAX_RENDERED: usize = 64;
-
-impl Caches {
-    pub(super) fn with_nulls(nulls: Nulls) -> Self {
-        Self {
-            nulls,
-            ..Self::default()
-        }
-    }
-
-    fn rendered(&mut self, values: &ArrayRef, style: TextStyle) -> Rendered {
-        let known =
-            |rendered: &&Rendered| rendered.style == style && same_values(&rendered.values, values);
-        if let Some(rendered) = self.rendered.iter().find(known) {
-            return rendered.clone();
-        }
-        let rendered = self.render(values, style);
-        if self.rendered.len() == MAX_RENDERED {
-            self.rendered.clear();
-        }
-        self.rendered.push(rendered.clone());
-        rendered
-    }
-
-    fn render(&mut self, values: &ArrayRef, style: TextStyle) -> Rendered {
-        let cell = Cell::new(&[], values, style, self);
-        let mut lines = Lines::default();
-        lines.set_row_bytes(cell.bytes());
-        let mut ends = Vec::with_capacity(values.len() + 1);
-        ends.push(0);
-        for row in 0..values.len() {
-            lines.ensure(0);
-            let mut context = Context {
-                days: &mut self.days,
-                floats: &FloatBuffers::default(),
-                nulls: Nulls::Kept,
-            };
-            cell.write(row, &mut lines, &mut context, style);
-            ends.push(lines.len() as u32);
-        }
-        let mut text = lines.into_bytes();
-        // Any value can be copied in one move of a fixed size.
-        text.resize(text.len() + SHORT, 0);
-        Rendered {
-            values: values.clone(),
-            style,
-            text: text.into(),
-            ends: ends.into(),
-        }
-    }
-}
-
 /// What the cells of a block of rows share.
 pub(super) struct Context<'c> {
     pub(super) days: &'c mut DayCache,
     /// The doubles of the block, rendered.
     pub(super) floats: &'c FloatBuffers,
     pub(super) nulls: Nulls,
-}
-
-/// Whether two arrays share their memory: the same dictionary seen again.
-fn same_values(left: &ArrayRef, right: &ArrayRef) -> bool {
-    Arc::ptr_eq(left, right) || left.to_data().ptr_eq(&right.to_data())
 }
 
 /// What stands before a value: a comma, a name.
@@ -478,14 +402,6 @@ impl<'a> Values<'a> {
             _ if style == TextStyle::Json => lines.slice(b"null"),
             _ => {}
         }
-    }
-}
-
-impl Rendered {
-    #[inline]
-    fn write(&self, key: usize, lines: &mut Lines) {
-        let (start, end) = (self.ends[key] as usize, self.ends[key + 1] as usize);
-        lines.rendered(&self.text, start, end - start);
     }
 }
 

@@ -15,6 +15,7 @@
 //! Compressed text is one gzip member or zstd frame a chunk, and one for the CSV header: standard
 //! readers take them one after the other.
 
+mod caches;
 mod codec;
 mod column;
 mod digits;

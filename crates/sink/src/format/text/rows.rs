@@ -5,7 +5,8 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use super::TextStyle;
-use super::column::{Caches, Cell, Context, Nulls};
+use super::caches::Caches;
+use super::column::{Cell, Context, Nulls};
 use super::escape;
 use super::floats::{BLOCK, FloatBuffers, FloatColumn, PREFIX_BYTES};
 use super::lines::Lines;
