@@ -14,6 +14,7 @@ mod decode;
 mod encode;
 mod failure;
 mod ledger;
+mod line;
 mod numeric;
 mod session;
 mod standing;
@@ -24,7 +25,6 @@ mod work;
 use std::fmt;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode as ClientSslMode;
 
@@ -36,7 +36,7 @@ use super::ddl::Dialect;
 use super::failure::Failure;
 use super::ledger::RunRecord;
 use crate::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::secret::Scrubber;
 
 /// How long a worker tries to go on with a server that has gone, and how long a single answer may take
@@ -71,8 +71,8 @@ impl Default for PostgresOptions {
 /// Tables are made and looked for in the session's current schema; `?options=-csearch_path%3Dshop`
 /// chooses another one.
 ///
-/// **Threads.** One for all connections. Calls block, and may be made from any thread that is not itself
-/// one of an async runtime.
+/// **Threads.** None of its own: a connection moves on the thread that waits for it. Calls block, and may
+/// be made from any thread that is not itself one of an async runtime.
 ///
 /// # Example
 /// ```
@@ -97,7 +97,6 @@ pub struct Postgres {
     tls: Tls,
     scrubber: Scrubber,
     patience: Duration,
-    runtime: Runtime,
 }
 
 impl Postgres {
@@ -110,12 +109,6 @@ impl Postgres {
     /// certificates that cannot be read.
     pub fn new(address: &str, options: &PostgresOptions) -> Result<Self> {
         let address = Address::parse(address, &options.environment)?;
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("postgres")
-            .enable_all()
-            .build()
-            .map_err(Error::io("start a runtime in", std::path::Path::new(".")))?;
         let scrubber = Scrubber::default();
         if let Some(password) = &address.password {
             scrubber.learn(password.reveal());
@@ -126,7 +119,6 @@ impl Postgres {
             config: config(&address),
             scrubber,
             patience: options.patience,
-            runtime,
         })
     }
 

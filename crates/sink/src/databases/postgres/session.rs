@@ -8,16 +8,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::try_join;
 use futures_util::{SinkExt, Stream, StreamExt};
-use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row, Statement};
 
 use super::failure::failure_of;
+use super::line::Line;
 use super::{CONNECT_WITHIN, Postgres};
 use crate::databases::database::IsOver;
 use crate::databases::ddl::Dialect;
 use crate::databases::failure::Failure;
-use crate::databases::wait::wait;
 use crate::error::{Error, Trouble};
 
 /// The longest that the server is given to hear that a statement is not wanted any more.
@@ -34,6 +33,8 @@ pub(super) struct Session<'p> {
     pub(super) copy: Option<CopyIn>,
     /// What each part says anew, by its words: understood by the server once.
     prepared: HashMap<String, Statement>,
+    /// The last to go.
+    line: Line,
 }
 
 /// A `COPY … FROM STDIN` on its way.
@@ -49,14 +50,11 @@ impl<'p> Session<'p> {
 
     /// Connects, once. Waits of the session end when `is_over` says so.
     pub(super) fn open_while(of: &'p Postgres, is_over: &'p IsOver<'p>) -> Result<Self, Failure> {
-        let connecting = async {
-            let (client, connection) = of.config.connect(of.tls.clone()).await?;
-            // It ends by itself when its client has gone; what it fails with, the client tells.
-            tokio::spawn(connection);
-            Ok(client)
-        };
+        let mut line = Line::new()?;
         let within = Some(2 * CONNECT_WITHIN);
-        let client = waited(of, within, is_over, connecting)?;
+        let connecting = of.config.connect(of.tls.clone());
+        let (client, connection) = waited(of, &line, within, is_over, connecting)?;
+        line.carry(connection);
         let mut session = Self {
             of,
             client,
@@ -64,6 +62,7 @@ impl<'p> Session<'p> {
             is_over,
             copy: None,
             prepared: HashMap::new(),
+            line,
         };
         session.settle()?;
         Ok(session)
@@ -162,7 +161,12 @@ impl<'p> Session<'p> {
 
     /// Sends bytes; waits while as many are on their way as the line takes.
     pub(super) fn feed(&self, copy: &mut CopyIn, bytes: Vec<u8>) -> Result<(), Failure> {
-        self.wait(Some(self.limit()), copy.feed(Bytes::from(bytes)))
+        let sent = async {
+            copy.feed(Bytes::from(bytes)).await?;
+            Line::push().await;
+            Ok(())
+        };
+        self.wait(Some(self.limit()), sent)
     }
 
     /// Ends what was sent. How many rows the server has taken.
@@ -199,15 +203,18 @@ impl<'p> Session<'p> {
         within: Option<Duration>,
         work: impl Future<Output = Asked<T>>,
     ) -> Result<T, Failure> {
-        let done = waited(self.of, within, self.is_over, work);
+        let done = waited(self.of, &self.line, within, self.is_over, work);
         if matches!(done, Err(Failure::Whole(Error::Stopped))) {
             let cancel = self.client.cancel_token();
             let cancelled = cancel.cancel_query(self.of.tls.clone());
             // Where it does not hear it, it ends the statement by itself, and finds nobody.
-            let _ = self
-                .of
-                .runtime
-                .block_on(async { timeout(CANCEL_WITHIN, cancelled).await });
+            let _ = waited(
+                self.of,
+                &self.line,
+                Some(CANCEL_WITHIN),
+                &|| false,
+                cancelled,
+            );
         }
         done
     }
@@ -254,10 +261,11 @@ async fn some(mut stream: Pin<&mut CopyOutStream>) -> Asked<(Vec<Bytes>, bool)> 
 
 fn waited<T>(
     of: &Postgres,
+    line: &Line,
     within: Option<Duration>,
     is_over: &IsOver<'_>,
     work: impl Future<Output = Asked<T>>,
 ) -> Result<T, Failure> {
     let told = async { work.await.map_err(|error| failure_of(&error, &of.scrubber)) };
-    wait(&of.runtime, within, is_over, told)
+    line.wait(within, is_over, told)
 }
