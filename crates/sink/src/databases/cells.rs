@@ -3,6 +3,7 @@
 //! What a column is gets decided once a batch; a value is a look at a slice and some bytes.
 
 use std::fmt::Display;
+use std::ops::Range;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -107,13 +108,29 @@ impl Words {
         Ok(())
     }
 
-    /// A value; nothing for a code that points to none, as any that stands under a null may.
-    pub(super) fn word(&self, code: u32) -> Option<&[u8]> {
+    /// Appends a value; false for a code that points to none, as any that stands under a null may.
+    #[inline]
+    pub(super) fn append(&self, code: u32, out: &mut Vec<u8>) -> bool {
         let at = code as usize;
         let (Some(start), Some(end)) = (self.ends.get(at), self.ends.get(at + 1)) else {
-            return None;
+            return false;
         };
-        Some(&self.bytes[*start as usize..*end as usize])
+        append(out, &self.bytes, *start as usize..*end as usize);
+        true
+    }
+}
+
+/// Appends a range of `bytes`. A short one is copied with bytes behind it, which are cut off again: a copy
+/// of a known length needs no call.
+#[inline]
+pub(super) fn append(out: &mut Vec<u8>, bytes: &[u8], range: Range<usize>) {
+    const SHORT: usize = 32;
+    match bytes[range.start..].first_chunk::<SHORT>() {
+        Some(piece) if range.len() <= SHORT => {
+            out.extend_from_slice(piece);
+            out.truncate(out.len() - SHORT + range.len());
+        }
+        _ => out.extend_from_slice(&bytes[range]),
     }
 }
 
@@ -205,14 +222,20 @@ impl<'b> Cells<'b> {
 
     /// The bytes of a text.
     pub(super) fn text(&self, row: usize) -> &[u8] {
+        let (bytes, range) = self.text_in(row);
+        &bytes[range]
+    }
+
+    /// The bytes of all texts, and where in them that of a row is.
+    pub(super) fn text_in(&self, row: usize) -> (&[u8], Range<usize>) {
         match &self.values {
             Values::Texts(offsets, bytes) => {
-                &bytes[offsets[row] as usize..offsets[row + 1] as usize]
+                (bytes, offsets[row] as usize..offsets[row + 1] as usize)
             }
             Values::LargeTexts(offsets, bytes) => {
-                &bytes[offsets[row] as usize..offsets[row + 1] as usize]
+                (bytes, offsets[row] as usize..offsets[row + 1] as usize)
             }
-            _ => &[],
+            _ => (&[], 0..0),
         }
     }
 

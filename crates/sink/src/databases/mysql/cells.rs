@@ -108,8 +108,9 @@ fn write(cells: &Cells<'_>, row: usize, form: Form, out: &mut Vec<u8>) -> Result
             }
         },
         Values::Codes(codes, words) => {
-            let word = words.word(codes[row]);
-            out.extend_from_slice(word.unwrap_or(form.null()));
+            if !words.append(codes[row], out) {
+                out.extend_from_slice(form.null());
+            }
         }
     }
     Ok(())

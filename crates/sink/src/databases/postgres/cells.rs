@@ -1,7 +1,7 @@
 //! Values as COPY BINARY has them, their lengths before them.
 
 use super::numeric;
-use crate::databases::cells::{Cells, Unfit, Values, WriteCell, beyond};
+use crate::databases::cells::{Cells, Unfit, Values, WriteCell, append, beyond};
 
 /// Days from PostgreSQL's day 0, which is 2000-01-01, to Arrow's.
 pub(super) const EPOCH_DAYS: i64 = 10_957;
@@ -11,6 +11,8 @@ pub(super) const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400_000_000;
 const DAYS: std::ops::Range<i64> = -2_451_545..2_145_031_949;
 /// The first microsecond, and the first that is none any more: 4713-11-24 BC, and 294277-01-01.
 const MICROS: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
+/// Bytes of the longest value of a fixed length.
+const LONGEST: usize = 8;
 /// A length that stands for a null.
 const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 
@@ -65,23 +67,28 @@ impl WriteCell for Binary {
             }
             Values::Decimals(values, scale) => numeric::write(values[row], *scale, out),
             Values::Texts(..) | Values::LargeTexts(..) => {
-                let text = cells.text(row);
+                let (texts, text) = cells.text_in(row);
                 let Ok(length) = i32::try_from(text.len()) else {
                     return Err(beyond("less than 2 GiB", text.len()));
                 };
                 out.extend_from_slice(&length.to_be_bytes());
-                out.extend_from_slice(text);
+                append(out, texts, text);
             }
             Values::Codes(codes, words) => {
-                out.extend_from_slice(words.word(codes[row]).unwrap_or(Self::NULL));
+                if !words.append(codes[row], out) {
+                    out.extend_from_slice(Self::NULL);
+                }
             }
         }
         Ok(())
     }
 }
 
+/// Appends a value of a fixed length, with that before it, as one piece.
 #[inline]
 fn put<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
-    out.extend_from_slice(&(N as i32).to_be_bytes());
-    out.extend_from_slice(&bytes);
+    let mut cell = [0; 4 + LONGEST];
+    cell[..4].copy_from_slice(&(N as i32).to_be_bytes());
+    cell[4..4 + N].copy_from_slice(&bytes);
+    out.extend_from_slice(&cell[..4 + N]);
 }

@@ -4,52 +4,67 @@
 const BASE: u64 = 10_000;
 /// Decimal digits of one of its digits.
 const GROUP: u32 = 4;
-/// Digits of 38 decimal ones, whose ends lie anywhere in a group.
-const MOST_DIGITS: usize = 11;
+/// Bits in which a digit is sent.
+const BITS: u32 = 16;
 const NEGATIVE: u16 = 0x4000;
-const POWERS: [u64; 5] = [1, 10, 100, 1_000, 10_000];
+const POWERS: [u64; 4] = [1, 10, 100, 1_000];
 
 /// Appends `value / 10^scale` with its length before it.
 pub(super) fn write(value: i128, scale: u8, out: &mut Vec<u8>) {
-    let mut digits = [0_u16; MOST_DIGITS];
-    let mut count = 0;
-    let mut push = |digit: u64| {
-        digits[count] = digit as u16;
-        count += 1;
-    };
-    let scale = u32::from(scale);
-    let (rest, magnitude) = (scale % GROUP, value.unsigned_abs());
+    let magnitude = value.unsigned_abs();
     // The last group of the fraction may have fewer digits: zeros fill it up.
-    let last = POWERS[rest as usize];
-    let mut high = magnitude;
-    if rest > 0 {
-        push((high % u128::from(last)) as u64 * POWERS[(GROUP - rest) as usize]);
-        high /= u128::from(last);
+    let zeros = POWERS[usize::from(scale.next_multiple_of(4) - scale)];
+    let sign = if value < 0 { NEGATIVE } else { 0 };
+    // Almost all amounts fit, and division of 64 bits is several times as fast.
+    let small = u64::try_from(magnitude).ok();
+    let Some(filled) = small.and_then(|small| small.checked_mul(zeros)) else {
+        return write_large(magnitude, zeros, (sign, scale), out);
+    };
+    // The first digit stands in the highest bits, at most five of them.
+    let (mut digits, mut count, mut rest) = (0_u128, 0, filled);
+    while rest > 0 {
+        digits = digits >> BITS | u128::from(rest % BASE) << (u128::BITS - BITS);
+        count += 1;
+        rest /= BASE;
     }
-    while high > u128::from(u64::MAX) {
-        push((high % u128::from(BASE)) as u64);
-        high /= u128::from(BASE);
+    let kept = (u128::BITS - digits.trailing_zeros()).div_ceil(BITS) as usize;
+    out.extend_from_slice(&head(count, kept, (sign, scale)));
+    let end = out.len() + 2 * kept;
+    out.extend_from_slice(&digits.to_be_bytes());
+    out.truncate(end);
+}
+
+/// The same for `magnitude * zeros`, which may have more bits than any number here.
+fn write_large(magnitude: u128, zeros: u64, signed: (u16, u8), out: &mut Vec<u8>) {
+    let (base, last) = (u128::from(BASE), u128::from(BASE / zeros));
+    // From the last one to the first.
+    let mut digits = vec![(magnitude % last) as u16 * zeros as u16];
+    let mut rest = magnitude / last;
+    while rest > 0 {
+        digits.push((rest % base) as u16);
+        rest /= base;
     }
-    // Division of 64 bits is several times as fast, and almost all amounts fit.
-    let mut low = high as u64;
-    while low > 0 {
-        push(low % BASE);
-        low /= BASE;
-    }
-    let digits = &digits[..count];
+    let count = digits.len() as i32;
     let zeros = digits.iter().take_while(|digit| **digit == 0).count();
     let kept = &digits[zeros..];
-    let weight = count as i32 - scale.div_ceil(GROUP) as i32 - 1;
-    let weight = if kept.is_empty() { 0 } else { weight };
-    let sign = if value < 0 { NEGATIVE } else { 0 };
-    out.extend_from_slice(&(8 + 2 * kept.len() as i32).to_be_bytes());
-    out.extend_from_slice(&(kept.len() as i16).to_be_bytes());
-    out.extend_from_slice(&(weight as i16).to_be_bytes());
-    out.extend_from_slice(&sign.to_be_bytes());
-    out.extend_from_slice(&(scale as u16).to_be_bytes());
+    out.extend_from_slice(&head(count, kept.len(), signed));
     for digit in kept.iter().rev() {
         out.extend_from_slice(&digit.to_be_bytes());
     }
+}
+
+/// What stands before the digits: the length, the number of those that are kept, the weight of the first
+/// of `count`, the sign, and the digits behind the point.
+fn head(count: i32, kept: usize, (sign, scale): (u16, u8)) -> [u8; 12] {
+    let weight = count - i32::from(scale.div_ceil(4)) - 1;
+    let weight = if kept == 0 { 0 } else { weight as u16 };
+    let mut head = u128::from(8 + 2 * kept as u32);
+    for word in [kept as u16, weight, sign, u16::from(scale)] {
+        head = head << BITS | u128::from(word);
+    }
+    let mut bytes = [0; 12];
+    bytes.copy_from_slice(&head.to_be_bytes()[4..]);
+    bytes
 }
 
 /// Reads a value and scales it by `10^scale`. Nothing where it is no number, or has more digits
@@ -107,7 +122,13 @@ mod tests {
     fn extremes_come_back() {
         let most = 10_i128.pow(38) - 1;
         for scale in 0..=38 {
-            for value in [most, -most, 1, -1, 9_999, 10_000, i128::from(u64::MAX) + 1] {
+            let around = i128::from(u64::MAX);
+            let filled = around / 10_i128.pow((4 - u32::from(scale) % 4) % 4);
+            let others = [1, -1, 9_999, 10_000, around, around + 1, filled, filled + 1];
+            for value in others
+                .into_iter()
+                .chain([most, -most, i128::MAX, -i128::MAX])
+            {
                 digits(value, scale);
             }
         }
