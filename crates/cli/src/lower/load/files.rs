@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::files::{
     FilesRecord, Found, TYPED, batches, last_name, named, of_its_output, of_manifest,
-    refuse_folders, root_and_file, stem,
+    root_and_file, stem,
 };
 use super::super::from::{is_bucket, remote_of};
 use super::super::own::OwnRows;
@@ -66,7 +66,6 @@ pub(super) fn plan(
             Err(error) => return Err(error.into()),
         },
     };
-    found.iter().try_for_each(refuse_folders)?;
     if let Some(empty) = found.iter().find(|found| found.names.is_empty()) {
         let expected = format!("Parquet, CSV or JSON lines for table {}", empty.table);
         let got = format!("none at {}", store.address());
@@ -88,7 +87,7 @@ pub(super) fn plan(
                 from: from.display().to_string(),
                 files: found.names,
                 types: types_of,
-                folders: Vec::new(),
+                folders: found.folders,
             },
         }
     });
@@ -219,7 +218,7 @@ fn of_output(from: &Path, manifest: Manifest, table: Option<&str>) -> Result<Vec
     }
     let tables = manifest.tables.into_iter();
     let chosen = tables.filter(|at| table.is_none_or(|table| at.name == table));
-    Ok(chosen.map(|at| of_manifest(at, &manifest.plans)).collect())
+    chosen.map(|at| of_manifest(at, &manifest.plans)).collect()
 }
 
 /// The table of an output of ours whose folder was named, under the name that is asked for.
