@@ -263,3 +263,53 @@ fn what_is_said_of_generated_values_is_not_said_of_rows_from_files() {
         assert!(in_mariadb.contains(line), "{line}: {in_mariadb}");
     }
 }
+
+#[test]
+fn names_of_tables_and_columns_may_be_anything() {
+    let (Some(postgres), Some(mariadb)) = (
+        Postgres::open("cli_own_names"),
+        Mariadb::open("cli_own_names"),
+    ) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let odd = "\"order\",\"a \"\"b\"\" `c` 'd'\",select,group\n1,\"q\"\"q\",2,x\n2,`,3,\n";
+    fs::write(folder.join("odd.csv"), odd).unwrap();
+    let region = "region varchar(20)";
+    let rows = "VALUES (5, 'Sul', 'x', 1), (9, 'Norte', 'y', 2)";
+    postgres.ask(&format!(
+        "CREATE TABLE \"group\" (seller_id int, {region}, \"a \"\"b\"\" `c`\" text, \"select\" int)"
+    ));
+    postgres.ask(&format!("INSERT INTO \"group\" {rows}"));
+    mariadb.ask(&format!(
+        "CREATE TABLE `group` (seller_id int, {region}, `a \"b\" ``c``` varchar(9), `select` int)"
+    ));
+    mariadb.ask(&format!("INSERT INTO `group` {rows}"));
+    let own = [postgres.url(), mariadb.url()].map(|url| table_at(&url, "group"));
+    assert_eq!(
+        data_id(folder, &format!("--use sellers={}", own[0])),
+        data_id(folder, &format!("--use sellers={}", own[1]))
+    );
+    // Each shop's sellers into the other, and a stranger's file as a table of a word that is taken.
+    for (to, from) in [(postgres.url(), &own[1]), (mariadb.url(), &own[0])] {
+        succeed(
+            folder,
+            &format!("load retail.sellers --use sellers={from} --to {to} -q"),
+        );
+        let load = format!("load --from odd.csv --table select --to {to} -q");
+        succeed(folder, &load);
+        assert_eq!(json(folder, &format!("verify {to}"))["clean"], true);
+    }
+    let found = [
+        postgres.ask("SELECT \"a \"\"b\"\" `c`\", \"select\" FROM sellers ORDER BY seller_id"),
+        mariadb.ask("SELECT `a \"b\" ``c```, `select` FROM sellers ORDER BY seller_id"),
+        postgres
+            .ask("SELECT \"a \"\"b\"\" `c` 'd'\", \"select\" FROM \"select\" ORDER BY \"order\""),
+        mariadb.ask("SELECT `a \"b\" ``c`` 'd'`, `select` FROM `select` ORDER BY `order`"),
+    ];
+    assert_eq!(
+        found,
+        ["x|1\ny|2", "x|1\ny|2", "q\"q|2\n`|3", "q\"q|2\n`|3"]
+    );
+}
