@@ -18,7 +18,6 @@ use lakeseed_sink::{
 use serde::{Deserialize, Serialize};
 
 use self::folders::FolderRecord;
-pub(super) use self::folders::refuse as refuse_folders;
 use crate::args::Remote;
 use crate::error::{self, Failure};
 use crate::log::Log;
@@ -70,7 +69,7 @@ pub(super) struct Found {
     /// The types of the columns in its files, where a manifest tells them.
     pub(super) types: BTreeMap<String, String>,
     /// The columns in the names of its folders, where a manifest tells them.
-    pub(super) partition_columns: Vec<String>,
+    pub(super) folders: Vec<FolderRecord>,
     /// What its rows were made from, where a manifest tells that.
     pub(super) made_from: Vec<serde_json::Value>,
 }
@@ -82,21 +81,26 @@ impl Found {
             table,
             names,
             types: BTreeMap::new(),
-            partition_columns: Vec::new(),
+            folders: Vec::new(),
             made_from: Vec::new(),
         }
     }
 
     /// The files of a table of ours, whose columns are known.
-    fn described(table: ManifestTable, names: Vec<String>, plans: &[ManifestPlan]) -> Self {
+    ///
+    /// # Errors
+    /// Columns in the names of its folders, of a dataset that this lakeseed does not know.
+    fn described(table: ManifestTable, names: Vec<String>, plans: &[ManifestPlan]) -> Result<Self> {
         let columns = table.columns.into_iter();
-        Self {
+        let mut found = Self {
             table: table.name,
             names,
             types: columns.map(|at| (at.name, at.data_type)).collect(),
-            partition_columns: table.partition_columns,
+            folders: Vec::new(),
             made_from: plans.iter().map(|plan| plan.data.clone()).collect(),
-        }
+        };
+        found.folders = folders::of_table(&found, &table.partition_columns)?;
+        Ok(found)
     }
 }
 
@@ -129,11 +133,10 @@ pub(super) fn open(
         let got = format!("none at {}", store.address());
         return Err(Failure::refused(expected, got, "check --from").into());
     }
-    let folders = folders::of_found(&found)?;
     let is_csv = found.names.iter().any(|name| is_csv(name));
     if !is_csv {
         // JSON lines become messages as they stand, but for columns that come from folders.
-        if folders.is_empty() || found.names.iter().any(|name| is_parquet(name)) {
+        if found.folders.is_empty() || found.names.iter().any(|name| is_parquet(name)) {
             found.types.clear();
         }
         if let Some((column, _)) = types.first() {
@@ -147,7 +150,7 @@ pub(super) fn open(
         from: from.display().to_string(),
         files: found.names,
         types: found.types,
-        folders,
+        folders: found.folders,
     };
     Ok(Files {
         data_id: data_id(&found.table),
@@ -169,8 +172,7 @@ fn is_parquet(name: &str) -> bool {
 /// The rows of files that have been found.
 fn rows(root: &Path, store: &Arc<dyn Store>, record: &FilesRecord) -> Result<FileRows> {
     if !record.folders.is_empty() {
-        let pieces = folders::open(root, store, record)?;
-        return Ok(FileRows::Batches(Arc::new(pieces)));
+        return Ok(FileRows::Batches(batches(root, store, record)?));
     }
     let names = &record.files;
     match names.iter().filter(|name| is_csv(name)).count() {
@@ -204,6 +206,9 @@ pub(super) fn batches(
     store: &Arc<dyn Store>,
     record: &FilesRecord,
 ) -> Result<Arc<dyn Pieces>> {
+    if !record.folders.is_empty() {
+        return Ok(Arc::new(folders::open(root, store, record)?));
+    }
     let names = &record.files;
     if names.iter().any(|name| is_parquet(name))
         && let FileRows::Batches(pieces) = open_files(Arc::clone(store), names)?
@@ -275,11 +280,14 @@ fn of_output(from: &Path, manifest: Manifest) -> Result<Found> {
         let advice = format!("choose {}", error::list(&names));
         return Err(Failure::usage("one table for --from", got, &advice).into());
     };
-    Ok(of_manifest(table, &manifest.plans))
+    of_manifest(table, &manifest.plans)
 }
 
 /// The files of a table of an output of ours.
-pub(super) fn of_manifest(table: ManifestTable, plans: &[ManifestPlan]) -> Found {
+///
+/// # Errors
+/// Columns in the names of its folders, of a dataset that this lakeseed does not know.
+pub(super) fn of_manifest(table: ManifestTable, plans: &[ManifestPlan]) -> Result<Found> {
     let names = parts_of(&table);
     Found::described(table, names, plans)
 }
@@ -303,7 +311,7 @@ pub(super) fn of_its_output(root: &Path, remote: &Remote, log: &Log) -> Result<O
     let own = format!("{name}/");
     let below = parts.filter_map(|part| part.strip_prefix(&own).map(str::to_owned));
     let below = below.collect();
-    Ok(Some(Found::described(table, below, &manifest.plans)))
+    Found::described(table, below, &manifest.plans).map(Some)
 }
 
 /// The folder or prefix above a place, and the place's own name.

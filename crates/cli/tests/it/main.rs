@@ -30,6 +30,8 @@ mod limits;
 mod load;
 #[cfg(all(feature = "load", feature = "star"))]
 mod load_files;
+#[cfg(all(feature = "load", feature = "star"))]
+mod load_folders;
 #[cfg(feature = "load")]
 mod load_mysql;
 #[cfg(feature = "load")]

@@ -218,3 +218,98 @@ fn tables_that_cannot_be_read_are_refused() {
     let view = format!("--use sellers={}", table_at(&postgres.url(), "plain"));
     assert!(data_id(folder, &view).contains("&sellers=1&"));
 }
+
+#[test]
+fn what_is_said_of_generated_values_is_not_said_of_rows_from_files() {
+    let (Some(postgres), Some(mariadb)) = (
+        Postgres::open("cli_own_said"),
+        Mariadb::open("cli_own_said"),
+    ) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("clientes.csv"), clientes()).unwrap();
+    // A column of a name that generated customers have too.
+    let sellers = "seller_id,region,hired_on,commission_rate\n9,Sul,never,a lot\n";
+    fs::write(folder.join("vendedores.csv"), sellers).unwrap();
+    let own = "--use customers=clientes.csv --use sellers=vendedores.csv";
+    succeed(folder, &format!("generate {SCALE} {own} -o out -q"));
+    let in_postgres = "SELECT c.relname, a.attname, d.description FROM pg_description d \
+                       JOIN pg_class c ON c.oid = d.objoid \
+                       LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid \
+                       AND a.attnum > 0 WHERE c.relnamespace = current_schema()::regnamespace \
+                       AND c.relname !~ 'lakeseed' ORDER BY 1, 2";
+    let in_mariadb = "SELECT table_name, column_name, column_key, column_comment \
+                      FROM information_schema.columns WHERE table_schema = DATABASE() \
+                      AND table_name NOT LIKE 'lakeseed%' ORDER BY table_name, ordinal_position";
+    let said = |by: &str| {
+        succeed(folder, &format!("load {by} --to {} -q", postgres.url()));
+        succeed(folder, &format!("load {by} --to {} -q", mariadb.url()));
+        [postgres.ask(in_postgres), mariadb.ask(in_mariadb)]
+    };
+    let made = said(&format!("{SCALE} {own}"));
+    let read = said("--from out --if-exists replace");
+    assert_eq!(read, made);
+    let [in_postgres, in_mariadb] = read;
+    // Generated products are numbered so still, and tables say what they hold.
+    for line in ["products|product_id|1..n", "sellers||"] {
+        assert!(in_postgres.contains(line), "{line}: {in_postgres}");
+    }
+    for line in [
+        "customers|customer_id|PRI|\n",
+        "products|product_id|PRI|1..n",
+    ] {
+        assert!(in_mariadb.contains(line), "{line}: {in_mariadb}");
+    }
+}
+
+#[test]
+fn names_of_tables_and_columns_may_be_anything() {
+    let (Some(postgres), Some(mariadb)) = (
+        Postgres::open("cli_own_names"),
+        Mariadb::open("cli_own_names"),
+    ) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let odd = "\"order\",\"a \"\"b\"\" `c` 'd'\",select,group\n1,\"q\"\"q\",2,x\n2,`,3,\n";
+    fs::write(folder.join("odd.csv"), odd).unwrap();
+    let region = "region varchar(20)";
+    let rows = "VALUES (5, 'Sul', 'x', 1), (9, 'Norte', 'y', 2)";
+    postgres.ask(&format!(
+        "CREATE TABLE \"group\" (seller_id int, {region}, \"a \"\"b\"\" `c`\" text, \"select\" int)"
+    ));
+    postgres.ask(&format!("INSERT INTO \"group\" {rows}"));
+    mariadb.ask(&format!(
+        "CREATE TABLE `group` (seller_id int, {region}, `a \"b\" ``c``` varchar(9), `select` int)"
+    ));
+    mariadb.ask(&format!("INSERT INTO `group` {rows}"));
+    let own = [postgres.url(), mariadb.url()].map(|url| table_at(&url, "group"));
+    assert_eq!(
+        data_id(folder, &format!("--use sellers={}", own[0])),
+        data_id(folder, &format!("--use sellers={}", own[1]))
+    );
+    // Each shop's sellers into the other, and a stranger's file as a table of a word that is taken.
+    for (to, from) in [(postgres.url(), &own[1]), (mariadb.url(), &own[0])] {
+        succeed(
+            folder,
+            &format!("load retail.sellers --use sellers={from} --to {to} -q"),
+        );
+        let load = format!("load --from odd.csv --table select --to {to} -q");
+        succeed(folder, &load);
+        assert_eq!(json(folder, &format!("verify {to}"))["clean"], true);
+    }
+    let found = [
+        postgres.ask("SELECT \"a \"\"b\"\" `c`\", \"select\" FROM sellers ORDER BY seller_id"),
+        mariadb.ask("SELECT `a \"b\" ``c```, `select` FROM sellers ORDER BY seller_id"),
+        postgres
+            .ask("SELECT \"a \"\"b\"\" `c` 'd'\", \"select\" FROM \"select\" ORDER BY \"order\""),
+        mariadb.ask("SELECT `a \"b\" ``c`` 'd'`, `select` FROM `select` ORDER BY `order`"),
+    ];
+    assert_eq!(
+        found,
+        ["x|1\ny|2", "x|1\ny|2", "q\"q|2\n`|3", "q\"q|2\n`|3"]
+    );
+}

@@ -30,8 +30,8 @@ pub(in crate::lower) struct FolderRecord {
 ///
 /// # Errors
 /// A table whose dataset this lakeseed does not know.
-pub(super) fn of_found(found: &Found) -> Result<Vec<FolderRecord>> {
-    if found.partition_columns.is_empty() {
+pub(super) fn of_table(found: &Found, names: &[String]) -> Result<Vec<FolderRecord>> {
+    if names.is_empty() {
         return Ok(Vec::new());
     }
     let known = |found: &Found| -> Result<Vec<FolderRecord>> {
@@ -44,7 +44,7 @@ pub(super) fn of_found(found: &Found) -> Result<Vec<FolderRecord>> {
         }
         let dataset = Recipe::dataset(&recipes, &OwnRows::default())?;
         let schema = dataset.table(&found.table)?.schema().clone();
-        let is_in_folders = |name: &String| found.partition_columns.contains(name);
+        let is_in_folders = |name: &String| names.contains(name);
         let columns = schema
             .fields()
             .iter()
@@ -60,25 +60,13 @@ pub(super) fn of_found(found: &Found) -> Result<Vec<FolderRecord>> {
             .collect())
     };
     let columns = known(found).unwrap_or_default();
-    if columns.len() == found.partition_columns.len() {
+    if columns.len() == names.len() {
         return Ok(columns);
     }
-    Err(refused(found, "generate it without --partition-by").into())
-}
-
-/// Refuses a table with columns in the names of its folders.
-pub(in crate::lower) fn refuse(found: &Found) -> Result<()> {
-    if found.partition_columns.is_empty() {
-        return Ok(());
-    }
-    Err(refused(found, "generate it without --partition-by").into())
-}
-
-fn refused(found: &Found, advice: &str) -> Failure {
-    let columns = found.partition_columns.join(", ");
     let expected = format!("table {} with all its columns in its files", found.table);
-    let got = format!("{columns} in the names of its folders");
-    Failure::refused(expected, got, advice)
+    let got = format!("{} in the names of its folders", names.join(", "));
+    let advice = "generate it without --partition-by";
+    Err(Failure::refused(expected, got, advice).into())
 }
 
 /// The rows of files in such folders.

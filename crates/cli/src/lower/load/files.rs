@@ -1,12 +1,13 @@
 //! Files that are loaded: the tables at a place, the keys of those of ours, and what is written down of
 //! them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use lakeseed_gen_core::Dataset;
+use arrow_schema::Schema;
+use lakeseed_gen_core::{Dataset, hints};
 use lakeseed_sink::databases::ddl::Dialect;
 use lakeseed_sink::databases::{LoadPlan, RunRecord, TableToLoad};
 use lakeseed_sink::{Error, Manifest, Store, find_files, open_finished};
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::files::{
     FilesRecord, Found, TYPED, batches, last_name, named, of_its_output, of_manifest,
-    refuse_folders, root_and_file, stem,
+    root_and_file, stem,
 };
 use super::super::from::{is_bucket, remote_of};
 use super::super::own::OwnRows;
@@ -66,14 +67,13 @@ pub(super) fn plan(
             Err(error) => return Err(error.into()),
         },
     };
-    found.iter().try_for_each(refuse_folders)?;
     if let Some(empty) = found.iter().find(|found| found.names.is_empty()) {
         let expected = format!("Parquet, CSV or JSON lines for table {}", empty.table);
         let got = format!("none at {}", store.address());
         return Err(Failure::refused(expected, got, "check --from").into());
     }
     check_types(&found, types)?;
-    let keys = found.first().and_then(dataset_of);
+    let known = found.first().and_then(Known::of);
     let tables = found.into_iter().map(|found| {
         let is_text = !found.names.iter().any(|name| is_parquet(name));
         let mut types_of = if is_text {
@@ -88,14 +88,14 @@ pub(super) fn plan(
                 from: from.display().to_string(),
                 files: found.names,
                 types: types_of,
-                folders: Vec::new(),
+                folders: found.folders,
             },
         }
     });
     let files = LoadedFiles {
         files: tables.collect(),
     };
-    build(&root, &store, &files, keys.as_ref(), args.views, dialect)
+    build(&root, &store, &files, known.as_ref(), args.views, dialect)
 }
 
 /// The plan of files that were loaded before.
@@ -138,7 +138,7 @@ fn build(
     root: &Path,
     store: &Arc<dyn Store>,
     files: &LoadedFiles,
-    keys: Option<&Dataset>,
+    known: Option<&Known>,
     has_views: bool,
     dialect: Dialect,
 ) -> Result<LoadPlan<'static>> {
@@ -151,15 +151,15 @@ fn build(
     for TableFiles { table, record } in &files.files {
         let pieces = batches(root, store, record)?;
         schemas.insert(table.as_str(), pieces.schema());
-        let mut to_load = TableToLoad::of_files(table, pieces);
-        if let Some(known) = keys.and_then(|keys| keys.table(table).ok()) {
-            to_load = to_load.described_by(known.schema()).about(known.about());
-        }
-        plan = plan.table(to_load);
+        let to_load = TableToLoad::of_files(table, pieces);
+        plan = plan.table(match known {
+            Some(known) => known.describe(to_load),
+            None => to_load,
+        });
     }
     if has_views {
         let target = root.display().to_string();
-        let Some(dataset) = keys else {
+        let Some(Known { dataset, .. }) = known else {
             let expected =
                 "a finished output of lakeseed's, of all tables of a dataset, with --views";
             return Err(Failure::usage(expected, target, "leave it out").into());
@@ -196,17 +196,46 @@ fn check_types(found: &[Found], types: &[(String, String)]) -> Result<()> {
     Err(Failure::usage(expected, got, "leave it out, or name one with --table").into())
 }
 
-/// The dataset that an output of ours holds, whose keys are known: none of a star, and none of another
-/// version's data.
-fn dataset_of(found: &Found) -> Option<Dataset> {
-    let recipes = found.made_from.iter().cloned();
-    let recipes: Result<Vec<Recipe>, _> = recipes.map(serde_json::from_value).collect();
-    let mut recipes = recipes.ok().filter(|recipes| !recipes.is_empty())?;
-    for recipe in &mut recipes {
-        // Rows of the user's own have the same keys.
-        recipe.forget_own();
+/// What is known of an output of ours: its dataset, as if all rows were made, and which are the user's own.
+struct Known {
+    dataset: Dataset,
+    own: Vec<String>,
+}
+
+impl Known {
+    /// None of a star, and none of another version's data.
+    fn of(found: &Found) -> Option<Self> {
+        let recipes = found.made_from.iter().cloned();
+        let recipes: Result<Vec<Recipe>, _> = recipes.map(serde_json::from_value).collect();
+        let mut recipes = recipes.ok()?;
+        let own = recipes.first()?.own_tables().map(str::to_owned).collect();
+        recipes.iter_mut().for_each(Recipe::forget_own);
+        let dataset = Recipe::dataset(&recipes, &OwnRows::default()).ok()?;
+        Some(Self { dataset, own })
     }
-    Recipe::dataset(&recipes, &OwnRows::default()).ok()
+
+    /// Says of a table what is known of it.
+    fn describe(&self, to_load: TableToLoad<'static>) -> TableToLoad<'static> {
+        let Ok(table) = self.dataset.table(to_load.name()) else {
+            return to_load;
+        };
+        let to_load = to_load.about(table.about());
+        if self.own.iter().any(|own| own == table.name()) {
+            return to_load.described_by(&keys_alone(table.schema()));
+        }
+        to_load.described_by(table.schema())
+    }
+}
+
+/// What a table has in common with rows of the user's own in its place: the key. What is said of values
+/// is true of generated ones.
+fn keys_alone(schema: &Schema) -> Schema {
+    let keys = schema.fields().iter().filter_map(|field| {
+        let key = field.metadata().get(hints::KEY)?;
+        let key = HashMap::from([(hints::KEY.to_owned(), key.clone())]);
+        Some(field.as_ref().clone().with_metadata(key))
+    });
+    Schema::new(keys.collect::<Vec<_>>())
 }
 
 /// The tables of an output of ours, in its order, or the one of them that is asked for.
@@ -219,7 +248,7 @@ fn of_output(from: &Path, manifest: Manifest, table: Option<&str>) -> Result<Vec
     }
     let tables = manifest.tables.into_iter();
     let chosen = tables.filter(|at| table.is_none_or(|table| at.name == table));
-    Ok(chosen.map(|at| of_manifest(at, &manifest.plans)).collect())
+    chosen.map(|at| of_manifest(at, &manifest.plans)).collect()
 }
 
 /// The table of an output of ours whose folder was named, under the name that is asked for.

@@ -9,8 +9,7 @@ use arrow_schema::ArrowError;
 use lakeseed_sink::{Error, Manifest, Store, find_files, open_finished};
 
 use super::super::files::{
-    FilesRecord, Found, TYPED, batches, last_name, of_its_output, of_manifest, refuse_folders,
-    root_and_file, stem,
+    FilesRecord, Found, TYPED, batches, last_name, of_its_output, of_manifest, root_and_file, stem,
 };
 use super::super::from::{is_bucket, remote_of};
 use super::{Means, Read, too_many};
@@ -54,7 +53,7 @@ pub(super) fn read_of(
 fn of_output(manifest: &Manifest, table: &str, place: &Path, is_it_anyway: bool) -> Result<Found> {
     let is_it = |name: &str| name == table || is_it_anyway;
     if let Some(found) = manifest.tables.iter().find(|at| is_it(&at.name)) {
-        return Ok(of_manifest(found.clone(), &manifest.plans));
+        return of_manifest(found.clone(), &manifest.plans);
     }
     let names: Vec<&str> = manifest.tables.iter().map(|at| at.name.as_str()).collect();
     let expected = format!("a table {table} at {} for --use {table}", place.display());
@@ -70,7 +69,6 @@ fn read(
     store: &Arc<dyn Store>,
     most: u64,
 ) -> Result<Read> {
-    refuse_folders(&found)?;
     let is_read = |name: &String| {
         let name = name.to_ascii_lowercase();
         let ends = [".parquet", ".json", ".jsonl", ".ndjson"];
@@ -95,7 +93,7 @@ fn read(
         } else {
             found.types
         },
-        folders: Vec::new(),
+        folders: found.folders,
     };
     let pieces = batches(root, store, &record)?;
     let (mut all, mut held) = (Vec::new(), 0);
