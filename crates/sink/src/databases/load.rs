@@ -13,7 +13,7 @@ use super::report::Loaded;
 use super::rounds::{Timed, Wave};
 use super::standing::Begun;
 use super::workers::{self, Task, Work};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Trouble};
 use crate::pump::{DEFAULT_THREADS, Observer};
 
 /// Bytes of a chunk: large enough that messages cost nothing, small enough for the processor's cache.
@@ -193,7 +193,10 @@ impl<'p> Load<'p> {
             loaded.workers = workers;
             self.parts(&begun, workers, &mut loaded).and_then(|()| {
                 let keys = Instant::now();
-                at_end.work(&mut |open| open.complete(self.plan, &begun.is_made))?;
+                at_end.work(&mut |open| {
+                    self.all_stand(open)?;
+                    open.complete(self.plan, &begun.is_made)
+                })?;
                 loaded.keys_seconds = keys.elapsed().as_secs_f64();
                 Ok(())
             })
@@ -248,6 +251,27 @@ impl<'p> Load<'p> {
             timed.end(&wave, self.plan, loaded);
         }
         Ok(())
+    }
+
+    /// Looks into the ledger once more: a server that has started again meanwhile may have lost what it
+    /// had confirmed, where its settings let it.
+    fn all_stand(&self, session: &mut dyn Session) -> Result<(), Failure> {
+        let lines = session.lines(self.plan.id())?;
+        let standing: HashSet<(&str, u64)> = lines
+            .iter()
+            .map(|line| (line.table.as_str(), line.part))
+            .collect();
+        let tables = self.plan.tables().iter();
+        let parts = tables.flat_map(|table| (0..table.parts()).map(|part| (table.name(), part)));
+        let lost = parts.filter(|part| !standing.contains(part)).count();
+        if lost == 0 {
+            return Ok(());
+        }
+        let text = format!(
+            "of the parts that the server has confirmed, {lost} are gone: a crash has taken them, or somebody \
+             else; repeat the command, which loads them again"
+        );
+        Err(Failure::Final(Trouble::Other, text))
     }
 
     /// What one worker is going to hold; waits where others hold it now.

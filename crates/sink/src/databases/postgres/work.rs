@@ -84,7 +84,11 @@ impl database::Session for Session<'_> {
         let made = tables.filter_map(|(table, is_made)| is_made.then_some(table));
         // Keys point to tables of this run: what another one's has, nobody knows.
         let all: Vec<_> = made.map(|table| table.ddl()).collect();
-        session.run("BEGIN")?;
+        // Parts may have been committed to memory alone: the end takes them to the disk with it.
+        session.run(
+            "BEGIN; SELECT set_config('synchronous_commit', 'on', true) \
+             WHERE current_setting('synchronous_commit') = 'off'",
+        )?;
         for table in &all {
             let name = Dialect::Postgres.quote(table.name);
             for constraint in ddl::constraints(table, &all, Dialect::Postgres) {

@@ -147,6 +147,57 @@ fn a_table_that_is_replaced_meanwhile_gets_no_more_rows_in_mariadb() {
     }
 }
 
+/// Loses the first part of the children when it stands, as a server does in a crash that did not have to
+/// keep it.
+struct LosesAPart<'s, S> {
+    shop: &'s S,
+    is_lost: AtomicBool,
+}
+
+impl<S: Shop> Observer for LosesAPart<'_, S> {
+    fn part_loaded(&self, table: usize, _: &str, _: u64, _: u64) {
+        if table == 1 && !self.is_lost.swap(true, Ordering::SeqCst) {
+            self.shop
+                .ask("DELETE FROM lakeseed_ledger WHERE table_name = 'children'");
+            self.shop.ask("DELETE FROM children");
+        }
+    }
+}
+
+fn a_part_that_is_lost_is_noticed<S: Shop>(shop: &S) {
+    let (plan, to) = (family::<S>(), at::<S>(&shop.url()));
+    let loses = LosesAPart {
+        shop,
+        is_lost: AtomicBool::new(false),
+    };
+    let run = Load::new(&plan, to.as_ref()).threads(1).observer(&loses);
+    let error = run.run().unwrap_err();
+    assert!(
+        text(&error).contains("confirmed, 1 are gone"),
+        "{}",
+        text(&error)
+    );
+    let refused = verified::<S>(&[family::<S>()], &shop.url()).unwrap_err();
+    assert!(matches!(refused, Error::Unfinished { .. }), "{refused}");
+    let done = load::<S>(&plan, &shop.url()).unwrap();
+    assert_eq!((done.parts_found, done.rows), (3, plan.rows().unwrap()));
+    holds_the_family(shop);
+}
+
+#[test]
+fn a_part_that_the_server_has_lost_is_noticed_in_postgres() {
+    if let Some(shop) = PostgresShop::open("a_part_that_is_lost") {
+        a_part_that_is_lost_is_noticed(&shop);
+    }
+}
+
+#[test]
+fn a_part_that_the_server_has_lost_is_noticed_in_mariadb() {
+    if let Some(shop) = MariadbShop::open("a_part_that_is_lost") {
+        a_part_that_is_lost_is_noticed(&shop);
+    }
+}
+
 fn more<S: Shop>() -> LoadPlan<'static> {
     let rows = ROWS + 5_000;
     let table = TableToLoad::new("children", BatchSource::new(children(0..rows)), ROWS..rows);
