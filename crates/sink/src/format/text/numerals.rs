@@ -9,7 +9,7 @@ use super::slots::TEXT_BYTES;
 const EIGHT: u64 = 100_000_000;
 
 /// The numbers of a block, by the widest of them.
-#[allow(
+#[expect(
     clippy::large_enum_variant,
     reason = "there is one for a block at a time, and it is not moved"
 )]
@@ -24,7 +24,7 @@ pub(super) enum Numerals {
 
 /// The digits of a block of numbers, eight by eight.
 pub(super) struct Digits<const M: usize> {
-    digits: [[EightDigits; M]; BLOCK],
+    eights: [[EightDigits; M]; BLOCK],
     negative: [bool; BLOCK],
     places: usize,
 }
@@ -47,14 +47,14 @@ impl Numerals {
         if widest < EIGHT {
             let numbers = sizes.map(|size| [size as u32]);
             Self::Short(Digits {
-                digits: eight_digits_each(&numbers),
+                eights: eight_digits_each(&numbers),
                 negative,
                 places,
             })
         } else if widest < EIGHT * EIGHT {
             let numbers = sizes.map(|size| [(size / EIGHT) as u32, (size % EIGHT) as u32]);
             Self::Long(Digits {
-                digits: eight_digits_each(&numbers),
+                eights: eight_digits_each(&numbers),
                 negative,
                 places,
             })
@@ -68,7 +68,7 @@ impl Digits<1> {
     /// Writes a number; its length.
     #[inline]
     pub(super) fn write(&self, at: usize, into: &mut [u8; TEXT_BYTES]) -> usize {
-        let digits = joined(self.digits[at][0]);
+        let digits = joined(self.eights[at][0]);
         // The digit before the point is written even where it is zero.
         let zeros = (digits | (1 << ((7 - self.places) * 8))).trailing_zeros() as usize / 8;
         let ascii = digits | ASCII_ZEROS;
@@ -83,7 +83,7 @@ impl Digits<2> {
     /// Writes a number; its length.
     #[inline]
     pub(super) fn write(&self, at: usize, into: &mut [u8; TEXT_BYTES]) -> usize {
-        let [high, low] = self.digits[at].map(joined);
+        let [high, low] = self.eights[at].map(joined);
         let digits = u128::from(high) | (u128::from(low) << 64);
         let zeros = (digits | (1 << ((15 - self.places) * 8))).trailing_zeros() as usize / 8;
         let zeros_of_two = u128::from(ASCII_ZEROS) * ((1 << 64) + 1);

@@ -49,7 +49,7 @@ pub(super) struct SlotColumn<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     columns: usize,
-    slots: Vec<[u8; SLOT_BYTES]>,
+    texts: Vec<[u8; SLOT_BYTES]>,
     /// Of what stands in the slots.
     lens: Vec<u8>,
 }
@@ -58,9 +58,9 @@ impl Slots {
     /// Begins a batch.
     pub(super) fn begin(&mut self, columns: &[SlotColumn<'_>]) {
         self.columns = columns.len();
-        self.slots.resize(columns.len() * BLOCK, [0; SLOT_BYTES]);
+        self.texts.resize(columns.len() * BLOCK, [0; SLOT_BYTES]);
         self.lens.resize(columns.len() * BLOCK, 0);
-        for row in self.slots.chunks_exact_mut(columns.len().max(1)) {
+        for row in self.texts.chunks_exact_mut(columns.len().max(1)) {
             for (slot, column) in row.iter_mut().zip(columns) {
                 slot[..column.prefix.len()].copy_from_slice(column.prefix);
             }
@@ -127,7 +127,7 @@ impl Slots {
     pub(super) fn write(&self, row: usize, first: usize, count: usize, lines: &mut Lines) {
         let from = row % BLOCK * self.columns + first;
         lines.each_fixed(
-            &self.slots[from..from + count],
+            &self.texts[from..from + count],
             &self.lens[from..from + count],
         );
     }
@@ -168,7 +168,7 @@ impl Place<'_> {
         values: &[T],
         mut write: impl FnMut(T, usize, &mut [u8; TEXT_BYTES]) -> Option<usize>,
     ) -> bool {
-        let slots = self.slots.slots.chunks_exact_mut(self.slots.columns);
+        let slots = self.slots.texts.chunks_exact_mut(self.slots.columns);
         let lens = self.slots.lens.chunks_exact_mut(self.slots.columns);
         for (row, ((slots, lens), value)) in slots.zip(lens).zip(values).enumerate() {
             let text = slots[self.at][self.of_prefix..].first_chunk_mut::<TEXT_BYTES>();
