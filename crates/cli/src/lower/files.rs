@@ -197,10 +197,6 @@ fn rows(root: &Path, store: &Arc<dyn Store>, record: &FilesRecord) -> Result<Fil
 }
 
 /// The rows of files that have been found, whatever their format, in columns with types.
-#[cfg_attr(
-    not(feature = "star"),
-    expect(unused_variables, reason = "nothing reads text in such a build")
-)]
 pub(super) fn batches(
     root: &Path,
     store: &Arc<dyn Store>,

@@ -105,8 +105,8 @@ impl Postgres {
     /// `PGSSLMODE`, `PGSSLROOTCERT`, `PGOPTIONS`. Nothing is connected yet.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for an address or certificates that are none, and [`Error::Io`] for a file of
-    /// certificates that cannot be read.
+    /// [`Error::Invalid`](crate::Error::Invalid) for an address or certificates that are none, and
+    /// [`Error::Io`](crate::Error::Io) for a file of certificates that cannot be read.
     pub fn new(address: &str, options: &PostgresOptions) -> Result<Self> {
         let address = Address::parse(address, &options.environment)?;
         let scrubber = Scrubber::default();
@@ -130,7 +130,7 @@ impl Postgres {
     /// What was loaded into the current schema, or is about to be, in the order of its begin.
     ///
     /// # Errors
-    /// [`Error::Remote`] when the server cannot be asked.
+    /// [`Error::Remote`](crate::Error::Remote) when the server cannot be asked.
     pub fn runs(&self) -> Result<Vec<RunRecord>> {
         let runs = Session::open(self).and_then(|session| ledger::runs(&session));
         runs.map_err(|failure| failure.into_error("ask", &self.shown))
