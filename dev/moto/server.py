@@ -5,7 +5,8 @@ Usage: server.py PORT
 moto looks whether a name is free and then gives it, in threads: of two conditional writes at the
 same moment, both may be told that they were first. A real store decides one after the other, and so
 does this one. Who waits for messages of SQS would keep all others waiting: where there are none, it
-is told so at once.
+is told so at once. A piece of an upload that another client has aborted is answered with 500; S3 says
+that there is no such upload.
 """
 
 import os
@@ -13,6 +14,8 @@ import sys
 import threading
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3.exceptions import NoSuchUpload
+from moto.s3.models import S3Backend
 from moto.sqs.models import SQSBackend
 from werkzeug.serving import run_simple
 
@@ -29,6 +32,17 @@ def receive_at_once(backend, queue, count, wait_seconds, *others):
 
 
 SQSBackend.receive_message = receive_at_once
+
+upload_part = S3Backend.upload_part
+
+
+def upload_known_part(backend, bucket, upload, *others):
+    if upload not in backend.get_bucket(bucket).multiparts:
+        raise NoSuchUpload(upload_id=upload)
+    return upload_part(backend, bucket, upload, *others)
+
+
+S3Backend.upload_part = upload_known_part
 
 
 def serve(environ, start_response):

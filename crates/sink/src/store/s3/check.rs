@@ -13,7 +13,8 @@ use crate::error::{Error, Result, Trouble};
 /// The key of the check's upload: always the same, so that the next check finds what a killed one
 /// has left.
 const UPLOAD: &str = "_lakeseed/check.upload";
-const UPLOAD_TRIES: u32 = 5;
+/// Others that check at the same moment sweep it, each of them once.
+const UPLOAD_TRIES: u32 = 100;
 /// S3 refuses requests whose date is further away than this.
 const MOST_SKEW_S: i64 = 15 * 60;
 /// From here on a clock is worth a word.

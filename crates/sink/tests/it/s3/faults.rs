@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use lakeseed_sink::s3::{ConditionalPut, Environment, S3Options, S3Store};
@@ -563,4 +563,45 @@ fn a_server_that_ignores_the_condition_is_refused() {
     let lines = server.lines();
     let is_cleared = |line: &String| line.starts_with("DELETE /lake/demo/_lakeseed/check-");
     assert!(lines.iter().any(is_cleared), "{lines:?}");
+}
+
+/// Shards that start at the same moment sweep each other's uploads, as if they were a dead one's.
+#[test]
+fn a_check_whose_upload_others_sweep_begins_it_anew() {
+    const SWEPT: usize = 40;
+    let (file, pieces) = (Mutex::new(String::new()), AtomicUsize::new(0));
+    let server = Script::start(move |_, request| match request.line().as_str() {
+        line if line.ends_with("?uploads") && line.starts_with("POST") => Reply::bytes(BEGUN),
+        line if line.ends_with("partNumber&uploadId") => {
+            if pieces.fetch_add(1, Ordering::SeqCst) < SWEPT {
+                Reply::error(404, "NoSuchUpload")
+            } else {
+                Reply::ok()
+            }
+        }
+        "GET /lake?prefix&uploads" => Reply::bytes(b"<ListMultipartUploadsResult/>"),
+        line if line.starts_with("PUT") => {
+            let mut file = file.lock().unwrap();
+            if file.is_empty() {
+                *file = line.trim_start_matches("PUT /lake/").to_owned();
+                Reply::ok()
+            } else {
+                Reply::error(412, "PreconditionFailed")
+            }
+        }
+        line if line.starts_with("GET /lake?") => {
+            let (key, file) = ("<ETag>\"tag\"</ETag><Size>5</Size>", file.lock().unwrap());
+            let of = "<LastModified>2026-01-01T00:00:00.000Z</LastModified>";
+            let page = format!(
+                "<ListBucketResult><Contents><Key>{file}</Key>{of}{key}</Contents></ListBucketResult>"
+            );
+            Reply::bytes(page.as_bytes())
+        }
+        line if line.starts_with("GET") => Reply::bytes(b"first"),
+        _ => Reply::Answer(204, Vec::new(), Vec::new()),
+    });
+    store(&server.url).check().unwrap();
+    let lines = server.lines();
+    let begun = lines.iter().filter(|line| line.starts_with("POST"));
+    assert_eq!(begun.count(), SWEPT + 1, "{lines:?}");
 }

@@ -1,7 +1,7 @@
 //! Many that finish the same output at once, with nothing to keep them apart: one writes the
 //! manifest, and all say the same.
 
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Condvar, Mutex};
 
 use lakeseed_sink::s3::S3Store;
 use lakeseed_sink::{Error, Manifest, Mode, Plan, Run, Store, open_finished};
@@ -15,22 +15,52 @@ use crate::trees::two_tables;
 const RUNNERS: usize = 8;
 const MANIFEST: &str = "_lakeseed/manifest-000001.json";
 
+/// Where all wait for all others that are still on their way. At a barrier, one that had failed would
+/// be waited for for ever.
+struct Gate {
+    on_their_way: Mutex<usize>,
+    one_less: Condvar,
+}
+
+impl Gate {
+    fn wait(&self, ticket: &Mutex<Option<Ticket>>) {
+        drop(ticket.lock().unwrap().take());
+        let on_their_way = self.on_their_way.lock().unwrap();
+        let all_here = self.one_less.wait_while(on_their_way, |others| *others > 0);
+        drop(all_here.unwrap());
+    }
+}
+
+/// Whose owner is on the way: dropped at the gate, or at the end of whoever never comes there.
+struct Ticket(Arc<Gate>);
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        *self.0.on_their_way.lock().unwrap() -= 1;
+        self.0.one_less.notify_all();
+    }
+}
+
 /// Commits a plan of each runner at once; all stand before the manifest before one writes it.
 fn race(
     open: &(dyn Fn() -> S3Store + Sync),
     plan: impl Fn(usize) -> Plan<'static> + Sync,
 ) -> Vec<Result<(), Error>> {
-    let started = Arc::new(Barrier::new(RUNNERS));
-    let gate = Arc::new(Barrier::new(RUNNERS));
+    let started = Barrier::new(RUNNERS);
+    let gate = Arc::new(Gate {
+        on_their_way: Mutex::new(RUNNERS),
+        one_less: Condvar::new(),
+    });
     std::thread::scope(|scope| {
         let runners: Vec<_> = (0..RUNNERS)
             .map(|number| {
-                let (gate, plan, started) = (Arc::clone(&gate), &plan, Arc::clone(&started));
+                let (gate, plan, started) = (Arc::clone(&gate), &plan, &started);
+                let ticket = Mutex::new(Some(Ticket(Arc::clone(&gate))));
                 scope.spawn(move || {
                     let store = Through::new(open()).unlocked();
                     let store = store.before_put_new(move |_, name| {
                         if name == MANIFEST {
-                            gate.wait();
+                            gate.wait(&ticket);
                         }
                     });
                     let plan = plan(number);
