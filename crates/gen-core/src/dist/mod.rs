@@ -4,6 +4,7 @@
 //! the pure-Rust `libm`, never from the platform's C library. Each file holds one distribution;
 //! `rand_distr` is the oracle that they are tested against.
 
+mod exp;
 mod geometric;
 mod normal;
 mod softmax;

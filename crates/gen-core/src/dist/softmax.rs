@@ -1,5 +1,6 @@
 //! Rows of class probabilities that sum to one, as a classifier puts them out.
 
+use super::exp::exp_all;
 use crate::seed::{Stream, unit};
 
 /// Softmax over logits of which a few are raised: one clear winner in most rows, some rivals.
@@ -43,11 +44,8 @@ impl Softmax {
             let height = (0.5 + 0.5 * unit(row.at(extra + 2 + 2 * number))) / (number + 1) as f64;
             out[favourite] += Self::RAISE * height;
         }
-        let mut total = 0.0;
-        for value in out.iter_mut() {
-            *value = libm::exp(*value);
-            total += *value;
-        }
+        exp_all(out);
+        let total = out.iter().fold(0.0, |total, value| total + value);
         let scale = 1.0 / total;
         for value in out.iter_mut() {
             *value *= scale;
