@@ -20,6 +20,7 @@ mod patience;
 mod profile;
 mod reach;
 mod read;
+mod spares;
 mod uploads;
 mod watch;
 
@@ -41,6 +42,7 @@ pub use self::patience::{
 };
 pub use self::reach::Reach;
 use self::read::S3Read;
+use self::spares::Spares;
 use super::{Found, Lock, Look, PartWriter, PutNew, Store};
 pub use crate::environment::Environment;
 use crate::error::{Result, Trouble};
@@ -51,7 +53,8 @@ pub use crate::secret::Secret;
 ///
 /// **Memory.** An open part holds three buffers of 8 MiB, one that fills and two under way, and what
 /// a connection needs; parts that are expected above 58 GB have larger ones
-/// ([`Self::part_bytes_of`]). A file that is read holds two ranges of 4 MiB. A listing holds its
+/// ([`Self::part_bytes_of`]). The store keeps the buffers of finished parts for those that follow, as
+/// many as the most open parts at a time have held. A file that is read holds two ranges of 4 MiB. A listing holds its
 /// names.
 ///
 /// **Threads.** Two, for all transfers. Calls block, and may be made from any thread.
@@ -61,6 +64,7 @@ pub use crate::secret::Secret;
 pub struct S3Store {
     core: Core,
     engine: Arc<Engine>,
+    spares: Arc<Spares>,
     conditional_put: ConditionalPut,
 }
 
@@ -75,6 +79,7 @@ impl S3Store {
         Ok(Self {
             core: open::core(url, options)?,
             engine: Arc::new(Engine::start()?),
+            spares: Arc::default(),
             conditional_put,
         })
     }
@@ -126,6 +131,7 @@ impl Store for S3Store {
         Ok(Box::new(S3Part::create(
             self.core.clone(),
             Arc::clone(&self.engine),
+            Arc::clone(&self.spares),
             self.core.key(path.as_str()),
             expected_bytes,
         )?))

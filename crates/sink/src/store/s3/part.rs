@@ -12,6 +12,7 @@ use object_store::path::Path;
 use super::core::Core;
 use super::engine::{Engine, Pending, broken};
 use super::failure::{Again, Failure};
+use super::spares::Spares;
 use crate::error::{Error, Result, Trouble};
 use crate::store::PartWriter;
 
@@ -48,6 +49,7 @@ type Sent = Result<(PartId, Option<BytesMut>)>;
 pub(super) struct S3Part {
     core: Core,
     engine: Arc<Engine>,
+    spares: Arc<Spares>,
     key: String,
     path: Path,
     buffer: BytesMut,
@@ -67,6 +69,7 @@ impl S3Part {
     pub(super) fn create(
         core: Core,
         engine: Arc<Engine>,
+        spares: Arc<Spares>,
         key: String,
         expected_bytes: u64,
     ) -> Result<Self> {
@@ -75,6 +78,7 @@ impl S3Part {
         Ok(Self {
             core,
             engine,
+            spares,
             key,
             path,
             buffer: BytesMut::new(),
@@ -151,7 +155,7 @@ impl S3Part {
     fn append(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             if self.buffer.capacity() < self.piece_bytes {
-                self.buffer.reserve(self.piece_bytes - self.buffer.len());
+                self.buffer = self.spares.take(self.piece_bytes);
             }
             let room = (self.piece_bytes - self.buffer.len()).min(bytes.len());
             let (now, later) = bytes.split_at(room);
@@ -169,16 +173,19 @@ impl S3Part {
         let key = self.key.clone();
         if self.upload.is_none() {
             let bytes = std::mem::take(&mut self.buffer).freeze();
-            let size = bytes.len() as u64;
+            let (size, sent) = (bytes.len() as u64, bytes.clone());
             self.engine
                 .run(async move { core.put(&key, bytes).await })?;
+            self.spares.keep_sent(sent);
             return Ok(size);
         }
         if !self.buffer.is_empty() {
             self.send()?;
         }
+        self.spares.keep(Some(std::mem::take(&mut self.buffer)));
         while !self.under_way.is_empty() {
-            self.settle()?;
+            let buffer = self.settle()?;
+            self.spares.keep(buffer);
         }
         let (path, upload) = (self.path.clone(), self.upload()?);
         let (pieces, size, sweep) = (self.pieces.clone(), self.sent, self.doubtful);
