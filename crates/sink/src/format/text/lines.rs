@@ -82,10 +82,12 @@ impl Lines {
 
     #[cold]
     fn grow(&mut self, more: usize) {
+        let len = self.bytes.len();
         let wanted = self.at + more + STEP_BYTES;
         if wanted > self.bytes.capacity() {
-            self.bytes
-                .reserve(wanted.max(self.bytes.len() * 2) - self.bytes.len());
+            // Not by as much again: the old and the new memory stand side by side for a moment, and
+            // a block is used again, so that it seldom grows.
+            self.bytes.reserve_exact(wanted.max(len + len / 4) - len);
         }
         // In steps, so that memory which is not needed is not touched.
         self.bytes.resize(wanted, 0);
