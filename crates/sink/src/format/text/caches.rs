@@ -26,6 +26,8 @@ pub(super) struct Rendered {
     style: TextStyle,
     text: Arc<[u8]>,
     ends: Arc<[u32]>,
+    /// Whether no value is longer than [`SHORT`].
+    is_short: bool,
 }
 
 /// How many dictionaries are remembered; a table has a few.
@@ -69,6 +71,9 @@ impl Caches {
             cell.write(row, &mut lines, &mut context, style);
             ends.push(lines.len() as u32);
         }
+        let is_short = ends
+            .windows(2)
+            .all(|ends| (ends[1] - ends[0]) as usize <= SHORT);
         let mut text = lines.into_bytes();
         // Any value can be copied in one move of a fixed size.
         text.resize(text.len() + SHORT, 0);
@@ -77,11 +82,24 @@ impl Caches {
             style,
             text: text.into(),
             ends: ends.into(),
+            is_short,
         }
     }
 }
 
 impl Rendered {
+    /// Whether each value has room in [`SHORT`] bytes.
+    pub(super) fn is_short(&self) -> bool {
+        self.is_short
+    }
+
+    /// A short value, with whatever stands behind it, and its length.
+    #[inline]
+    pub(super) fn short(&self, key: usize) -> Option<(&[u8; SHORT], usize)> {
+        let (start, end) = (self.ends[key] as usize, self.ends[key + 1] as usize);
+        Some((self.text[start..].first_chunk()?, end - start))
+    }
+
     #[inline]
     pub(super) fn write(&self, key: usize, lines: &mut Lines) {
         let (start, end) = (self.ends[key] as usize, self.ends[key + 1] as usize);

@@ -17,6 +17,7 @@ use super::escape::{self, Escape};
 use super::floats::{FloatBuffers, not_finite};
 use super::lines::{Lines, SHORT};
 use super::numbers::{FLOAT_BYTES, INTEGER_BYTES};
+use super::slots::{MOST_PLACES, SlotValues};
 use super::times::{DayCache, TIME_BYTES};
 
 /// What becomes of a null in JSON.
@@ -182,6 +183,28 @@ impl<'a> Cell<'a> {
     pub(super) fn doubles(&self) -> Option<(&'a [f64], bool)> {
         match self.values {
             Values::F64(values) => Some((values, self.nulls.is_none())),
+            _ => None,
+        }
+    }
+
+    /// The values of the column, if each row has one and can wait for it in a slot.
+    pub(super) fn slotted(&self) -> Option<SlotValues<'a>> {
+        if self.nulls.is_some() {
+            return None;
+        }
+        match &self.values {
+            Values::I32(values) => Some(SlotValues::I32(values)),
+            Values::I64(values) => Some(SlotValues::I64(values)),
+            Values::Decimal(values, scale) if *scale <= MOST_PLACES => {
+                Some(SlotValues::Decimal(values, *scale))
+            }
+            Values::Date(values) => Some(SlotValues::Date(values)),
+            Values::Timestamp(values, micros, is_instant) => {
+                Some(SlotValues::Timestamp(values, *micros, *is_instant))
+            }
+            Values::Dictionary(keys, rendered) if rendered.is_short() => {
+                Some(SlotValues::Dictionary(keys, rendered.clone()))
+            }
             _ => None,
         }
     }

@@ -1,7 +1,8 @@
 //! CSV and JSON lines, written straight from Arrow columns into one block of bytes.
 //!
 //! What is the same for every row is rendered once: names, the values of a dictionary, the dates.
-//! Numbers are copied in fixed sizes. Nothing is allocated or formatted per cell.
+//! Numbers and times are rendered a block of rows at a time, column by column, and copied in fixed
+//! sizes. Nothing is allocated or formatted per cell.
 //!
 //! | Arrow | CSV | JSON |
 //! |---|---|---|
@@ -23,9 +24,12 @@ mod escape;
 mod floats;
 mod fractions;
 mod lines;
+mod moments;
 mod numbers;
+mod numerals;
 mod objects;
 mod rows;
+mod slots;
 pub(crate) mod times;
 
 use std::collections::HashSet;

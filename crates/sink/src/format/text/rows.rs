@@ -1,6 +1,8 @@
 //! The rows of a batch as text, one after the other: the same cells for every style, and whatever
 //! the caller wants around a row.
 
+use std::ops::Range;
+
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
@@ -8,8 +10,9 @@ use super::TextStyle;
 use super::caches::Caches;
 use super::column::{Cell, Context, Nulls};
 use super::escape;
-use super::floats::{BLOCK, FloatBuffers, FloatColumn, PREFIX_BYTES};
+use super::floats::{self, BLOCK, FloatBuffers, FloatColumn};
 use super::lines::Lines;
+use super::slots::{self, SlotColumn, Slots};
 use crate::error::Result;
 
 /// Room for what stands around a row.
@@ -30,43 +33,73 @@ pub(crate) trait Around {
     fn after(&mut self, text: &mut Lines, start: usize) -> Result<()>;
 }
 
-/// What a row is put together from.
-enum Piece<'a> {
-    Cell(Cell<'a>),
+/// What a row is put together from, in the order of the columns.
+enum Piece {
+    /// One column by itself.
+    Cell(usize),
     /// Columns of doubles side by side, all with a value, by their places among those that are
     /// rendered a block at a time: what stands before each is rendered with it.
-    Doubles {
-        first: usize,
-        count: usize,
-    },
+    Doubles { first: usize, count: usize },
+    /// Other columns side by side whose texts wait in slots, by the first of these.
+    Slots { columns: Range<usize>, first: usize },
 }
 
-/// The pieces of a row, and the doubles that are rendered a block at a time.
-fn pieces<'a>(
+/// The columns of a batch, and what of them is rendered a block at a time.
+struct Columns<'a> {
     cells: Vec<Cell<'a>>,
-    prefixes: &'a [Vec<u8>],
-) -> (Vec<Piece<'a>>, Vec<FloatColumn<'a>>) {
-    let mut pieces = Vec::with_capacity(cells.len());
-    let mut floats = Vec::new();
-    for (cell, prefix) in cells.into_iter().zip(prefixes) {
-        let Some((values, is_full)) = cell.doubles() else {
-            pieces.push(Piece::Cell(cell));
-            continue;
+    pieces: Vec<Piece>,
+    floats: Vec<FloatColumn<'a>>,
+    slots: Vec<SlotColumn<'a>>,
+}
+
+impl<'a> Columns<'a> {
+    fn new(cells: Vec<Cell<'a>>, prefixes: &'a [Vec<u8>]) -> Self {
+        let mut columns = Self {
+            cells: Vec::with_capacity(cells.len()),
+            pieces: Vec::with_capacity(cells.len()),
+            floats: Vec::new(),
+            slots: Vec::new(),
         };
-        let slot = floats.len();
-        let is_whole = is_full && prefix.len() <= PREFIX_BYTES;
-        let prefix = if is_whole { prefix.as_slice() } else { &[] };
-        floats.push(FloatColumn { prefix, values });
-        match pieces.last_mut() {
-            Some(Piece::Doubles { count, .. }) if is_whole => *count += 1,
-            _ if is_whole => pieces.push(Piece::Doubles {
-                first: slot,
-                count: 1,
-            }),
-            _ => pieces.push(Piece::Cell(cell.rendered_in(slot))),
+        for (cell, prefix) in cells.into_iter().zip(prefixes) {
+            let cell = columns.place(cell, prefix);
+            columns.cells.push(cell);
         }
+        columns
     }
-    (pieces, floats)
+
+    /// Finds the piece of the next column.
+    fn place(&mut self, cell: Cell<'a>, prefix: &'a [u8]) -> Cell<'a> {
+        let column = self.cells.len();
+        if let Some((values, is_full)) = cell.doubles() {
+            let slot = self.floats.len();
+            let is_whole = is_full && prefix.len() <= floats::PREFIX_BYTES;
+            let prefix = if is_whole { prefix } else { &[] };
+            self.floats.push(FloatColumn { prefix, values });
+            match self.pieces.last_mut() {
+                Some(Piece::Doubles { count, .. }) if is_whole => *count += 1,
+                _ if is_whole => self.pieces.push(Piece::Doubles {
+                    first: slot,
+                    count: 1,
+                }),
+                _ => self.pieces.push(Piece::Cell(column)),
+            }
+            return cell.rendered_in(slot);
+        }
+        let fits = prefix.len() <= slots::PREFIX_BYTES;
+        let Some(values) = cell.slotted().filter(|_| fits) else {
+            self.pieces.push(Piece::Cell(column));
+            return cell;
+        };
+        match self.pieces.last_mut() {
+            Some(Piece::Slots { columns, .. }) => columns.end += 1,
+            _ => self.pieces.push(Piece::Slots {
+                columns: column..column + 1,
+                first: self.slots.len(),
+            }),
+        }
+        self.slots.push(SlotColumn { prefix, values });
+        cell
+    }
 }
 
 /// Writes rows of one schema. It belongs to one worker, which keeps it from batch to batch.
@@ -76,6 +109,7 @@ pub(super) struct Rows {
     prefixes: Vec<Vec<u8>>,
     caches: Caches,
     floats: FloatBuffers,
+    slots: Slots,
 }
 
 impl Rows {
@@ -97,6 +131,7 @@ impl Rows {
             prefixes: names.map(prefix).collect(),
             caches: Caches::with_nulls(nulls),
             floats: FloatBuffers::default(),
+            slots: Slots::default(),
         }
     }
 
@@ -141,10 +176,13 @@ impl Rows {
             TextStyle::Csv
         };
         let cells = self.cells(batch, text);
-        let (pieces, floats) = pieces(cells, &self.prefixes);
-        self.floats.begin(&floats);
+        let columns = Columns::new(cells, &self.prefixes);
+        self.floats.begin(&columns.floats);
+        self.slots.begin(&columns.slots);
         for start in (0..batch.num_rows()).step_by(BLOCK) {
-            self.floats.render(&floats, start, style);
+            self.floats.render(&columns.floats, start, style);
+            let days = &mut self.caches.days;
+            let is_slotted = self.slots.render(&columns.slots, start, style, days);
             let mut context = Context {
                 days: &mut self.caches.days,
                 floats: &self.floats,
@@ -154,12 +192,21 @@ impl Rows {
                 text.ensure(0);
                 around.before(text)?;
                 let begin = text.len();
-                for piece in &pieces {
-                    match piece {
-                        Piece::Cell(cell) => cell.write(row, text, &mut context, style),
+                for piece in &columns.pieces {
+                    let cells = match piece {
                         Piece::Doubles { first, count } => {
                             context.floats.write(row, *first, *count, text);
+                            continue;
                         }
+                        Piece::Slots { columns, first } if is_slotted => {
+                            self.slots.write(row, *first, columns.len(), text);
+                            continue;
+                        }
+                        Piece::Slots { columns, .. } => columns.clone(),
+                        Piece::Cell(column) => *column..column + 1,
+                    };
+                    for cell in &columns.cells[cells] {
+                        cell.write(row, text, &mut context, style);
                     }
                 }
                 if IS_JSON {

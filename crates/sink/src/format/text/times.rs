@@ -11,7 +11,7 @@ use super::lines::Lines;
 /// The widest date or time, years beyond 9999 and the zone's letter included.
 pub(super) const TIME_BYTES: usize = 48;
 
-const DAY_MICROS: i64 = 86_400_000_000;
+pub(super) const DAY_MICROS: i64 = 86_400_000_000;
 const CACHED_DAYS: usize = 512;
 
 /// Dates as text, by day: rows are mostly in time order, and a year fits.
@@ -31,8 +31,9 @@ impl Default for DayCache {
 }
 
 impl DayCache {
+    /// A day as text, where its year has four digits.
     #[inline]
-    fn text(&mut self, day: i64) -> Option<&[u8; 10]> {
+    pub(super) fn text(&mut self, day: i64) -> Option<&[u8; 10]> {
         let place = &mut self.days[day as usize % CACHED_DAYS];
         if place.0 != day {
             *place = (day, four_digit_year(day)?);
