@@ -16,9 +16,9 @@ impl Spares {
     /// An empty buffer with room for so many bytes.
     pub(super) fn take(&self, bytes: usize) -> BytesMut {
         let spare = self.held().pop();
-        // One that is too small goes: those that follow want larger ones too.
+        // One of another size goes: a larger one would be more than its part was given memory for.
         spare
-            .filter(|spare| spare.capacity() >= bytes)
+            .filter(|spare| spare.capacity() == bytes)
             .unwrap_or_else(|| BytesMut::with_capacity(bytes))
     }
 
@@ -44,38 +44,44 @@ impl Spares {
 mod tests {
     use super::*;
 
+    const BYTES: usize = 100;
+
     fn filled(spares: &Spares, bytes: usize) -> BytesMut {
-        let mut buffer = spares.take(bytes);
-        assert!(buffer.is_empty());
+        let mut buffer = spares.take(BYTES);
+        assert!(buffer.is_empty() && buffer.capacity() == BYTES);
         buffer.resize(bytes, 7);
         buffer
     }
 
     #[test]
     fn a_buffer_that_nobody_reads_is_used_again() {
-        let spares = Spares::default();
-        let sent = filled(&spares, 100).freeze();
-        let memory = sent.as_ptr();
-        spares.keep_sent(sent);
-        assert_eq!(filled(&spares, 100).as_ptr(), memory);
+        for bytes in [1, BYTES / 2, BYTES] {
+            let spares = Spares::default();
+            let sent = filled(&spares, bytes).freeze();
+            let memory = sent.as_ptr();
+            spares.keep_sent(sent);
+            assert_eq!(filled(&spares, BYTES).as_ptr(), memory, "{bytes}");
+        }
     }
 
     #[test]
     fn a_buffer_that_somebody_reads_stays_as_it_is() {
         let spares = Spares::default();
-        let sent = filled(&spares, 100).freeze();
+        let sent = filled(&spares, BYTES).freeze();
         let on_its_way = sent.clone();
         spares.keep_sent(sent);
-        let next = filled(&spares, 100);
+        let next = filled(&spares, BYTES);
         assert_ne!(next.as_ptr(), on_its_way.as_ptr());
-        assert_eq!(on_its_way, vec![7; 100]);
+        assert_eq!(on_its_way, vec![7; BYTES]);
     }
 
     #[test]
-    fn a_buffer_that_is_too_small_is_not_given() {
+    fn a_buffer_of_another_size_is_not_given() {
         let spares = Spares::default();
-        spares.keep(Some(filled(&spares, 100)));
-        assert!(spares.take(200).capacity() >= 200);
-        assert!(spares.held().is_empty());
+        for other in [BYTES / 2, BYTES * 2] {
+            spares.keep(Some(BytesMut::with_capacity(other)));
+            assert_eq!(spares.take(BYTES).capacity(), BYTES);
+            assert!(spares.held().is_empty());
+        }
     }
 }
