@@ -5,8 +5,8 @@ Usage: server.py PORT
 moto looks whether a name is free and then gives it, in threads: of two conditional writes at the
 same moment, both may be told that they were first. A real store decides one after the other, and so
 does this one. Who waits for messages of SQS would keep all others waiting: where there are none, it
-is told so at once. A piece of an upload that another client has aborted is answered with 500; S3 says
-that there is no such upload.
+is told so at once. moto fails with 500 at a piece of an upload that another client has aborted; S3 and
+this server say that there is no such upload.
 """
 
 import os

@@ -12,8 +12,8 @@ use std::path::Path;
 use self::server::Shop;
 use crate::support::{binary, ended, json, ran, run, send, start, succeed, until};
 
-const RETAIL: &str = "retail -s 0.01";
-const TABLES: [&str; 6] = [
+/// The tables of retail, in the order in which they can be loaded.
+pub(super) const RETAIL_TABLES: [&str; 6] = [
     "customers",
     "sellers",
     "products",
@@ -21,11 +21,12 @@ const TABLES: [&str; 6] = [
     "invoices",
     "invoice_items",
 ];
+const RETAIL: &str = "retail -s 0.01";
 
 /// Holds every row of every table against the CSV of the same data.
 fn is_as_its_csv(shop: &Shop, folder: &Path, rows: &str) {
     succeed(folder, &format!("generate {rows} -f csv -c none -o csv -q"));
-    for table in TABLES {
+    for table in RETAIL_TABLES {
         let from = folder.join("csv").join(table);
         let mut files: Vec<_> = fs::read_dir(&from)
             .unwrap()

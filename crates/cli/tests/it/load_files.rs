@@ -15,17 +15,10 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
+use super::load::RETAIL_TABLES;
 use super::load::server::Shop;
 use crate::support::{binary, json, on, ran, run, succeed};
 
-const TABLES: [&str; 6] = [
-    "customers",
-    "sellers",
-    "products",
-    "stock",
-    "invoices",
-    "invoice_items",
-];
 /// Rows of a stranger's file, three row groups.
 const PETS: i64 = 2_500;
 
@@ -47,7 +40,7 @@ fn parquet(folder: &Path, name: &str, batch: &RecordBatch) {
 
 /// Row groups of all files of an output, by their footers.
 fn row_groups(out: &Path) -> usize {
-    let files = TABLES
+    let files = RETAIL_TABLES
         .iter()
         .flat_map(|table| fs::read_dir(out.join(table)).unwrap());
     let paths = files.map(|file| file.unwrap().path());
@@ -139,7 +132,7 @@ fn files_of_ours_become_what_their_dataset_becomes() {
                 "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM {table} t"
             ))
         };
-        TABLES.iter().map(sum).collect()
+        RETAIL_TABLES.iter().map(sum).collect()
     };
     for format in ["parquet --row-group-rows 10000", "json -c gzip"] {
         let Some(shop) = Shop::open(&format!("cli_files_of_ours_{}", &format[..4])) else {
@@ -160,7 +153,7 @@ fn files_of_ours_become_what_their_dataset_becomes() {
             .sum();
         let parts = match out {
             "parquet" => row_groups(&folder.join(out)),
-            _ => TABLES.len(),
+            _ => RETAIL_TABLES.len(),
         };
         assert_eq!(standing, parts as u64, "{format}");
         assert_eq!(sums(&shop), sums(&made), "{format}");

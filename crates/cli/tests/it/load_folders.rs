@@ -5,19 +5,12 @@
 use std::fs;
 use std::path::Path;
 
+use super::load::RETAIL_TABLES;
 use super::load::server::Shop as Postgres;
 use super::load_mysql::server::Shop as Mariadb;
 use crate::support::{binary, json, ran, run, succeed};
 
 const RETAIL: &str = "retail -s 0.002";
-const TABLES: [&str; 6] = [
-    "customers",
-    "sellers",
-    "products",
-    "stock",
-    "invoices",
-    "invoice_items",
-];
 /// Ways to write them, and the format that each is named by.
 const WRITTEN: [(&str, &str); 3] = [
     ("parquet", "--partition-by year,month,day"),
@@ -42,7 +35,7 @@ impl Two<'_> {
         for (out, _) in WRITTEN {
             let load = format!("load --from {out} --to {read} -j 2 --if-exists replace");
             let done = json(folder, &load);
-            for table in TABLES {
+            for table in RETAIL_TABLES {
                 let [made, read] = self
                     .schemas
                     .each_ref()

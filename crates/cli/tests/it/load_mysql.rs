@@ -10,22 +10,15 @@ use std::fs;
 use std::path::Path;
 
 use self::server::Shop;
+use super::load::RETAIL_TABLES;
 use crate::support::{binary, ended, json, ran, run, send, start, succeed, until};
 
 const RETAIL: &str = "retail -s 0.01";
-const TABLES: [&str; 6] = [
-    "customers",
-    "sellers",
-    "products",
-    "stock",
-    "invoices",
-    "invoice_items",
-];
 
 /// Holds every row of every table against the CSV of the same data.
 fn is_as_its_csv(shop: &Shop, folder: &Path, rows: &str) {
     succeed(folder, &format!("generate {rows} -f csv -c none -o csv -q"));
-    for table in TABLES {
+    for table in RETAIL_TABLES {
         let from = folder.join("csv").join(table);
         let mut files: Vec<_> = fs::read_dir(&from)
             .unwrap()

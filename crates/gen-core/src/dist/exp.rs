@@ -1,8 +1,8 @@
 //! e^x of many small numbers at once, to the bit as `libm::exp` has it one by one.
 //!
-//! The method is FreeBSD's `e_exp.c`, which `libm` ports: x = k ln 2 + a rest, a polynomial of the rest, and 2^k. For
-//! 0 <= x < [`END`] it needs no branch, so a loop over a row becomes vector code, and each number takes a
-//! third of the time of a call.
+//! The method is FreeBSD's `e_exp.c`, which `libm` ports: x = k ln 2 + a rest, a polynomial of the rest,
+//! and 2^k. For 0 <= x < [`END`] it needs no branch, so a loop over a row becomes vector code, and each
+//! number takes half of the time of a call.
 
 /// Below this, 2^k is a normal number by a wide margin. Logits are far below.
 const END: f64 = 512.0;

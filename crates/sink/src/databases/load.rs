@@ -268,8 +268,8 @@ impl<'p> Load<'p> {
             return Ok(());
         }
         let text = format!(
-            "of the parts that the server has confirmed, {lost} are gone: a crash has taken them, or somebody \
-             else; repeat the command, which loads them again"
+            "the server has lost {lost} of the parts that it had confirmed: a crash has taken them, or \
+             somebody else; repeat the command, which loads them again"
         );
         Err(Failure::Final(Trouble::Other, text))
     }

@@ -173,7 +173,7 @@ fn a_part_that_is_lost_is_noticed<S: Shop>(shop: &S) {
     let run = Load::new(&plan, to.as_ref()).threads(1).observer(&loses);
     let error = run.run().unwrap_err();
     assert!(
-        text(&error).contains("confirmed, 1 are gone"),
+        text(&error).contains("has lost 1 of the parts"),
         "{}",
         text(&error)
     );
