@@ -85,7 +85,7 @@ proptest! {
         conditions in prop::collection::vec(condition(), 0..4),
         columns in columns(),
         limit in prop::option::of(0_usize..5_000),
-        offset in 0_usize..50,
+        offset in prop_oneof![Just(0_usize), 0_usize..50],
         is_sum in any::<bool>(),
     ) {
         let (queries, oracle) = both();
@@ -96,11 +96,21 @@ proptest! {
         let sql = if is_sum {
             format!("SELECT count(*), count(net_total), sum(net_total), min(issued_at), max(invoice_id) FROM invoices{conditions}")
         } else {
-            // The order of the table is that of the oracle's batches.
-            let limit = limit.map_or_else(String::new, |limit| format!(" LIMIT {limit} OFFSET {offset}"));
-            format!("SELECT {} FROM invoices{conditions}{limit}", columns.join(", "))
+            format!("SELECT {} FROM invoices{conditions}", columns.join(", "))
+        };
+        // The order of the table is that of the oracle's batches. Its limits are cut here: DataFusion 53
+        // forgets the one of a table in memory whose columns a query puts into another order
+        // (apache/datafusion#21176).
+        let mut expected = oracle.answer(&sql);
+        let limit = limit.filter(|_| !is_sum);
+        let sql = match limit {
+            Some(limit) => {
+                expected = expected.into_iter().skip(offset).take(limit).collect();
+                format!("{sql} LIMIT {limit} OFFSET {offset}")
+            }
+            None => sql,
         };
         let (found, _) = answer(queries, &sql);
-        prop_assert!(found == oracle.answer(&sql), "{}", sql);
+        prop_assert!(found == expected, "{}", sql);
     }
 }
