@@ -7,7 +7,7 @@ use arrow_array::{Array, ArrayRef};
 
 use super::TextStyle;
 use super::column::{Cell, Context, Nulls};
-use super::floats::FloatBuffers;
+use super::floats::FloatGrid;
 use super::lines::{Lines, SHORT};
 use super::times::DayCache;
 
@@ -65,7 +65,7 @@ impl Caches {
             lines.ensure(0);
             let mut context = Context {
                 days: &mut self.days,
-                floats: &FloatBuffers::default(),
+                floats: &FloatGrid::default(),
                 nulls: Nulls::Kept,
             };
             cell.write(row, &mut lines, &mut context, style);

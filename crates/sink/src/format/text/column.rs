@@ -14,7 +14,7 @@ use arrow_schema::{DataType, TimeUnit};
 use super::TextStyle;
 use super::caches::{Caches, Rendered};
 use super::escape::{self, Escape};
-use super::floats::{FloatBuffers, not_finite};
+use super::floats::{FloatGrid, not_finite};
 use super::lines::{Lines, SHORT};
 use super::numbers::{FLOAT_BYTES, INTEGER_BYTES};
 use super::slots::{MOST_PLACES, SlotValues};
@@ -46,7 +46,7 @@ impl Nulls {
 pub(super) struct Context<'c> {
     pub(super) days: &'c mut DayCache,
     /// The doubles of the block, rendered.
-    pub(super) floats: &'c FloatBuffers,
+    pub(super) floats: &'c FloatGrid,
     pub(super) nulls: Nulls,
 }
 

@@ -1,12 +1,10 @@
-//! Doubles of a block of rows, rendered column by column before the rows are put together.
+//! Doubles of a block of rows, rendered column by column into a [`Grid`] before the rows are put
+//! together.
 //!
 //! A number that has just been rendered cannot be read at once in larger pieces than it was
 //! written in: the processor waits until the small ones have left it. A block later they have, and
 //! the columns were read in order instead of all at a time. On the machine of `benches/results` a row
 //! of 30 doubles fell from 0.92 to 0.57 microseconds.
-//!
-//! A text waits in a slot of fixed size behind what stands before it in a row, a comma or a name, which
-//! is written there once a batch: both go into the row in one move.
 //!
 //! Numbers of at most six places, as rounded columns have them, are told by one division and rendered
 //! as integers. Columns are asked by their first number of a block: one that is not rounded pays for
@@ -16,15 +14,11 @@
 use super::TextStyle;
 use super::digits::{EightDigits, eight_digits_each, joined};
 use super::fractions::{Fractions, STORED_BITS, TEXT_BYTES};
-use super::lines::Lines;
+use super::grid::{BLOCK, Grid, PREFIX_BYTES, block};
 use super::numbers::ASCII_ZEROS;
 
-/// Rows that are rendered at a time: the texts stay in the nearest caches.
-pub(super) const BLOCK: usize = 32;
-/// What stands before a number in its slot is at most this long.
-pub(super) const PREFIX_BYTES: usize = 24;
-/// The memory of a number, and of what stands before it.
-const SLOT_BYTES: usize = PREFIX_BYTES + TEXT_BYTES;
+/// The texts of doubles.
+pub(super) type FloatGrid = Grid<{ PREFIX_BYTES + TEXT_BYTES }>;
 
 /// One above the largest number of places that are rendered as integers.
 const MILLION: f64 = 1e6;
@@ -41,81 +35,31 @@ pub(super) struct FloatColumn<'a> {
     pub(super) values: &'a [f64],
 }
 
-/// The memory in which doubles are rendered: row after row, in the order of the columns.
-#[derive(Debug, Default)]
-pub(super) struct FloatBuffers {
-    columns: usize,
-    slots: Vec<[u8; SLOT_BYTES]>,
-    /// Of what stands in the slots.
-    lens: Vec<u8>,
-}
-
-impl FloatBuffers {
-    /// Begins a batch.
-    pub(super) fn begin(&mut self, columns: &[FloatColumn<'_>]) {
-        self.columns = columns.len();
-        self.slots.resize(columns.len() * BLOCK, [0; SLOT_BYTES]);
-        self.lens.resize(columns.len() * BLOCK, 0);
-        for row in self.slots.chunks_exact_mut(columns.len().max(1)) {
-            for (slot, column) in row.iter_mut().zip(columns) {
-                slot[..column.prefix.len()].copy_from_slice(column.prefix);
-            }
-        }
-    }
-
-    /// Renders rows `start` and following of each column, at most [`BLOCK`] of them.
-    pub(super) fn render(&mut self, columns: &[FloatColumn<'_>], start: usize, style: TextStyle) {
-        for (at, column) in columns.iter().enumerate() {
-            let end = column.values.len().min(start + BLOCK);
-            let column = FloatColumn {
-                values: &column.values[start..end],
-                ..*column
-            };
-            let is_rounded = column
-                .values
-                .first()
-                .is_some_and(|value| millionths(*value) > 0);
-            if is_rounded {
-                let rounded = Rounded::new(column.values);
-                self.place(at, column, style, |row, text| rounded.write(row, text));
-            } else {
-                let fractions = Fractions::new(column.values);
-                self.place(at, column, style, |row, text| fractions.write(row, text));
-            }
-        }
-    }
-
-    /// Fills the slots of one column with what `write` makes of each row, and of numbers that are not
-    /// its own with their texts.
-    #[inline]
-    fn place(
-        &mut self,
-        at: usize,
-        column: FloatColumn<'_>,
-        style: TextStyle,
-        write: impl Fn(usize, &mut [u8; TEXT_BYTES]) -> Option<usize>,
-    ) {
+/// Renders rows `start` and following of each column, at most [`BLOCK`] of them.
+pub(super) fn render(
+    columns: &[FloatColumn<'_>],
+    start: usize,
+    style: TextStyle,
+    grid: &mut FloatGrid,
+) {
+    for (at, column) in columns.iter().enumerate() {
+        let values = block(column.values, start);
         let of_prefix = column.prefix.len();
-        let slots = self.slots.chunks_exact_mut(self.columns);
-        let lens = self.lens.chunks_exact_mut(self.columns);
-        let of_rows = slots.zip(lens).zip(column.values).enumerate();
-        for (row, ((slots, lens), value)) in of_rows {
-            let Some(text) = slots[at][of_prefix..].first_chunk_mut::<TEXT_BYTES>() else {
-                return;
-            };
-            let written = write(row, text).unwrap_or_else(|| other_text(*value, text, style));
-            lens[at] = (of_prefix + written) as u8;
+        let is_rounded = values.first().is_some_and(|value| millionths(*value) > 0);
+        // Numbers that are not of the column's kind come as other texts.
+        if is_rounded {
+            let rounded = Rounded::new(values);
+            grid.fill(at, of_prefix, values, |value, row, text| {
+                let written = rounded.write(row, text);
+                Some(written.unwrap_or_else(|| other_text(value, text, style)))
+            });
+        } else {
+            let fractions = Fractions::new(values);
+            grid.fill(at, of_prefix, values, |value, row, text| {
+                let written = fractions.write(row, text);
+                Some(written.unwrap_or_else(|| other_text(value, text, style)))
+            });
         }
-    }
-
-    /// Writes `count` columns of a row, from the one in place `first` on, with what stands before each.
-    #[inline]
-    pub(super) fn write(&self, row: usize, first: usize, count: usize, lines: &mut Lines) {
-        let from = row % BLOCK * self.columns + first;
-        lines.each_fixed(
-            &self.slots[from..from + count],
-            &self.lens[from..from + count],
-        );
     }
 }
 
@@ -194,6 +138,7 @@ pub(super) fn not_finite(value: f64, style: TextStyle) -> &'static [u8] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::Lines;
     use super::*;
 
     fn rendered(column: &[f64]) -> Vec<String> {
@@ -201,16 +146,16 @@ mod tests {
             prefix,
             values: column,
         });
-        let mut buffers = FloatBuffers::default();
-        buffers.begin(&columns);
+        let mut grid = FloatGrid::default();
+        grid.begin(&columns, |column| column.prefix);
         let mut texts = Vec::new();
         for row in 0..column.len() {
             if row % BLOCK == 0 {
-                buffers.render(&columns, row, TextStyle::Json);
+                render(&columns, row, TextStyle::Json, &mut grid);
             }
             let mut lines = Lines::default();
-            lines.ensure(2 * SLOT_BYTES);
-            buffers.write(row, 0, 2, &mut lines);
+            lines.ensure(2 * (PREFIX_BYTES + TEXT_BYTES));
+            grid.write(row, 0, 2, &mut lines);
             let both = String::from_utf8(lines.into_bytes()).unwrap();
             let (text, again) = both.split_once(",\"a name\":").unwrap();
             assert_eq!(text, again);

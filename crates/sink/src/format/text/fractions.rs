@@ -12,7 +12,7 @@
 //! after a change.
 
 use super::digits::{EightDigits, eight_digits_each, joined};
-use super::floats::BLOCK;
+use super::grid::BLOCK;
 use super::numbers::ASCII_ZEROS;
 
 /// A text is at most this long, and so is what is written behind it.

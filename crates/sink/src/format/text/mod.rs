@@ -23,6 +23,7 @@ mod digits;
 mod escape;
 mod floats;
 mod fractions;
+mod grid;
 mod lines;
 mod moments;
 mod numbers;

@@ -2,7 +2,7 @@
 
 use super::TextStyle;
 use super::digits::{EightDigits, eight_digits_each, joined};
-use super::floats::BLOCK;
+use super::grid::BLOCK;
 use super::numbers::ASCII_ZEROS;
 use super::slots::TEXT_BYTES;
 use super::times::{DAY_MICROS, DayCache};

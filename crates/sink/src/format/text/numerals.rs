@@ -1,7 +1,7 @@
 //! Integers and decimals of a block of rows as text.
 
 use super::digits::{EightDigits, eight_digits_each, joined};
-use super::floats::BLOCK;
+use super::grid::BLOCK;
 use super::lines::Lines;
 use super::numbers::{ASCII_ZEROS, INTEGER_BYTES};
 use super::slots::TEXT_BYTES;

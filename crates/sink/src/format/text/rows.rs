@@ -10,9 +10,10 @@ use super::TextStyle;
 use super::caches::Caches;
 use super::column::{Cell, Context, Nulls};
 use super::escape;
-use super::floats::{self, BLOCK, FloatBuffers, FloatColumn};
+use super::floats::{self, FloatColumn, FloatGrid};
+use super::grid::{BLOCK, PREFIX_BYTES};
 use super::lines::Lines;
-use super::slots::{self, SlotColumn, Slots};
+use super::slots::{self, SlotColumn, SlotGrid};
 use crate::error::Result;
 
 /// Room for what stands around a row.
@@ -72,7 +73,7 @@ impl<'a> Columns<'a> {
         let column = self.cells.len();
         if let Some((values, is_full)) = cell.doubles() {
             let slot = self.floats.len();
-            let is_whole = is_full && prefix.len() <= floats::PREFIX_BYTES;
+            let is_whole = is_full && prefix.len() <= PREFIX_BYTES;
             let prefix = if is_whole { prefix } else { &[] };
             self.floats.push(FloatColumn { prefix, values });
             match self.pieces.last_mut() {
@@ -85,7 +86,7 @@ impl<'a> Columns<'a> {
             }
             return cell.rendered_in(slot);
         }
-        let fits = prefix.len() <= slots::PREFIX_BYTES;
+        let fits = prefix.len() <= PREFIX_BYTES;
         let Some(values) = cell.slotted().filter(|_| fits) else {
             self.pieces.push(Piece::Cell(column));
             return cell;
@@ -108,8 +109,8 @@ pub(super) struct Rows {
     nulls: Nulls,
     prefixes: Vec<Vec<u8>>,
     caches: Caches,
-    floats: FloatBuffers,
-    slots: Slots,
+    floats: FloatGrid,
+    slots: SlotGrid,
 }
 
 impl Rows {
@@ -130,8 +131,8 @@ impl Rows {
             nulls,
             prefixes: names.map(prefix).collect(),
             caches: Caches::with_nulls(nulls),
-            floats: FloatBuffers::default(),
-            slots: Slots::default(),
+            floats: FloatGrid::default(),
+            slots: SlotGrid::default(),
         }
     }
 
@@ -177,12 +178,12 @@ impl Rows {
         };
         let cells = self.cells(batch, text);
         let columns = Columns::new(cells, &self.prefixes);
-        self.floats.begin(&columns.floats);
-        self.slots.begin(&columns.slots);
+        self.floats.begin(&columns.floats, |column| column.prefix);
+        self.slots.begin(&columns.slots, |column| column.prefix);
         for start in (0..batch.num_rows()).step_by(BLOCK) {
-            self.floats.render(&columns.floats, start, style);
+            floats::render(&columns.floats, start, style, &mut self.floats);
             let days = &mut self.caches.days;
-            let is_slotted = self.slots.render(&columns.slots, start, style, days);
+            let is_slotted = slots::render(&columns.slots, start, style, days, &mut self.slots);
             let mut context = Context {
                 days: &mut self.caches.days,
                 floats: &self.floats,

@@ -1,27 +1,24 @@
-//! Numbers, dates, times and values of dictionaries of a block of rows, rendered column by column
-//! before the rows are put together, as doubles are ([`floats`](super::floats)).
-//!
-//! A text waits in a slot of fixed size behind what stands before it in a row. So neighbours go into
-//! the row in one loop of moves of one size, which asks for no type and no length before it moves.
+//! Numbers, dates, times and values of dictionaries of a block of rows, rendered column by column into
+//! a [`Grid`] before the rows are put together, as doubles are ([`floats`](super::floats)).
 //!
 //! A few values have no room in a slot: decimals of more than 64 bits, years of five digits. The rows of
 //! their block are written cell by cell.
 
 use super::TextStyle;
 use super::caches::Rendered;
-use super::floats::BLOCK;
-use super::lines::{Lines, SHORT};
+use super::grid::{Grid, PREFIX_BYTES, block};
+use super::lines::SHORT;
 use super::moments::Moments;
 use super::numerals::Numerals;
 use super::times::DayCache;
 
-/// What stands before a value in its slot is at most this long.
-pub(super) const PREFIX_BYTES: usize = 24;
 /// A text is at most this long, and so is what is written behind it.
 pub(super) const TEXT_BYTES: usize = SHORT;
-const SLOT_BYTES: usize = PREFIX_BYTES + TEXT_BYTES;
 /// Decimals of more places are written cell by cell.
 pub(super) const MOST_PLACES: u8 = 7;
+
+/// The texts of columns of these kinds.
+pub(super) type SlotGrid = Grid<{ PREFIX_BYTES + TEXT_BYTES }>;
 
 /// The values of a column that can wait in slots; each row has one.
 #[derive(Debug)]
@@ -45,75 +42,59 @@ pub(super) struct SlotColumn<'a> {
     pub(super) values: SlotValues<'a>,
 }
 
-/// The memory of the slots: row after row, in the order of the columns.
-#[derive(Debug, Default)]
-pub(super) struct Slots {
-    columns: usize,
-    texts: Vec<[u8; SLOT_BYTES]>,
-    /// Of what stands in the slots.
-    lens: Vec<u8>,
-}
-
-impl Slots {
-    /// Begins a batch.
-    pub(super) fn begin(&mut self, columns: &[SlotColumn<'_>]) {
-        self.columns = columns.len();
-        self.texts.resize(columns.len() * BLOCK, [0; SLOT_BYTES]);
-        self.lens.resize(columns.len() * BLOCK, 0);
-        for row in self.texts.chunks_exact_mut(columns.len().max(1)) {
-            for (slot, column) in row.iter_mut().zip(columns) {
-                slot[..column.prefix.len()].copy_from_slice(column.prefix);
-            }
-        }
-    }
-
-    /// Renders rows `start` and following of each column, at most [`BLOCK`] of them; false where a text
-    /// has no room, and the rows of this block are to be written in another way.
-    pub(super) fn render(
-        &mut self,
-        columns: &[SlotColumn<'_>],
-        start: usize,
-        style: TextStyle,
-        days: &mut DayCache,
-    ) -> bool {
-        columns
-            .iter()
-            .enumerate()
-            .all(|(at, column)| self.render_one(at, column, start, style, days))
-    }
-
-    fn render_one(
-        &mut self,
-        at: usize,
-        column: &SlotColumn<'_>,
-        start: usize,
-        style: TextStyle,
-        days: &mut DayCache,
-    ) -> bool {
+/// Renders rows `start` and following of each column, at most [`BLOCK`](super::grid::BLOCK) of them;
+/// false where a text has no room, and the rows of this block are to be written in another way.
+pub(super) fn render(
+    columns: &[SlotColumn<'_>],
+    start: usize,
+    style: TextStyle,
+    days: &mut DayCache,
+    grid: &mut SlotGrid,
+) -> bool {
+    columns.iter().enumerate().all(|(at, column)| {
         let mut place = Place {
             at,
             of_prefix: column.prefix.len(),
-            slots: self,
+            grid,
         };
-        match &column.values {
-            SlotValues::I32(values) => place.numerals(block(values, start), 0, i64::from),
-            SlotValues::I64(values) => place.numerals(block(values, start), 0, |value| value),
+        place.render(&column.values, start, style, days)
+    })
+}
+
+/// The slots of one column.
+struct Place<'g> {
+    at: usize,
+    of_prefix: usize,
+    grid: &'g mut SlotGrid,
+}
+
+impl Place<'_> {
+    fn render(
+        &mut self,
+        values: &SlotValues<'_>,
+        start: usize,
+        style: TextStyle,
+        days: &mut DayCache,
+    ) -> bool {
+        match values {
+            SlotValues::I32(values) => self.numerals(block(values, start), 0, i64::from),
+            SlotValues::I64(values) => self.numerals(block(values, start), 0, |value| value),
             SlotValues::Decimal(values, places) => {
                 let values = block(values, start);
                 // What is cut off here is not used.
                 values.iter().all(|value| i64::try_from(*value).is_ok())
-                    && place.numerals(values, *places, |value| value as i64)
+                    && self.numerals(values, *places, |value| value as i64)
             }
-            SlotValues::Date(values) => place.fill(block(values, start), |value, _, text| {
+            SlotValues::Date(values) => self.fill(block(values, start), |value, _, text| {
                 super::moments::date(i64::from(value), days, style, text)
             }),
             SlotValues::Timestamp(values, micros, is_instant) => {
                 let values = block(values, start);
                 let moments = Moments::new(values, *micros, *is_instant, style);
-                place.fill(values, |_, row, text| moments.write(row, days, text))
+                self.fill(values, |_, row, text| moments.write(row, days, text))
             }
             SlotValues::Dictionary(keys, rendered) => {
-                place.fill(block(keys, start), |key, _, text| {
+                self.fill(block(keys, start), |key, _, text| {
                     let (value, len) = rendered.short(key as usize)?;
                     *text = *value;
                     Some(len)
@@ -122,30 +103,6 @@ impl Slots {
         }
     }
 
-    /// Writes `count` columns of a row, from the one in place `first` on, with what stands before each.
-    #[inline]
-    pub(super) fn write(&self, row: usize, first: usize, count: usize, lines: &mut Lines) {
-        let from = row % BLOCK * self.columns + first;
-        lines.each_fixed(
-            &self.texts[from..from + count],
-            &self.lens[from..from + count],
-        );
-    }
-}
-
-/// The values of the block that begins at row `start`.
-fn block<T>(values: &[T], start: usize) -> &[T] {
-    &values[start..values.len().min(start + BLOCK)]
-}
-
-/// The slots of one column.
-struct Place<'s> {
-    at: usize,
-    of_prefix: usize,
-    slots: &'s mut Slots,
-}
-
-impl Place<'_> {
     #[inline]
     fn numerals<T: Copy>(&mut self, values: &[T], places: u8, wide: impl Fn(T) -> i64) -> bool {
         let numerals = Numerals::new(values, places, &wide);
@@ -160,24 +117,13 @@ impl Place<'_> {
         }
     }
 
-    /// Fills the slots with what `write` makes of each value and its row in the block; false where it
-    /// makes nothing of one.
     #[inline]
     fn fill<T: Copy>(
         &mut self,
         values: &[T],
-        mut write: impl FnMut(T, usize, &mut [u8; TEXT_BYTES]) -> Option<usize>,
+        write: impl FnMut(T, usize, &mut [u8; TEXT_BYTES]) -> Option<usize>,
     ) -> bool {
-        let slots = self.slots.texts.chunks_exact_mut(self.slots.columns);
-        let lens = self.slots.lens.chunks_exact_mut(self.slots.columns);
-        for (row, ((slots, lens), value)) in slots.zip(lens).zip(values).enumerate() {
-            let text = slots[self.at][self.of_prefix..].first_chunk_mut::<TEXT_BYTES>();
-            let Some(len) = text.and_then(|text| write(*value, row, text)) else {
-                return false;
-            };
-            lens[self.at] = (self.of_prefix + len) as u8;
-        }
-        true
+        self.grid.fill(self.at, self.of_prefix, values, write)
     }
 }
 
@@ -190,10 +136,10 @@ mod tests {
         RecordBatch, StringArray, TimestampMicrosecondArray,
     };
 
+    use super::super::grid::BLOCK;
     use super::super::lines::Lines;
     use super::super::rows::Rows;
     use super::super::{CsvLines, JsonLines, TextStyle};
-    use super::*;
 
     const ROWS: usize = 5 * BLOCK + 7;
 
