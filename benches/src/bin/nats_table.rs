@@ -1,7 +1,8 @@
 //! Predictions to a loopback JetStream beside a bare publisher of prepared payloads: the same client,
 //! the same ids, as many bytes on their way, as many tasks as there are workers.
 //!
-//! Usage: `nats_table nats://127.0.0.1:PORT [ROWS [ROUNDS]]`; the server is `dev/services up nats`.
+//! Usage: `nats_table nats://127.0.0.1:PORT [ROWS [ROUNDS [MODE]]]`, of `simplex` or `uniform` rows; the
+//! server is `dev/services up nats`.
 //! Streams of its own are made, on disk, and taken away again.
 #![expect(
     clippy::expect_used,
@@ -91,6 +92,9 @@ async fn bare(context: jetstream::Context, subject: String, prepared: Arc<Prepar
 }
 
 fn main() {
+    // As the binary does.
+    #[cfg(target_os = "linux")]
+    rustix::thread::disable_transparent_huge_pages(true).expect("small pages");
     let arguments: Vec<String> = env::args().collect();
     let url = arguments.get(1).expect("the address of a NATS server");
     let number = |at: usize, default| {
@@ -98,7 +102,10 @@ fn main() {
         text.map_or(default, |text| text.parse().expect("a number"))
     };
     let (rows, rounds) = (number(2, 500_000), number(3, 3));
-    let settings = Settings::new().rows("predictions", rows);
+    let mode = arguments.get(4).map_or("simplex", String::as_str);
+    let settings = Settings::new()
+        .rows("predictions", rows)
+        .parameter("mode", mode);
     let predictions = Predictions::new(&settings).expect("rows are valid");
     let plan = plan(predictions.predictions(), rows);
     let prepared: Vec<Arc<Prepared>> = prepare(&plan).into_iter().map(Arc::new).collect();
@@ -115,13 +122,20 @@ fn main() {
         jetstream::new(connected.expect("a server"))
     });
     let megabytes = bytes as f64 / 1e6;
-    println!("{rows} rows, {megabytes:.0} MB, {WORKERS} workers, MB/s");
+    println!("{rows} {mode} rows, {megabytes:.0} MB, {WORKERS} workers, MB/s");
     println!("round   bare   publish   share");
     for round in 0..rounds {
         let mut rates = [0.0; 2];
-        // In turns: what comes first may find an emptier disk.
-        for at in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
-            let subject = format!("bench.{}.{round}.{at}", std::process::id());
+        // In turns: what comes first may find an emptier disk. Each measured run right after an
+        // unmeasured one of its side, which finds the memory of the other one.
+        let (bare_twice, publish_twice) = ([(0, 0), (0, 1)], [(1, 0), (1, 1)]);
+        let turns = if round % 2 == 0 {
+            [bare_twice, publish_twice]
+        } else {
+            [publish_twice, bare_twice]
+        };
+        for (at, turn) in turns.into_iter().flatten() {
+            let subject = format!("bench.{}.{round}.{at}.{turn}", std::process::id());
             let name = subject.replace('.', "-");
             let config = stream::Config {
                 name: name.clone(),
