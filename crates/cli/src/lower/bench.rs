@@ -168,7 +168,7 @@ pub(crate) fn questions(
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use lakeseed_budget::MIB;
+    use lakeseed_budget::{GIB, MIB};
 
     use super::*;
     use crate::args::{Bench, Cli, Command};
@@ -198,13 +198,13 @@ mod tests {
         let larger = means(
             &args,
             Cell {
-                memory: 700 * MIB,
+                memory: given.memory + 64 * GIB,
                 ..given
             },
         );
         let more = larger.unwrap().memory - settings.memory;
-        // Two thirds of what is more; what the process holds is another meanwhile.
-        assert!((150 * MIB..=250 * MIB).contains(&more), "{more}");
+        // Half of what is more. So much of it that what other tests hold meanwhile does not show.
+        assert!((31 * GIB..=33 * GIB).contains(&more), "{more}");
     }
 
     #[test]
