@@ -70,6 +70,7 @@ pub mod seed;
 pub mod slices;
 pub mod table;
 pub mod views;
+mod wide;
 
 pub use dataset::{Dataset, DatasetInfo, Settings, datasets, find};
 pub use date::Date;

@@ -16,6 +16,7 @@ use crate::hints::{self, Hints};
 use crate::rows::Rows;
 use crate::seed::Stream;
 use crate::table::{Generate, Table};
+use crate::wide::wide;
 
 /// What the dataset is.
 pub static INFO: DatasetInfo = DatasetInfo {
@@ -181,26 +182,72 @@ impl Generate for PredictionTable {
 impl PredictionTable {
     fn uniform(&self, rows: &Rows<'_>, class: usize) -> ArrayRef {
         let stream = self.values[class];
-        let values: Vec<f64> = match self.units {
-            None => rows.map(|row| stream.unit(row)),
-            Some(units) => rows.map(|row| whole(stream.unit(row) * units) / units),
-        };
+        let mut values = vec![0.0; rows.len()];
+        match rows {
+            Rows::Range(range) => wide!(draw(stream, range.clone(), &mut values)),
+            Rows::List(list) => draw(stream, list.iter().copied(), &mut values),
+        }
+        if let Some(units) = self.units {
+            wide!(cut_to_units(&mut values, units));
+        }
         Arc::new(Float64Array::new(ScalarBuffer::from(values), None))
     }
 
     fn simplex(&self, rows: &Rows<'_>, softmax: &Softmax) -> Vec<ScalarBuffer<f64>> {
-        let mut columns = vec![Vec::with_capacity(rows.len()); self.values.len()];
-        let mut values = vec![0.0; self.values.len()];
-        rows.for_each(|row| {
-            softmax.fill(self.rows.fork(row), &mut values);
+        let classes = self.values.len();
+        let streams: Vec<Stream> = rows.map(|row| self.rows.fork(row));
+        let mut columns = vec![Vec::with_capacity(streams.len()); classes];
+        let block_rows = (BLOCK_VALUES / classes).max(LEAST_BLOCK_ROWS);
+        let mut block = vec![0.0; block_rows * classes];
+        for streams in streams.chunks(block_rows) {
+            let block = &mut block[..streams.len() * classes];
+            softmax.fill_rows(streams, block);
             if let Some(units) = self.units {
-                round_to_units(&mut values, units);
+                round_rows(block, streams.len(), units);
             }
-            for (column, value) in columns.iter_mut().zip(&values) {
-                column.push(*value);
+            for (column, values) in columns.iter_mut().zip(block.chunks_exact(streams.len())) {
+                column.extend_from_slice(values);
             }
-        });
+        }
         columns.into_iter().map(ScalarBuffer::from).collect()
+    }
+}
+
+/// A number of `[0, 1)` for each row.
+#[expect(clippy::inline_always, reason = "what `wide!` is given")]
+#[inline(always)]
+fn draw(stream: Stream, rows: impl Iterator<Item = u64>, values: &mut [f64]) {
+    for (value, row) in values.iter_mut().zip(rows) {
+        *value = stream.unit(row);
+    }
+}
+
+/// Rounds down to whole units.
+#[expect(clippy::inline_always, reason = "what `wide!` is given")]
+#[inline(always)]
+fn cut_to_units(values: &mut [f64], units: f64) {
+    for value in values {
+        *value = whole(*value * units) / units;
+    }
+}
+
+/// Probabilities of rows that are made side by side: 16 KiB, half of what the nearest cache of
+/// common processors holds.
+const BLOCK_VALUES: usize = 2048;
+/// With many classes the cache is left rather than the vectors empty.
+const LEAST_BLOCK_ROWS: usize = 16;
+
+/// Rounds each row of a block whose classes follow one another.
+fn round_rows(block: &mut [f64], rows: usize, units: f64) {
+    let mut values = vec![0.0; block.len() / rows];
+    for row in 0..rows {
+        for (value, of_block) in values.iter_mut().zip(block[row..].iter().step_by(rows)) {
+            *value = *of_block;
+        }
+        round_to_units(&mut values, units);
+        for (value, of_block) in values.iter().zip(block[row..].iter_mut().step_by(rows)) {
+            *of_block = *value;
+        }
     }
 }
 

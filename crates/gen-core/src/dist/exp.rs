@@ -28,6 +28,8 @@ const EXPONENT_AT: u32 = f64::MANTISSA_DIGITS - 1;
 const EXPONENT_OF_ONE: f64 = 1023.0;
 
 /// Puts e^x in the place of every x, which is to be in `0.0..512.0`.
+#[expect(clippy::inline_always, reason = "part of what `wide!` is given")]
+#[inline(always)]
 pub(super) fn exp_all(values: &mut [f64]) {
     for value in values {
         debug_assert!((0.0..END).contains(value), "{value}");
@@ -35,7 +37,8 @@ pub(super) fn exp_all(values: &mut [f64]) {
     }
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "part of what `wide!` is given")]
+#[inline(always)]
 fn exp(x: f64) -> f64 {
     // Both sides of a choice are computed: a choice between two numbers is no branch.
     let nearest = floor(ONE_BY_LN2 * x + 0.5);
@@ -51,7 +54,8 @@ fn exp(x: f64) -> f64 {
 }
 
 /// The whole part of a number that is not negative and far below 2^51.
-#[inline]
+#[expect(clippy::inline_always, reason = "part of what `wide!` is given")]
+#[inline(always)]
 fn floor(x: f64) -> f64 {
     let nearest = (x + WHOLES) - WHOLES;
     let above = if nearest > x { 1.0 } else { 0.0 };
@@ -59,7 +63,8 @@ fn floor(x: f64) -> f64 {
 }
 
 /// 2^k of a whole k: its exponent is the low end of the sum's bits.
-#[inline]
+#[expect(clippy::inline_always, reason = "part of what `wide!` is given")]
+#[inline(always)]
 fn two_to(k: f64) -> f64 {
     f64::from_bits((k + EXPONENT_OF_ONE + WHOLES).to_bits() << EXPONENT_AT)
 }

@@ -2,6 +2,7 @@
 
 use super::exp::exp_all;
 use crate::seed::{Stream, unit};
+use crate::wide::wide;
 
 /// Softmax over logits of which a few are raised: one clear winner in most rows, some rivals.
 ///
@@ -32,23 +33,119 @@ impl Softmax {
 
     /// Fills one row: `row` draws, classes in order. The sum is 1 within 1e-12.
     pub fn fill(&self, row: Stream, out: &mut [f64]) {
-        debug_assert_eq!(out.len(), self.classes);
-        for (class, value) in out.iter_mut().enumerate() {
-            *value = row.unit(class as u64);
+        self.fill_rows(&[row], out);
+    }
+
+    /// Fills rows side by side, each from its own stream, as [`fill`](Self::fill) fills one. The
+    /// classes follow one another: of the number of row `r` and class `c`, `out` has
+    /// `out[c * rows.len() + r]`.
+    ///
+    /// A few dozen rows at a time are three times as fast as one, as long as all of `out` stays in the
+    /// processor's nearest cache.
+    ///
+    /// # Panics
+    /// When `out` has not as many numbers as `rows` times the classes.
+    pub fn fill_rows(&self, rows: &[Stream], out: &mut [f64]) {
+        assert_eq!(
+            out.len(),
+            rows.len() * self.classes,
+            "a number for each row and class"
+        );
+        if rows.is_empty() {
+            return;
         }
+        wide!(draw(rows, out));
+        for (at, row) in rows.iter().enumerate() {
+            self.raise(*row, |class, by| out[class * rows.len() + at] += by);
+        }
+        let mut totals = vec![0.0; rows.len()];
+        wide!(normalise(out, &mut totals));
+    }
+
+    /// Tells which classes of a row are raised, and by how much.
+    fn raise(&self, row: Stream, mut tell: impl FnMut(usize, f64)) {
         let extra = self.classes as u64;
         let raised = 1 + row.below(extra, 3);
         for number in 0..raised {
             let favourite = self.favourites.draw(row.at(extra + 1 + 2 * number));
             // The first raise is the largest by construction: a winner and its rivals.
             let height = (0.5 + 0.5 * unit(row.at(extra + 2 + 2 * number))) / (number + 1) as f64;
-            out[favourite] += Self::RAISE * height;
+            tell(favourite, Self::RAISE * height);
         }
-        exp_all(out);
-        let total = out.iter().fold(0.0, |total, value| total + value);
-        let scale = 1.0 / total;
-        for value in out.iter_mut() {
+    }
+}
+
+/// The base logits of all rows, class by class.
+#[expect(clippy::inline_always, reason = "what `wide!` is given")]
+#[inline(always)]
+fn draw(rows: &[Stream], out: &mut [f64]) {
+    for (class, values) in out.chunks_exact_mut(rows.len()).enumerate() {
+        for (value, row) in values.iter_mut().zip(rows) {
+            *value = row.unit(class as u64);
+        }
+    }
+}
+
+/// Turns logits into probabilities. `totals` has a zero for each row.
+#[expect(clippy::inline_always, reason = "what `wide!` is given")]
+#[inline(always)]
+fn normalise(out: &mut [f64], totals: &mut [f64]) {
+    for values in out.chunks_exact_mut(totals.len()) {
+        exp_all(values);
+        for (total, value) in totals.iter_mut().zip(values) {
+            *total += *value;
+        }
+    }
+    for total in totals.iter_mut() {
+        *total = 1.0 / *total;
+    }
+    for values in out.chunks_exact_mut(totals.len()) {
+        for (value, scale) in values.iter_mut().zip(totals.iter()) {
             *value *= scale;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLASSES: usize = 30;
+
+    fn streams(rows: u64) -> Vec<Stream> {
+        let root = Stream::root("softmax", 1, 11);
+        (0..rows).map(|row| root.fork(row)).collect()
+    }
+
+    #[test]
+    fn rows_side_by_side_are_those_one_by_one() {
+        let softmax = Softmax::new(CLASSES);
+        for count in [0, 1, 2, 7, 8, 9, 64, 100] {
+            let rows = streams(count);
+            let mut all = vec![0.0; rows.len() * CLASSES];
+            softmax.fill_rows(&rows, &mut all);
+            for (at, row) in rows.iter().enumerate() {
+                let mut one = [0.0; CLASSES];
+                softmax.fill(*row, &mut one);
+                let of_all = all[at..].iter().step_by(rows.len());
+                assert!(of_all.eq(one.iter()), "row {at} of {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn wide_vectors_give_the_same_bits_as_narrow_ones() {
+        let bits = |values: &[f64]| values.iter().map(|at| at.to_bits()).collect::<Vec<_>>();
+        for count in [1, 3, 4, 8, 13, 68] {
+            let rows = streams(count);
+            let mut narrow = vec![0.0; rows.len() * CLASSES];
+            let mut wide = narrow.clone();
+            draw(&rows, &mut narrow);
+            wide!(draw(&rows, &mut wide));
+            assert_eq!(bits(&narrow), bits(&wide), "logits of {count} rows");
+            normalise(&mut narrow, &mut vec![0.0; rows.len()]);
+            wide!(normalise(&mut wide, &mut vec![0.0; rows.len()]));
+            assert_eq!(bits(&narrow), bits(&wide), "{count} rows");
         }
     }
 }
