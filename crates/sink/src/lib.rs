@@ -77,6 +77,7 @@ mod stream;
 mod totals;
 mod units;
 mod verify;
+mod wide;
 
 pub use self::commit::{
     Ending, LastEnd, LastRun, Mode, PartRecord, PlanRecord, PlannedRows, Shard, Standing, Status,

@@ -3,6 +3,8 @@
 use parquet::data_type::ByteArray;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 
+use crate::wide::wide;
+
 /// The longest text that statistics hold; a longer one is cut, the greatest rounded up.
 const MAX_TEXT_BYTES: usize = 64;
 
@@ -161,8 +163,15 @@ pub(super) fn joined<B: PartialOrd>(sofar: Option<(B, B)>, more: (B, B)) -> (B, 
     )
 }
 
-/// Least and greatest of integers, eight side by side.
+/// Least and greatest of integers.
 pub(super) fn integer_bounds<T: Copy + Ord>(values: &[T]) -> Option<(T, T)> {
+    wide!(integer_bounds_by_eight(values))
+}
+
+/// The same, eight side by side.
+#[expect(clippy::inline_always, reason = "what `wide!` is given")]
+#[inline(always)]
+fn integer_bounds_by_eight<T: Copy + Ord>(values: &[T]) -> Option<(T, T)> {
     let first = *values.first()?;
     let (eights, rest) = values.as_chunks::<8>();
     let (mut least, mut greatest) = ([first; 8], [first; 8]);
@@ -182,6 +191,21 @@ pub(super) fn integer_bounds<T: Copy + Ord>(values: &[T]) -> Option<(T, T)> {
 /// Parquet asks. `None` where a NaN is among them: bounds pass it over, and readers that hold it
 /// for the greatest of all would skip it, others take all rows for being within the bounds.
 pub(super) fn float_bounds<T>(
+    values: &[T],
+    is_nan: impl Fn(T) -> bool,
+    infinite: T,
+    zero: T,
+) -> Option<(T, T)>
+where
+    T: Copy + PartialOrd + std::ops::Neg<Output = T>,
+{
+    wide!(float_bounds_by_eight(values, is_nan, infinite, zero))
+}
+
+/// The same, eight side by side.
+#[expect(clippy::inline_always, reason = "what `wide!` is given")]
+#[inline(always)]
+fn float_bounds_by_eight<T>(
     values: &[T],
     is_nan: impl Fn(T) -> bool,
     infinite: T,

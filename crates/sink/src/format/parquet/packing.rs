@@ -6,6 +6,8 @@
 //!
 //! Source: the Parquet format's `Encodings.md`.
 
+use crate::wide::wide;
+
 /// Values of a block of differences, and of each of its parts with a width of its own.
 const BLOCK: usize = 256;
 const MINI_BLOCKS: usize = 4;
@@ -179,33 +181,50 @@ pub(super) fn put_delta<T: Delta>(values: &[T], out: &mut Vec<u8>) {
     };
     put_zigzag(first.wide(), out);
     let mut before = *first;
-    let mut differences = [0_i64; BLOCK];
-    let mut above = [0_u64; BLOCK];
+    let mut above = [0; BLOCK];
     for block in rest.chunks(BLOCK) {
-        let differences = &mut differences[..block.len()];
-        differences[0] = block[0].minus(before);
-        for (difference, pair) in differences[1..].iter_mut().zip(block.windows(2)) {
-            *difference = pair[1].minus(pair[0]);
-        }
+        let (least, used_bits) = wide!(above_least(before, block, &mut above));
         before = block[block.len() - 1];
-        let least = differences
-            .iter()
-            .fold(i64::MAX, |least, at| least.min(*at));
         put_zigzag(least, out);
-        for (above, difference) in above.iter_mut().zip(differences.iter()) {
-            *above = T::above(*difference, least);
-        }
-        // Values beyond the last one fill up their part.
-        above[block.len()..].fill(0);
         let widths = out.len();
         out.extend_from_slice(&[0; MINI_BLOCKS]);
         let used = block.len().div_ceil(MINI_BLOCK);
-        for (at, mini) in above.chunks_exact(MINI_BLOCK).take(used).enumerate() {
-            let width = bits(mini.iter().fold(0, |all, value| all | value));
+        let minis = above.chunks_exact(MINI_BLOCK).zip(used_bits).take(used);
+        for (at, (mini, used_bits)) in minis.enumerate() {
+            let width = bits(used_bits);
             out[widths + at] = width as u8;
             pack(mini, width, out);
         }
     }
+}
+
+/// Works out the least difference of a block that follows `before`, how far each is above it, and which
+/// bits these numbers have in each part. Behind the last one they are zero and fill up their part.
+#[expect(clippy::inline_always, reason = "what `wide!` is given")]
+#[inline(always)]
+fn above_least<T: Delta>(
+    before: T,
+    block: &[T],
+    above: &mut [u64; BLOCK],
+) -> (i64, [u64; MINI_BLOCKS]) {
+    let mut differences = [0; BLOCK];
+    let differences = &mut differences[..block.len()];
+    differences[0] = block[0].minus(before);
+    for (difference, pair) in differences[1..].iter_mut().zip(block.windows(2)) {
+        *difference = pair[1].minus(pair[0]);
+    }
+    let least = differences
+        .iter()
+        .fold(i64::MAX, |least, at| least.min(*at));
+    for (above, difference) in above.iter_mut().zip(differences.iter()) {
+        *above = T::above(*difference, least);
+    }
+    above[block.len()..].fill(0);
+    let mut used_bits = [0; MINI_BLOCKS];
+    for (used, mini) in used_bits.iter_mut().zip(above.chunks_exact(MINI_BLOCK)) {
+        *used = mini.iter().fold(0, |all, value| all | value);
+    }
+    (least, used_bits)
 }
 
 #[cfg(test)]
