@@ -259,6 +259,26 @@ mod tests {
     }
 
     #[test]
+    fn wide_vectors_find_the_same_as_narrow_ones() {
+        let mut seed = 11_u64;
+        for len in [1, 2, 63, 64, 65, 200, BLOCK] {
+            for shift in [0, 20, 40, 63] {
+                let block: Vec<i64> = (0..len)
+                    .map(|_| {
+                        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                        (seed as i64) >> shift
+                    })
+                    .collect();
+                let before = i64::MIN;
+                let (mut narrow, mut wide) = ([1; BLOCK], [2; BLOCK]);
+                let found = above_least(before, &block, &mut narrow);
+                assert_eq!(found, wide!(above_least(before, &block, &mut wide)));
+                assert_eq!(narrow, wide);
+            }
+        }
+    }
+
+    #[test]
     fn widths_are_those_of_the_largest_value() {
         assert_eq!(
             (bits(0), bits(1), bits(7), bits(8), bits(u64::MAX)),
