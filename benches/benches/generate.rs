@@ -10,10 +10,6 @@ use lakeseed_gen_core::predictions::Predictions;
 use lakeseed_gen_core::retail::Retail;
 use lakeseed_gen_core::{Settings, Table};
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Reads rows in the middle of a table and drops them.
 fn scan(bench: &mut Criterion, id: &str, table: &Table, columns: Option<&[&str]>) {
     const ROWS: u64 = 1 << 18;
@@ -40,6 +36,7 @@ fn scan(bench: &mut Criterion, id: &str, table: &Table, columns: Option<&[&str]>
 }
 
 fn generate(bench: &mut Criterion) {
+    lakeseed_benches::as_the_binary();
     let retail = Retail::new(&Settings::new()).expect("defaults are valid");
     let items = retail.invoice_items();
     let plain = ["invoice_id", "line_number", "quantity", "issued_at", "day"];

@@ -16,10 +16,6 @@ use lakeseed_gen_core::retail::Retail;
 use lakeseed_gen_core::{Settings, Table};
 use lakeseed_sink::Tally;
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn tally(bench: &mut Criterion, id: &str, table: &Table, columns: Option<&[&str]>) {
     // Few enough to stay in the cache, as a batch does between its maker and its encoder.
     const ROWS: u64 = 4 * 8192;
@@ -52,6 +48,7 @@ fn tally(bench: &mut Criterion, id: &str, table: &Table, columns: Option<&[&str]
 }
 
 fn totals(bench: &mut Criterion) {
+    lakeseed_benches::as_the_binary();
     let retail = Retail::new(&Settings::new()).expect("defaults are valid");
     let items = retail.invoice_items();
     tally(bench, "invoice_items/all", items, None);

@@ -21,10 +21,6 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Rows of a chunk of text: about two megabytes.
 const TEXT_BATCHES: usize = 4;
 
@@ -221,6 +217,7 @@ fn case(bench: &mut Criterion, name: &str, data: &(Arc<Schema>, Vec<RecordBatch>
 }
 
 fn encode(bench: &mut Criterion) {
+    lakeseed_benches::as_the_binary();
     case(bench, "random_invoices", &shapes::invoices(1 << 20));
     case(bench, "predictions", &shapes::predictions(1 << 17));
     case(bench, "items", &shapes::items(1 << 20));

@@ -12,10 +12,6 @@ use lakeseed_gen_core::column::{decimal, int32, sequence, timestamp, uniform, we
 use lakeseed_gen_core::dataset::EPOCH;
 use lakeseed_sink::{Csv, FileFormat, Json, Output, Parquet};
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Minutes of the year over which the sales spread.
 const MINUTES: i64 = 525_600;
 
@@ -24,6 +20,7 @@ const MINUTES: i64 = 525_600;
     reason = "the result line is what the program is for"
 )]
 fn main() -> Result<(), Box<dyn Error>> {
+    lakeseed_benches::as_the_binary();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [format, rows, out, rest @ ..] = arguments.as_slice() else {
         return Err("usage: bench_table FORMAT ROWS OUT [THREADS]".into());

@@ -12,15 +12,12 @@ use lakeseed_gen_core::predictions::Predictions;
 use lakeseed_sink::messages::{Counting, Grouping, MessagePlan, MessageSettings, Publish};
 use lakeseed_sink::{BoxedReader, FnSource};
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[expect(
     clippy::print_stdout,
     reason = "the result line is what the program is for"
 )]
 fn main() -> Result<(), Box<dyn Error>> {
+    lakeseed_benches::as_the_binary();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [rows, rest @ ..] = arguments.as_slice() else {
         return Err("usage: message_table ROWS [MODE] [PRECISION] [GROUPING] [THREADS]".into());

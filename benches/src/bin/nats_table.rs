@@ -25,10 +25,6 @@ use lakeseed_sink::messages::nats::{DEFAULT_IN_FLIGHT_BYTES, NatsOptions, NatsQu
 use lakeseed_sink::messages::{MessagePlan, Publish};
 use lakeseed_sink::{BoxedReader, FnSource};
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const WORKERS: usize = 2;
 
 type Prepared = Vec<(String, Bytes)>;
@@ -92,9 +88,7 @@ async fn bare(context: jetstream::Context, subject: String, prepared: Arc<Prepar
 }
 
 fn main() {
-    // As the binary does.
-    #[cfg(target_os = "linux")]
-    rustix::thread::disable_transparent_huge_pages(true).expect("small pages");
+    lakeseed_benches::as_the_binary();
     let arguments: Vec<String> = env::args().collect();
     let url = arguments.get(1).expect("the address of a NATS server");
     let number = |at: usize, default| {

@@ -22,10 +22,6 @@ use lakeseed_sink::{
     Csv, FileFormat, FnSource, FormatKind, Json, Layout, Parquet, Plan, Run, Stream, TableSpec,
 };
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const TABLES: [&str; 8] = [
     "customers",
     "sellers",
@@ -51,6 +47,7 @@ const CHUNKS_EACH: u64 = 3;
 
 #[expect(clippy::print_stdout, reason = "the lines are what the program is for")]
 fn main() -> Result<(), Box<dyn Error>> {
+    lakeseed_benches::as_the_binary();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
         [] => {

@@ -18,14 +18,11 @@ use lakeseed_sink::{
     Plan, PutNew, Run, Store, Stream, TableSpec,
 };
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const ROUNDS: usize = 7;
 
 #[expect(clippy::print_stdout, reason = "the lines are what the program is for")]
 fn main() -> Result<(), Box<dyn Error>> {
+    lakeseed_benches::as_the_binary();
     let threads = std::env::args().nth(1).map_or(Ok(2), |text| text.parse())?;
     let retail = Retail::new(&Settings::new())?;
     let predictions = Predictions::new(&Settings::new().only_rows(400_000))?;

@@ -11,10 +11,6 @@ use lakeseed_gen_core::{Dataset, Settings};
 use lakeseed_star_schema::Stop;
 use lakeseed_star_schema::query::{Queries, QuerySettings};
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const QUERIES: [&str; 9] = [
     "SELECT sum(item_count) FROM retail.invoices",
     "SELECT sum(net_total) FROM retail.invoices",
@@ -29,6 +25,7 @@ const QUERIES: [&str; 9] = [
 
 #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
 fn main() -> Result<(), Box<dyn Error>> {
+    lakeseed_benches::as_the_binary();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let threads = arguments.first().map_or(Ok(2), |text| text.parse())?;
     let scale = arguments.get(1).map_or(Ok(3.0), |text| text.parse())?;

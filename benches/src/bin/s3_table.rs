@@ -26,10 +26,6 @@ use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const ROUNDS: usize = 5;
 const PART_BYTES: usize = 8 << 20;
 const FILES: u64 = 4;
@@ -38,9 +34,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 #[expect(clippy::print_stdout, reason = "the lines are what the program is for")]
 fn main() -> Result<()> {
-    // As the binary does.
-    #[cfg(target_os = "linux")]
-    rustix::thread::disable_transparent_huge_pages(true)?;
+    lakeseed_benches::as_the_binary();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, default: u64| -> Result<u64> {
         Ok(arguments.get(at).map_or(Ok(default), |text| text.parse())?)
