@@ -1,12 +1,15 @@
 //! What proofs cost: each table written with digests and control totals, and without.
 //!
-//! Usage: `proof_table [THREADS]`. One file a table, to nowhere, so that only making, encoding and
-//! proving take time. With and without take turns, seven times; medians are compared. The targets:
-//! at most 12 % on retail Parquet, 30 % on predictions.
+//! Usage: `proof_table [THREADS [FOLDER]]`. One file a table: into a folder, which is made for it, as
+//! `generate` writes, or to nowhere, so that only making, encoding and proving take time. With and
+//! without take turns, seven times; medians are compared. The targets, of the time of `generate`: at
+//! most 12 % on retail Parquet, 30 % on predictions.
 
 use std::error::Error;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use arrow_schema::ArrowError;
@@ -14,8 +17,8 @@ use lakeseed_gen_core::predictions::Predictions;
 use lakeseed_gen_core::retail::Retail;
 use lakeseed_gen_core::{Settings, Table};
 use lakeseed_sink::{
-    FileFormat, FnSource, Found, Layout, Lock, Look, MemoryStore, Parquet, PartPath, PartWriter,
-    Plan, PutNew, Run, Store, Stream, TableSpec,
+    FileFormat, FnSource, Found, Layout, LocalStore, Lock, Look, MemoryStore, Parquet, PartPath,
+    PartWriter, Plan, PutNew, Run, Store, Stream, TableSpec,
 };
 
 const ROUNDS: usize = 7;
@@ -24,8 +27,9 @@ const ROUNDS: usize = 7;
 fn main() -> Result<(), Box<dyn Error>> {
     lakeseed_benches::as_the_binary();
     let threads = std::env::args().nth(1).map_or(Ok(2), |text| text.parse())?;
+    let folder = std::env::args().nth(2).map(PathBuf::from);
     let retail = Retail::new(&Settings::new())?;
-    let predictions = Predictions::new(&Settings::new().only_rows(400_000))?;
+    let predictions = Predictions::new(&Settings::new().only_rows(1_000_000))?;
     let tables = [
         retail.invoices(),
         retail.invoice_items(),
@@ -38,10 +42,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let plan = plan(table, Parquet::zstd(1))?;
         let (mut bare, mut proven) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let stream = Stream::new("nowhere", io::sink());
-            bare.push(time(Run::to_stream(&plan, &stream), threads)?);
-            let store = Nowhere::default();
-            proven.push(time(Run::new(&plan, &store), threads)?);
+            let (without, with) = match &folder {
+                None => to_nowhere(&plan, threads)?,
+                Some(folder) => to_folder(&plan, threads, folder)?,
+            };
+            bare.push(without);
+            proven.push(with);
         }
         let (bare, proven) = (median(bare), median(proven));
         if table.name() != "predictions" {
@@ -85,6 +91,26 @@ fn plan(table: &Table, format: FileFormat) -> lakeseed_sink::Result<Plan<'static
     };
     let spec = TableSpec::new(name, source, rows);
     Plan::builder(format).layout(layout).table(spec).build()
+}
+
+/// Seconds without proofs, and with them.
+fn to_nowhere(plan: &Plan<'_>, threads: usize) -> lakeseed_sink::Result<(f64, f64)> {
+    let stream = Stream::new("nowhere", io::sink());
+    let without = time(Run::to_stream(plan, &stream), threads)?;
+    let store = Nowhere::default();
+    Ok((without, time(Run::new(plan, &store), threads)?))
+}
+
+/// The same with files, which are removed behind each run.
+fn to_folder(plan: &Plan<'_>, threads: usize, folder: &Path) -> Result<(f64, f64), Box<dyn Error>> {
+    fs::create_dir(folder)?;
+    let file = File::create(folder.join("bare"))?;
+    let without = time(Run::to_stream(plan, &Stream::new("bare", file)), threads)?;
+    fs::remove_file(folder.join("bare"))?;
+    let store = LocalStore::new(folder.join("proven"));
+    let with = time(Run::new(plan, &store), threads)?;
+    fs::remove_dir_all(folder)?;
+    Ok((without, with))
 }
 
 fn time(run: Run<'_>, threads: usize) -> lakeseed_sink::Result<f64> {
