@@ -4,7 +4,7 @@ mod preflight;
 
 use anyhow::Result;
 use lakeseed_budget::Bytes;
-use lakeseed_sink::{Error, Mode, Plan, Report, Run, Shard, Stream, put_report};
+use lakeseed_sink::{Error, Mode, Observer as _, Plan, Report, Run, Shard, Stream, put_report};
 
 use crate::args::Generate;
 use crate::error::{Failure, Moment};
@@ -111,6 +111,9 @@ fn write(
     let budget = job.memory.budget();
     if let Some(budget) = &budget {
         run = run.budget(budget);
+    }
+    if let Some(line) = &job.memory.beyond {
+        progress.warns(line);
     }
     if args.voice.verbose {
         progress.tell(&format!(

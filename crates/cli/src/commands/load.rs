@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use lakeseed_budget::Bytes;
 use lakeseed_sink::databases::{Load, Loaded};
-use lakeseed_sink::{Error, PartWriter};
+use lakeseed_sink::{Error, Observer as _, PartWriter};
 
 use crate::args;
 use crate::error::Failure;
@@ -93,6 +93,9 @@ fn send(args: &args::Load, job: &LoadJob, run: Load<'_>, stop: &Stop, log: &Log)
     let budget = job.memory.budget();
     if let Some(budget) = &budget {
         run = run.budget(budget);
+    }
+    if let Some(line) = &job.memory.beyond {
+        progress.warns(line);
     }
     if args.voice.verbose {
         progress.tell(&format!(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use lakeseed_budget::Bytes;
 use lakeseed_sink::messages::{Publish, Published};
-use lakeseed_sink::{Error, Store};
+use lakeseed_sink::{Error, Observer as _, Store};
 
 use crate::args;
 use crate::error::{Failure, Moment};
@@ -89,6 +89,9 @@ fn send(
     let budget = job.memory.budget();
     if let Some(budget) = &budget {
         run = run.budget(budget);
+    }
+    if let Some(line) = &job.memory.beyond {
+        progress.warns(line);
     }
     if let Some(rate) = args.messages.rate {
         run = run.rate(rate);

@@ -49,7 +49,8 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
     let taker = rejects.as_ref().map(RejectFile::taker);
     let read_from = lower::star::from(&model, &args.from, &read, taker.as_ref())?;
     let mut settings = settings(args, &out);
-    let budget = budget(args);
+    let memory = Memory::of(args.means.memory);
+    let budget = budget(&memory);
     let store = opened(&out, &remote(&out), log, "--out")?;
     let format = format(args)?;
     let recipe = StarRecipe::new(&model, &args.from, &read_from, args.batch_by.as_deref());
@@ -74,8 +75,7 @@ fn work(args: &args::Star, stop: &Stop, log: &Log) -> Result<()> {
         "makes the star {name} of {from} in {out}: plan {plan}, {units} units"
     ));
     let star_stop = StarStop::new();
-    let style = Style::choose(args.progress, args.voice, &out);
-    let progress = StarProgress::start(style, stop, &star_stop, log);
+    let progress = watched(args, &out, &memory, stop, &star_stop, log);
     let stopped_by = || stop.name().to_owned();
     let (mut began, mut made) = (false, None);
     let up_to_date = match &stands {
@@ -156,11 +156,29 @@ fn show(args: &args::Star, outcome: &Outcome, answers: Option<&Answers>) -> Resu
     }
 }
 
+/// Who sees the run come on, told beforehand of a limit that is none.
+fn watched<'s>(
+    args: &args::Star,
+    out: &Destination,
+    memory: &Memory,
+    stop: &'s Stop,
+    engine: &'s StarStop,
+    log: &Log,
+) -> StarProgress<'s> {
+    let style = Style::choose(args.progress, args.voice, out);
+    let progress = StarProgress::start(style, stop, engine, log);
+    if let Some(line) = &memory.beyond {
+        progress.note(&format!("warning: {line}"));
+    }
+    progress
+}
+
 /// What the process may hold.
-fn budget(args: &args::Star) -> Budget {
-    let given = Memory::of(args.means.memory).budget();
+fn budget(memory: &Memory) -> Budget {
     // Where no limit is known there is none to keep.
-    given.unwrap_or_else(|| Budget::new(Bytes::new(u64::MAX / 2)))
+    memory
+        .budget()
+        .unwrap_or_else(|| Budget::new(Bytes::new(u64::MAX / 2)))
 }
 
 /// How the engine works.

@@ -18,12 +18,16 @@ pub(crate) struct Memory {
     pub(crate) by: String,
     /// What the program holds before the first worker starts.
     pub(crate) program: Bytes,
+    /// A warning, where `--memory` is more than the system gives.
+    pub(crate) beyond: Option<String>,
 }
 
 impl Memory {
     /// The limit that was given, or else that of the system. Looks at what is held right now.
     pub(crate) fn of(given: Option<Bytes>) -> Self {
-        let (total, by) = match (given, limit()) {
+        let found = limit();
+        let beyond = given.zip(found.as_ref()).and_then(beyond);
+        let (total, by) = match (given, found) {
             (Some(given), _) => (Some(given), format!("--memory {given}")),
             (None, Some(found)) => {
                 let (share, whole) = DEFAULT_SHARE;
@@ -37,6 +41,7 @@ impl Memory {
             total,
             by,
             program: held + OWN,
+            beyond,
         }
     }
 
@@ -52,8 +57,21 @@ impl Memory {
 }
 
 fn describe(limit: &Limit) -> String {
+    format!("four fifths of {}", of_whom(limit))
+}
+
+/// What is given counts all the same: it may be that most of the kernel's count can be taken back.
+fn beyond((given, limit): (Bytes, &Limit)) -> Option<String> {
+    let line = || {
+        let limit = of_whom(limit);
+        format!("--memory {given} is more than {limit}: the kernel kills a run that takes so much")
+    };
+    (given > limit.bytes).then(line)
+}
+
+fn of_whom(limit: &Limit) -> String {
     match limit.source {
-        LimitSource::Host => format!("four fifths of the host's {}", limit.bytes),
-        _ => format!("four fifths of the cgroup's {}", limit.bytes),
+        LimitSource::Host => format!("the host's {}", limit.bytes),
+        _ => format!("the cgroup's {}", limit.bytes),
     }
 }

@@ -145,7 +145,10 @@ fn bites(hard: &Hard, server: &Server, folder: &Path, limit: u64) {
     assert_eq!(died.code, None, "{hard} did not bite: {}", died.err);
     match hard {
         Hard::Data(_) => assert!(died.err.contains("memory allocation of "), "{died:?}"),
-        Hard::Cgroup(group, _) => assert_eq!(group.oom_kills(), 1, "{died:?}"),
+        Hard::Cgroup(group, _) => {
+            assert_eq!(group.oom_kills(), 1, "{died:?}");
+            assert!(died.err.contains("is more than the cgroup's "), "{died:?}");
+        }
     }
     let lives = hard.run(server, folder, &format!("{} --json", told(limit)));
     assert_eq!(lives.code, Some(0), "{hard}: {}", lives.err);

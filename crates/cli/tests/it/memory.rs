@@ -186,6 +186,22 @@ fn huge_pages_are_switched_off() {
     assert!(enabled.is_none_or(|line| line.ends_with('0')), "{status}");
 }
 
+/// A size that nobody has: what is given counts, and who gave it is warned.
+#[cfg(target_os = "linux")]
+#[test]
+fn more_than_the_system_gives_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = run(folder.path(), "generate retail -s 0.001 --memory 900TiB");
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let told = "warning: --memory 900 TiB is more than the ";
+    assert!(ran.err.starts_with(told), "{}", ran.err);
+    let ran = run(
+        folder.path(),
+        "generate retail -s 0.001 --memory 64MiB -o less -f csv -q",
+    );
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+}
+
 #[test]
 fn what_carries_no_worker_is_refused() {
     for place in Place::all() {
