@@ -19,8 +19,11 @@ mod scrub;
 #[cfg(feature = "star")]
 pub(crate) mod star;
 mod usage;
+mod ways;
 
 use std::fmt;
+
+pub(crate) use self::ways::remember as remember_flags;
 
 /// An end that is not the one hoped for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -29,9 +29,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     take_memory_in_small_pages();
-    let parsed = args::command()
-        .try_get_matches()
-        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let mut command = args::command();
+    let parsed = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|matches| {
+            if let Some(given) = matches
+                .subcommand_name()
+                .and_then(|name| command.find_subcommand(name))
+            {
+                error::remember_flags(given);
+            }
+            Cli::from_arg_matches(&matches)
+        });
     let ended = match parsed {
         Ok(cli) => commands::run(cli.command).map_err(Failure::of),
         Err(refused) => match Failure::of_arguments(&refused) {

@@ -6,6 +6,7 @@ use lakeseed_budget::Bytes;
 use lakeseed_gen_core as gen_core;
 use lakeseed_sink as sink;
 
+use super::ways::ways;
 use super::{Failure, Moment, advice};
 
 pub(super) fn explain(error: &anyhow::Error) -> Failure {
@@ -20,7 +21,7 @@ pub(super) fn explain(error: &anyhow::Error) -> Failure {
         return of_output(found, error);
     }
     if let Some(found) = error.downcast_ref::<lakeseed_budget::Error>() {
-        return Failure::refused("memory for at least one worker", found, MORE_MEMORY);
+        return Failure::refused("memory for at least one worker", found, &more_memory());
     }
     if let Some(found) = error.downcast_ref::<io::Error>()
         && found.kind() == io::ErrorKind::BrokenPipe
@@ -30,7 +31,12 @@ pub(super) fn explain(error: &anyhow::Error) -> Failure {
     Failure::failed(format!("{error:#}"))
 }
 
-const MORE_MEMORY: &str = "give more --memory, or smaller row groups with --row-group-size";
+fn more_memory() -> String {
+    ways(&[
+        "give more --memory",
+        "smaller row groups with --row-group-size",
+    ])
+}
 
 /// A dataset was asked for what it has not.
 fn of_request(error: &gen_core::Error) -> Failure {
@@ -115,29 +121,35 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
         _ if error.is_broken_pipe() => Failure::closed_pipe(),
         E::Exists { path, found } => {
             let expected = format!("a new or empty folder at {}", path.display());
-            Failure::refused(
-                expected,
-                found,
-                "choose another --out, or empty it yourself",
-            )
+            let advice = ways(&[
+                "choose another --out",
+                "choose another --to",
+                "empty it yourself",
+            ]);
+            Failure::refused(expected, found, &advice)
         }
         E::OtherPlan {
             address,
             expected,
             found,
         } => {
-            let advice = if found.starts_with("the finished plan") {
-                "repeat the command that wrote it, choose another --out, add rows with --append, \
-                 or start over with --overwrite"
-            } else {
-                "repeat the command that began it, choose another --out, or start over with \
-                 --overwrite"
-            };
-            Failure::refused(format!("{expected} at {address}"), found, advice)
+            let is_finished = found.starts_with("the finished plan");
+            let mut all = vec![
+                if is_finished {
+                    "repeat the command that wrote it"
+                } else {
+                    "repeat the command that began it"
+                },
+                "choose another --out",
+                "choose another --to",
+            ];
+            all.extend(is_finished.then_some("add rows with --append"));
+            all.push("start over with --overwrite");
+            Failure::refused(format!("{expected} at {address}"), found, &ways(&all))
         }
         E::InUse { address, by } => {
-            let advice = "wait for it, or choose another --out";
-            Failure::refused(format!("nobody else at {address}"), by, advice)
+            let advice = ways(&["wait for it", "choose another --out", "choose another --to"]);
+            Failure::refused(format!("nobody else at {address}"), by, &advice)
         }
         E::Unfinished { address } => {
             let expected = format!("a finished output at {address}");
@@ -187,6 +199,7 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
         } => {
             let advice = match *what {
                 "credentials" => "set them",
+                "number of files to read" => "choose a folder with fewer",
                 _ => "change it",
             };
             Failure::usage(format!("{expected} for the {what}"), found, advice)
@@ -194,10 +207,11 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
         E::MessageTooLarge { .. } | E::Input { .. } => of_rows(error),
         E::Memory { needed, granted } => {
             let (needed, granted) = (Bytes::new(*needed), Bytes::new(*granted));
-            Failure::refused(format!("{needed} for one worker"), granted, MORE_MEMORY)
+            Failure::refused(format!("{needed} for one worker"), granted, &more_memory())
         }
         E::Unsupported { .. } | E::Name { .. } => {
-            Failure::usage("what the format can hold", error, "choose another --format")
+            let advice = ways(&["choose another --format", "convert such columns before"]);
+            Failure::usage("what the format can hold", error, &advice)
         }
         _ => Failure::failed(format!("{chain:#}")),
     }
@@ -245,7 +259,7 @@ fn of_remote(
         T::Denied => "check the credentials, and what they are allowed to do there",
         T::Expired => "renew the credentials and repeat the command",
         T::ClockSkew => "set the clock of this machine",
-        T::Missing if is_queue => "check the name, or give --create",
+        T::Missing if is_queue => &ways(&["check the name", "give --create"]),
         T::Unreachable if is_queue && !is_of_aws => "check the address and the network",
         T::Untrusted if is_queue && !is_of_aws => {
             "check the address, or trust its authority with NATS_CA, KAFKA_CA or RABBITMQ_CA"
@@ -302,7 +316,7 @@ pub(super) fn of_writing(error: sink::Error, moment: Moment) -> Failure {
         (true, _, None) => Failure::refused(
             format!("room at {place}"),
             reason,
-            "make room, or choose another --out",
+            &ways(&["make room", "choose another --out", "choose another --to"]),
         ),
         (true, _, Some(left)) => Failure::incomplete(format!(
             "expected room at {place}, got {reason}; {left}: make room and repeat the command"
@@ -310,7 +324,7 @@ pub(super) fn of_writing(error: sink::Error, moment: Moment) -> Failure {
         (false, true, None) => Failure::refused(
             format!("a folder that can be written at {place}"),
             reason,
-            "choose another --out",
+            &ways(&["choose another --out", "choose another --to"]),
         ),
         (false, true, Some(left)) => Failure::incomplete(format!(
             "expected {place} to stay writable, got {reason}; {left}: restore it and repeat the \

@@ -113,6 +113,9 @@ fn files_become_messages() {
     );
     let refused = run(folder, "publish --from pq --to m");
     assert_eq!(refused.code, Some(3), "{}", refused.err);
+    // No flag that `publish` has not.
+    let ways = "; repeat the command that wrote it, or choose another --to\n";
+    assert!(refused.err.ends_with(ways), "{}", refused.err);
     let refused = run(folder, "verify m");
     assert_eq!(refused.code, Some(3), "{}", refused.err);
 }

@@ -79,7 +79,7 @@ fn find_at_most(store: &dyn Store, others: &[&str], most: usize) -> Result<Vec<S
     let found = store.list("", most + 1)?;
     if found.len() > most {
         return Err(Error::Invalid {
-            what: "number of files",
+            what: "number of files to read",
             expected: format!("at most {most} at {}", store.address()),
             found: "more".to_owned(),
         });
