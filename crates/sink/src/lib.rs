@@ -74,6 +74,7 @@ mod source;
 mod sources;
 mod store;
 mod stream;
+mod sync;
 mod totals;
 mod units;
 mod verify;

@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
 use crate::path::PartPath;
 use crate::store::PartWriter;
+use crate::sync::lock;
 
 type Shared = Arc<Mutex<Option<Box<dyn Write + Send>>>>;
 
@@ -41,7 +42,7 @@ impl std::fmt::Debug for Stream {
 }
 
 fn take(shared: &Shared) -> Option<Box<dyn Write + Send>> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner).take()
+    lock(shared).take()
 }
 
 impl Stream {

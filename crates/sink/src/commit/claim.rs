@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::names::{self, Shard};
 use crate::error::{Error, Result};
 use crate::store::{Lock, PutNew, Store};
+use crate::sync::lock;
 
 /// How often a living owner shows itself.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -182,7 +183,7 @@ impl<'s> Claim<'s> {
             return Ok(());
         };
         self.check()?;
-        let mut owner = owner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut owner = lock(owner);
         owner.beats += 1;
         self.store.replace(name, &json(&owner)?)
     }
@@ -195,7 +196,7 @@ impl<'s> Claim<'s> {
         let Kind::File { name, owner, .. } = &self.kind else {
             return Ok(());
         };
-        let nonce = owner.lock().unwrap_or_else(PoisonError::into_inner).nonce;
+        let nonce = lock(owner).nonce;
         match read(self.store, name)? {
             Some(found) if found.nonce != nonce => Err(in_use(self.store, name, &found.words())),
             _ => Ok(()),

@@ -1,7 +1,7 @@
 //! One process at work on one plan in one store.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::append;
@@ -18,6 +18,7 @@ use crate::fail;
 use crate::manifest::{Manifest, ManifestPart};
 use crate::path::PartPath;
 use crate::store::{PutNew, Store};
+use crate::sync::lock;
 
 /// The most parts that an interrupted run can have had open: one a worker.
 const MOST_OPEN: usize = 1024;
@@ -463,8 +464,4 @@ fn own_parts<'r>(
     parts
         .filter(move |(at, (table, ..))| shard.has(*at) && !carried.contains(table))
         .map(|(_, (table, number, part))| ((table, number), part))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

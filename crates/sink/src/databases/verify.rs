@@ -22,6 +22,7 @@ use super::standing::WrongColumn;
 use super::workers::place;
 use crate::error::{Error, Result};
 use crate::pump::DEFAULT_THREADS;
+use crate::sync::lock;
 use crate::totals::{Tally, Totals};
 use crate::verify::{Finding, FindingKind, Findings};
 
@@ -175,7 +176,7 @@ impl<'v> VerifyLoad<'v> {
                 let Some(name) = names.get(at) else { return };
                 let mut seen = Seen::default();
                 let done = self.table(name, runs, lines, &is_over, &mut seen);
-                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut found = lock(&found);
                 // Who fails ends the others, whose errors say no more than that: the first one counts.
                 if done.is_err() {
                     has_failed.store(true, Ordering::SeqCst);

@@ -1,7 +1,7 @@
 //! Workers: each takes parts, makes their rows, and sends them over a connection of its own.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use super::plan::TableToLoad;
 use super::report::Loaded;
 use crate::error::{Error, Result};
 use crate::fail;
+use crate::sync::lock;
 use crate::totals::Tally;
 
 /// A part of a table that does not stand yet.
@@ -339,8 +340,4 @@ pub(super) fn work_on(work: &Work<'_>, todo: &[Task], workers: usize) -> Result<
         Some(error) => Err(error),
         None => Ok(()),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,6 +15,7 @@ use super::{Assembler, Chunk, ChunkData, EncodeError, Encoder, Format};
 use crate::error::{Error, Result};
 use crate::hints;
 use crate::store::PartWriter;
+use crate::sync::lock;
 
 const NAME: &str = "arrow";
 
@@ -177,7 +178,7 @@ struct Failure(Arc<Mutex<Option<Error>>>);
 
 impl Failure {
     fn or(&self, other: ArrowError) -> Error {
-        let own = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let own = lock(&self.0).take();
         own.unwrap_or_else(|| Error::encode(NAME)(other))
     }
 }

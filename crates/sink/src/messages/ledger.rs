@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,7 @@ use super::settings::MessageSettings;
 use crate::error::{Error, Result};
 use crate::fail;
 use crate::store::{LocalStore, Lock, PutNew, Store};
+use crate::sync::lock;
 use crate::totals::Totals;
 
 const VERSION: u32 = 1;
@@ -242,7 +243,7 @@ impl Ledger {
     }
 
     fn state(&self) -> MutexGuard<'_, LedgerState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// The parts that are to be sent, in order.

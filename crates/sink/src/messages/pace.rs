@@ -1,9 +1,10 @@
 //! So many messages a second, by a steady clock.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::sync::lock;
 
 /// The longest sleep: who waits looks so often whether the run is over.
 const STEP: Duration = Duration::from_millis(50);
@@ -84,7 +85,7 @@ impl<'c> Pace<'c> {
         let time = Duration::try_from_secs_f64(messages as f64 / self.per_second);
         let time = time.unwrap_or(Duration::MAX / 4);
         let begin = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut next = lock(&self.next);
             let begin = self.clock.now().max(*next);
             *next = begin.saturating_add(time);
             begin

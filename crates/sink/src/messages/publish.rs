@@ -1,8 +1,8 @@
 //! A plan of messages on its way: what is asked, what stands, what is written down.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -19,6 +19,7 @@ use crate::commit::{Begun, Completed, HEARTBEAT, Others, Session, Shard};
 use crate::error::{Error, Result};
 use crate::pump::{DEFAULT_THREADS, Heart, Observer};
 use crate::store::Store;
+use crate::sync::lock;
 
 /// A plan of messages on its way.
 ///
@@ -361,8 +362,4 @@ impl std::fmt::Debug for Publish<'_> {
             .field("rate", &self.rate)
             .finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use super::block::Block;
 use super::plan::MessagePlan;
 use super::queue::{PartToSend, Queue, Receipt, Sender};
 use crate::error::{Error, Result};
+use crate::sync::lock;
 
 /// One message a line to standard output or any writer, in the order of the rows. Nothing can be
 /// taken back.
@@ -70,7 +71,7 @@ struct Lines<'q> {
 
 impl Sender for Lines<'_> {
     fn send(&mut self, block: &Block) -> Result<()> {
-        let mut out = self.to.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = lock(&self.to.out);
         out.write_all(block.lines())
             .map_err(Error::io("write to", &self.to.name))?;
         self.receipt.add(block);
@@ -78,7 +79,7 @@ impl Sender for Lines<'_> {
     }
 
     fn finish(self: Box<Self>) -> Result<Receipt> {
-        let mut out = self.to.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = lock(&self.to.out);
         out.flush().map_err(Error::io("write to", &self.to.name))?;
         Ok(self.receipt)
     }

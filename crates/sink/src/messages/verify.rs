@@ -2,8 +2,8 @@
 //! again.
 
 use std::io::{BufRead, BufReader, Read};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -17,6 +17,7 @@ use crate::commit::open_finished;
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, ManifestPart};
 use crate::store::Store;
+use crate::sync::lock;
 use crate::verify::{Finding, FindingKind, Findings};
 
 /// How much is read at a time.
@@ -386,8 +387,4 @@ impl FileRead {
             failed: None,
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! Workers: each takes parts, makes their messages, and sends them or writes them to a file.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::block::Block;
@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::manifest::ManifestPart;
 use crate::path::PartPath;
 use crate::store::Store;
+use crate::sync::lock;
 
 /// What the workers of a run share.
 pub(super) struct Work<'w> {
@@ -189,8 +190,4 @@ pub(super) fn work_on(
         Some(error) => Err(error),
         None => Ok(()),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::commit::Session;
 use crate::error::Error;
+use crate::sync::lock;
 
 /// The signs of life of a run, on a thread of their own.
 pub(crate) struct Heart {
@@ -24,7 +25,7 @@ impl Heart {
 
     /// Beats until somebody stops it, or another process has taken over, which `lost` is told.
     pub(crate) fn beat_until_stopped(&self, session: &Session<'_>, lost: &dyn Fn(Error)) {
-        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stopped = lock(&self.stopped);
         loop {
             // A run may be over before this thread first waits: it asks, and then waits.
             let is_going_on = |stopped: &mut bool| !*stopped;
@@ -53,11 +54,7 @@ pub(crate) struct StopHeart<'h>(&'h Heart);
 
 impl Drop for StopHeart<'_> {
     fn drop(&mut self) {
-        let mut stopped = self
-            .0
-            .stopped
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut stopped = lock(&self.0.stopped);
         *stopped = true;
         self.0.woken.notify_all();
     }

@@ -1,7 +1,7 @@
 //! The workers: who takes which chunk, and who waits for whom.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -17,6 +17,7 @@ use crate::manifest::ManifestPart;
 use crate::plan::TablePlan;
 use crate::report::TableReport;
 use crate::rows::{Checked, Watch};
+use crate::sync::lock;
 use crate::totals::{Tally, Totals};
 
 /// A file that has been opened, or is about to be.
@@ -66,10 +67,6 @@ pub(super) struct Pump<'p, 'w> {
 struct Task<'t, 'p> {
     part: &'t OpenPart<'p>,
     chunk: u64,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<'p, 'w> Pump<'p, 'w> {

@@ -6,7 +6,7 @@
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::{Buf, Bytes};
 use parquet::errors::ParquetError;
@@ -14,6 +14,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use super::thrift::page_sizes;
 use crate::store::Store;
+use crate::sync::lock;
 
 /// What a page may become, and a file's footer be: more than any that we write.
 const MAX_PAGE_BYTES: u64 = 256 << 20;
@@ -76,11 +77,7 @@ impl RangedFile {
                 self.inner.size
             )));
         };
-        let mut windows = self
-            .inner
-            .windows
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut windows = lock(&self.inner.windows);
         let holds =
             |(start, bytes): &(u64, Bytes)| *start <= at && end - start <= bytes.len() as u64;
         if let Some(found) = windows.iter().position(holds) {

@@ -18,7 +18,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::{ControlFlow, Range};
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 pub(crate) use self::disk::is_unfinished;
 use self::disk::{
@@ -30,6 +30,7 @@ use crate::commit::OWN;
 use crate::error::{Error, Result};
 use crate::fail;
 use crate::path::PartPath;
+use crate::sync::lock;
 
 /// The end of every name under which something is unfinished.
 const UNFINISHED: &str = ".inprogress";
@@ -98,9 +99,7 @@ impl LocalStore {
     }
 
     fn unsettled(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
-        self.unsettled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.unsettled)
     }
 
     /// Makes a folder with its parents; the names of new ones wait for [`Store::settle`].
@@ -178,7 +177,7 @@ impl LocalStore {
     }
 
     fn made(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.made)
     }
 
     /// Removes a file, and folders that become empty; durable after the next [`Store::settle`].
@@ -376,7 +375,7 @@ impl Store for LocalStore {
     fn log(&self, log: &str, _key: &str, line: &[u8]) -> Result<()> {
         let path = self.log_path(log)?;
         refuse_link(&path, log)?;
-        let one_at_a_time = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let one_at_a_time = lock(&self.logs);
         let is_new = !path.exists();
         let mut file = self.in_folder("open", &path, |path| {
             OpenOptions::new().append(true).create(true).open(path)

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Found, Lock, Look, PartWriter, PutNew, Store};
 use crate::commit;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::path::PartPath;
+use crate::sync::lock;
 
 /// A store whose files are byte vectors. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +52,7 @@ impl MemoryStore {
     }
 
     fn lock_state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

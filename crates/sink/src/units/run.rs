@@ -1,7 +1,7 @@
 //! The units on their way: encoded by whoever calls, recorded one by one.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use crate::manifest::ManifestPart;
 use crate::pump::{Digested, Heart};
 use crate::report::Report;
 use crate::store::Store;
+use crate::sync::lock;
 use crate::totals::{Tally, Totals};
 
 /// A plan of units on its way to a store.
@@ -368,8 +369,4 @@ impl RecordBatchReader for Rows<'_> {
     fn schema(&self) -> SchemaRef {
         self.bound.table.schema.clone()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -44,6 +44,7 @@ use crate::pump::{DEFAULT_THREADS, Observer};
 use crate::rows::Watch;
 use crate::source::Source;
 use crate::store::Store;
+use crate::sync::lock;
 
 /// The most files of a store that are looked at.
 const MOST_NAMES: usize = 10_000_000;
@@ -351,11 +352,11 @@ fn side_by_side(
             let size = sizes.get(part.path.as_str()).copied();
             match part::check(table, part, size, context) {
                 Ok(checked) => {
-                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut done = lock(&done);
                     done.push((at, checked));
                 }
                 Err(other) => {
-                    let mut error = error.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut error = lock(&error);
                     error.get_or_insert(other);
                     failed.store(true, Ordering::Relaxed);
                 }

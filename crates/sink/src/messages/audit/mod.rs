@@ -13,13 +13,14 @@ mod expected;
 mod parse;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use serde::Serialize;
 
 use self::parse::Decoder;
 use super::plan::{MessagePlan, Rows};
 use crate::error::{Error, Result};
+use crate::sync::lock;
 use crate::totals::Tally;
 
 /// What came of one part's rows.
@@ -248,7 +249,7 @@ impl<'p> Audit<'p> {
 
     fn found(&self, part: usize) -> Option<MutexGuard<'_, Found>> {
         let found = self.parts.get(&part)?;
-        Some(found.lock().unwrap_or_else(PoisonError::into_inner))
+        Some(lock(found))
     }
 
     /// Makes the rows of a part again, and gives their hashes.

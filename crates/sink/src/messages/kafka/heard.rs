@@ -1,7 +1,7 @@
 //! What the client tells on its own: deliveries, refusals, brokers that are gone.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -13,6 +13,7 @@ use rdkafka::producer::ProducerContext;
 use super::failure::Failure;
 use crate::fail;
 use crate::secret::Scrubber;
+use crate::sync::lock;
 
 /// What one client has told. It is told while the client is polled, on the thread that polls.
 pub(super) struct Heard {
@@ -100,8 +101,4 @@ impl ProducerContext for Heard {
             }
         }
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,11 +13,12 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::{BaseProducer, Producer};
 
 use super::failure::Failure;
-use super::heard::{Heard, lock};
+use super::heard::Heard;
 use super::topic::{HEADER_BYTES, USUAL_BATCH_BYTES};
 use super::{EAR, KafkaQueue, settings};
 use crate::error::{Error, Trouble};
 use crate::messages::queue::PartToSend;
+use crate::sync::lock;
 
 /// How many there are: as many parts are sent side by side.
 pub(super) const LANES: usize = 8;

@@ -6,7 +6,7 @@
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, Context};
@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::options::{Means, NatsCredentials};
 use crate::error::{Error, Result, Trouble};
 use crate::secret::Scrubber;
+use crate::sync::lock;
 
 /// How often who waits looks around.
 pub(super) const TICK: Duration = Duration::from_millis(100);
@@ -272,8 +273,4 @@ impl Link {
             wait = (wait * 2).min(MOST_WAIT);
         }
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

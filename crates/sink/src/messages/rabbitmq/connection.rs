@@ -6,7 +6,7 @@
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use async_rs::util::RuntimeParts;
@@ -30,6 +30,7 @@ use crate::error::{Error, Result, Trouble};
 use crate::messages::host::Host;
 use crate::messages::waits::Waits;
 use crate::secret::{Scrubber, Secret};
+use crate::sync::lock;
 
 /// How often who waits looks around.
 pub(super) const TICK: Duration = Duration::from_millis(100);
@@ -338,8 +339,4 @@ impl Link {
             Err(failure) => Err(failure),
         }
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! Requests: JSON, signed, and their answers read whole.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use crate::error::{Error, Trouble};
 use crate::messages::waits::Waits;
 use crate::secret::Scrubber;
 use crate::store::s3::credentials::Keyring;
+use crate::sync::lock;
 
 /// How long a server may take to answer.
 pub(super) const ANSWER: Duration = Duration::from_secs(20);
@@ -68,7 +69,7 @@ impl Client {
 
     /// What the server's clock shows, in seconds of Unix; none before its first answer.
     pub(super) fn server_time(&self) -> Option<i64> {
-        let time = *self.time.lock().unwrap_or_else(PoisonError::into_inner);
+        let time = *lock(&self.time);
         let (seconds, at) = time?;
         Some(seconds + at.elapsed().as_secs() as i64)
     }
@@ -141,7 +142,7 @@ impl Client {
 
     fn learn(&self, date: &str) {
         if let Ok(time) = chrono::DateTime::parse_from_rfc2822(date) {
-            let mut known = self.time.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = lock(&self.time);
             *known = Some((time.timestamp(), Instant::now()));
         }
     }

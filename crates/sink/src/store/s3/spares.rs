@@ -4,8 +4,9 @@
 //! is missing an allocator maps more: a process under a hard limit died of it. A buffer that is used
 //! again also needs none of its pages cleared.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
+use crate::sync::lock;
 use bytes::{Bytes, BytesMut};
 
 /// As many as the most parts that were open at a time have held.
@@ -36,7 +37,7 @@ impl Spares {
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Vec<BytesMut>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -5,7 +5,7 @@
 //! them into its own errors.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -19,6 +19,7 @@ use object_store::client::{
 use super::patience::Counters;
 use crate::error::chain;
 use crate::secret::Scrubber;
+use crate::sync::lock;
 
 /// What became of the requests of one try.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +44,7 @@ tokio::task_local! {
 pub(super) async fn watched<T>(attempt: impl Future<Output = T>) -> (T, Seen) {
     let seen = Arc::new(Mutex::new(Seen::default()));
     let outcome = SEEN.scope(Arc::clone(&seen), attempt).await;
-    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let seen = lock(&seen).clone();
     (outcome, seen)
 }
 
@@ -54,7 +55,7 @@ pub(super) fn no_keys(why: String) {
 
 fn note(change: impl FnOnce(&mut Seen)) {
     // Outside of a try nobody asks.
-    let _ = SEEN.try_with(|seen| change(&mut seen.lock().unwrap_or_else(PoisonError::into_inner)));
+    let _ = SEEN.try_with(|seen| change(&mut lock(seen)));
 }
 
 /// How far the server's clock is ahead of ours, in seconds, as of its last answer.
