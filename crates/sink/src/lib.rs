@@ -121,7 +121,7 @@ pub use self::sources::{FileRows, FolderColumn, FolderPieces, find_files, open_f
 pub use self::store::s3;
 pub use self::store::{Found, LocalStore, Lock, Look, MemoryStore, PartWriter, PutNew, Store};
 pub use self::stream::Stream;
-pub use self::totals::{BoundKind, Bounds, ExactSum, Tally, Totals};
+pub use self::totals::{BoundKind, Bounds, Difference, Differing, ExactSum, Tally, Totals};
 pub use self::units::{UnitPlan, UnitPlanBuilder, UnitRun, UnitTable, UnitWriter};
 pub use self::verify::{Differs, Finding, FindingKind, Findings, Grade, Judge, Stray, Verify};
 pub use lakeseed_budget::{Budget, Bytes, MIB};

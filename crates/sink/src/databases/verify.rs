@@ -23,7 +23,7 @@ use super::workers::place;
 use crate::error::{Error, Result};
 use crate::pump::DEFAULT_THREADS;
 use crate::sync::lock;
-use crate::totals::{Tally, Totals};
+use crate::totals::{Difference, Differing, Tally, Totals};
 use crate::verify::{Finding, FindingKind, Findings};
 
 /// A database's tables beside the plans that were loaded into them: all that the ledger knows, since a
@@ -370,24 +370,40 @@ fn make(
 
 /// What differs between a table as it is made and as it was read.
 fn differences(table: &str, made: &Totals, read: &Totals) -> Vec<Finding> {
-    let finding = |line: String| {
-        let (what, both) = line.split_once(": ").unwrap_or(("totals", &line));
-        let (expected, found) = both.split_once(" against ").unwrap_or((both, ""));
+    let finding = |difference: Difference| {
+        let Difference { what, ours, theirs } = difference;
         let kind = match what {
-            "rows" if read.rows < made.rows => FindingKind::MissingRows,
-            "rows" => FindingKind::SurplusRows,
-            "row hash" if read.rows == made.rows => FindingKind::AlteredRows,
+            Differing::Rows if read.rows < made.rows => FindingKind::MissingRows,
+            Differing::Rows => FindingKind::SurplusRows,
+            Differing::RowHash if read.rows == made.rows => FindingKind::AlteredRows,
             _ => FindingKind::Totals,
         };
-        let expected = format!("{what} {expected}");
-        let finding = Finding::new(kind, table, expected, found);
-        match what
-            .split_once('`')
-            .and_then(|(_, rest)| rest.strip_suffix('`'))
-        {
+        let finding = Finding::new(kind, table, format!("{what} {ours}"), theirs);
+        match what.column() {
             Some(column) => finding.column(column),
             None => finding,
         }
     };
-    made.difference(read).into_iter().map(finding).collect()
+    made.differences(read).into_iter().map(finding).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_keeps_its_name_whatever_is_in_it() {
+        let column = "a: b` against `c";
+        let of = |nulls| Totals {
+            nulls: [(column.to_owned(), nulls)].into(),
+            ..Totals::default()
+        };
+        let findings = differences("table", &of(1), &of(2));
+        let found: Vec<_> = findings.iter().map(|found| &found.column).collect();
+        assert_eq!(found, [&Some(column.to_owned())]);
+        assert_eq!(
+            (findings[0].expected.as_str(), findings[0].found.as_str()),
+            (format!("nulls of `{column}` 1").as_str(), "2")
+        );
+    }
 }

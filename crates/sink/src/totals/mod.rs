@@ -42,6 +42,7 @@
 mod block;
 mod bounds;
 mod column;
+mod difference;
 mod hash;
 mod result;
 mod sum;
@@ -51,6 +52,7 @@ mod track;
 mod values;
 
 pub use self::bounds::{BoundKind, Bounds};
+pub use self::difference::{Difference, Differing};
 pub use self::result::Totals;
 pub use self::sum::ExactSum;
 pub use self::tally::Tally;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
+use super::difference::columns;
 use super::sum::ExactSum;
 use crate::error::{Error, Result};
 
@@ -101,55 +102,6 @@ impl Totals {
         *self = merged;
         Ok(())
     }
-
-    /// What differs, a line each, these totals first: empty when all are the same.
-    pub fn difference(&self, other: &Self) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut compare = |what: String, ours: Option<String>, theirs: Option<String>| {
-            if ours != theirs {
-                let none = || "none".to_owned();
-                let (ours, theirs) = (ours.unwrap_or_else(none), theirs.unwrap_or_else(none));
-                lines.push(format!("{what}: {ours} against {theirs}"));
-            }
-        };
-        let text = |count: u64| Some(count.to_string());
-        compare("rows".to_owned(), text(self.rows), text(other.rows));
-        let hash = |totals: &Self| Some(format!("{:032x}", totals.row_hash));
-        compare("row hash".to_owned(), hash(self), hash(other));
-        for column in columns(&self.sums, &other.sums) {
-            let sum = |totals: &Self| totals.sums.get(column).map(ToString::to_string);
-            compare(format!("sum of `{column}`"), sum(self), sum(other));
-        }
-        for column in columns(&self.bounds, &other.bounds) {
-            let bounds = |totals: &Self| totals.bounds.get(column).map(bounds_text);
-            compare(format!("bounds of `{column}`"), bounds(self), bounds(other));
-        }
-        for column in columns(&self.nulls, &other.nulls) {
-            let nulls = |totals: &Self| text(totals.nulls.get(column).copied().unwrap_or(0));
-            compare(format!("nulls of `{column}`"), nulls(self), nulls(other));
-        }
-        lines
-    }
-}
-
-fn bounds_text(bounds: &Bounds) -> String {
-    let kind = format!("{:?}", bounds.kind()).to_lowercase();
-    match (bounds.min(), bounds.max()) {
-        (Some(min), Some(max)) => format!("{kind} {min} to {max}"),
-        _ if bounds.is_too_long() => format!("{kind} too long to keep"),
-        _ => format!("{kind} without a value"),
-    }
-}
-
-/// The columns of both, each once, in order.
-fn columns<'t, T>(
-    ours: &'t BTreeMap<String, T>,
-    theirs: &'t BTreeMap<String, T>,
-) -> impl Iterator<Item = &'t String> {
-    let mut names: Vec<&String> = ours.keys().chain(theirs.keys()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.into_iter()
 }
 
 fn same_columns<T>(
