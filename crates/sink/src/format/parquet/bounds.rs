@@ -273,6 +273,28 @@ mod tests {
         assert!(least.is_sign_negative() && greatest.is_sign_positive());
     }
 
+    /// The least and the greatest value at every place, in the lanes and in the rest behind them.
+    #[test]
+    fn every_lane_is_looked_at() {
+        for len in 1..=33 {
+            for least_at in 0..len {
+                for greatest_at in (0..len).filter(|&at| at != least_at) {
+                    let mut integers: Vec<i64> = (0..len).map(|at| at * 7 % 13).collect();
+                    integers[least_at as usize] = i64::MIN;
+                    integers[greatest_at as usize] = i64::MAX;
+                    let bounds = integer_bounds(&integers);
+                    assert_eq!(bounds, Some((i64::MIN, i64::MAX)), "{integers:?}");
+                    let floats: Vec<f64> = integers.iter().map(|&value| value as f64).collect();
+                    let bounds = float_bounds(&floats, f64::is_nan, f64::INFINITY, 0.0);
+                    let expected = (floats[least_at as usize], floats[greatest_at as usize]);
+                    assert_eq!(bounds, Some(expected), "{floats:?}");
+                }
+            }
+        }
+        assert_eq!(integer_bounds::<u32>(&[]), None);
+        assert_eq!(integer_bounds(&[7_u32; 9]), Some((7, 7)));
+    }
+
     #[test]
     fn long_texts_are_cut_so_that_they_still_bound() {
         let long = "é".repeat(40);
