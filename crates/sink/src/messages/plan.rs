@@ -368,7 +368,7 @@ fn id_of(plan: &MessagePlan<'_>) -> String {
     } = plan.settings;
     digest.number(max_rows);
     digest.number(max_bytes);
-    digest.text(&format!("{grouping:?} {nulls:?}"));
+    digest.text(&format!("{} {}", grouping.name(), nulls.name()));
     digest.number(plan.parts.len() as u64);
     let pieces = match &plan.rows {
         Rows::Pieces(pieces) => pieces.pieces(),

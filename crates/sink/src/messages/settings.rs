@@ -30,6 +30,16 @@ pub enum Grouping {
     Modulo,
 }
 
+impl Grouping {
+    /// What stands for it in the digest of a plan: another word is another plan.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Neighbours => "Neighbours",
+            Self::Modulo => "Modulo",
+        }
+    }
+}
+
 /// What becomes of nulls in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -39,6 +49,16 @@ pub enum Nulls {
     Keep,
     /// The name is left out with the null, in nested objects too. Within a list it stays.
     Omit,
+}
+
+impl Nulls {
+    /// What stands for it in the digest of a plan.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "Keep",
+            Self::Omit => "Omit",
+        }
+    }
 }
 
 /// How rows become messages. What a message holds depends on these and on the rows alone.
