@@ -459,7 +459,13 @@ impl Store for LocalStore {
         }
         let _ = walk(&start, &mut |path, bytes| {
             let name = path.strip_prefix(&self.root).unwrap_or(path);
-            let name = name.to_string_lossy().replace('\\', "/");
+            let name = name.to_string_lossy();
+            // Elsewhere it is a letter as others are.
+            let name = if cfg!(windows) {
+                name.replace('\\', "/")
+            } else {
+                name.into_owned()
+            };
             if name.starts_with(prefix) {
                 found.push(Found { name, bytes });
             }

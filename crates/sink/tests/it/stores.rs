@@ -237,3 +237,15 @@ fn many_at_once_make_and_remove_the_same_folder() {
     });
     assert_eq!(files(&root), Vec::<String>::new());
 }
+
+/// To Unix it is a letter.
+#[cfg(unix)]
+#[test]
+fn a_backslash_in_a_name_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(r"a\b.json"), "{}").unwrap();
+    let store = LocalStore::new(folder.path());
+    let found = store.list("", 10).unwrap();
+    assert_eq!(found[0].name, r"a\b.json");
+    assert_eq!(store.get(&found[0].name).unwrap().unwrap(), b"{}");
+}
