@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-/// How a column is best encoded: `plain`, `delta`, `dictionary`, `delta_length`.
+/// How a column is best encoded: `plain`, `delta`, `dictionary`, `delta_length`,
+/// `byte_stream_split`.
 pub const ENCODING: &str = "lakeseed:encoding";
 /// `none` where the values do not compress.
 pub const COMPRESS: &str = "lakeseed:compress";

@@ -66,7 +66,8 @@ impl Permutation {
         self.n == 0
     }
 
-    /// Where `x` goes; `x` must be below `n`.
+    /// Where `x` goes; `x` must be below `n`: beyond, it may go anywhere, and for an `n` of 0 nowhere
+    /// ends the search.
     #[inline]
     pub fn forward(&self, mut x: u64) -> u64 {
         debug_assert!(x < self.n);
@@ -82,7 +83,7 @@ impl Permutation {
         }
     }
 
-    /// What goes to `y`; `y` must be below `n`.
+    /// What goes to `y`; `y` must be below `n`, as in [`forward`](Self::forward).
     #[inline]
     pub fn inverse(&self, mut y: u64) -> u64 {
         debug_assert!(y < self.n);

@@ -64,6 +64,9 @@ impl Slices {
     }
 
     /// The slice that a position lies in.
+    ///
+    /// # Panics
+    /// Where there is no slice.
     #[inline]
     pub fn of(&self, position: u64) -> usize {
         // Counts them all, without a jump that depends on the position.

@@ -32,8 +32,11 @@ impl Softmax {
     }
 
     /// Fills one row: `row` draws, classes in order. The sum is 1 within 1e-12.
+    ///
+    /// # Panics
+    /// When `out` has not as many numbers as there are classes.
     pub fn fill(&self, row: Stream, out: &mut [f64]) {
-        debug_assert_eq!(out.len(), self.classes);
+        assert_eq!(out.len(), self.classes, "a number for each class");
         for (class, value) in out.iter_mut().enumerate() {
             *value = row.unit(class as u64);
         }

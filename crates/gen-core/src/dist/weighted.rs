@@ -80,6 +80,9 @@ impl Weighted {
     }
 
     /// The category that these random bits choose.
+    ///
+    /// # Panics
+    /// Without a category.
     #[inline]
     pub fn draw(&self, bits: u64) -> usize {
         // The high bits choose the cell; what the product leaves over is still uniform.
