@@ -243,7 +243,7 @@ fn many_at_once_make_and_remove_the_same_folder() {
 #[test]
 fn a_backslash_in_a_name_stays() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(r"a\b.json"), "{}").unwrap();
+    fs::write(folder.path().join(r"a\b.json"), "{}").unwrap();
     let store = LocalStore::new(folder.path());
     let found = store.list("", 10).unwrap();
     assert_eq!(found[0].name, r"a\b.json");
