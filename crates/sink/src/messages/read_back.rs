@@ -4,13 +4,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
+use lakeseed_budget::{Budget, Lease};
 
 use super::audit::{Audit, PartAudit};
 use super::id::MessageId;
 use super::plan::MessagePlan;
-use super::verify::{MessageCounts, MessageFindings};
+use super::verify::{DECODER_BYTES, MessageCounts, MessageFindings};
 use crate::error::{Error, Result};
+use crate::pump::DEFAULT_THREADS;
 use crate::verify::{Finding, FindingKind, Findings};
+
+/// What a row that was found takes in the second look: its hash, in room that doubles.
+const FOUND_BYTES: u64 = 32;
+/// What a row that must be there takes while its part is judged: its hash and a count, in a table that
+/// doubles.
+const JUDGED_BYTES: u64 = 80;
 
 /// A message as a queue gives it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,11 +35,14 @@ pub type AllDelivered<'r> = Box<dyn Iterator<Item = Result<Delivered>> + 'r>;
 /// A queue about to be read back, beside the plan whose messages must stand there.
 ///
 /// Messages of others, which bear no name or that of another plan, are passed over. The queue is read
-/// once, and once more where something is not as it should be.
+/// once, and once more where something is not as it should be; several times where the hashes of all
+/// rows in doubt do not fit into the budget at once.
 #[derive(Clone, Copy)]
 pub struct VerifyQueue<'v> {
     plan: &'v MessagePlan<'v>,
     read: &'v dyn Fn() -> Result<AllDelivered<'v>>,
+    threads: usize,
+    budget: Option<&'v Budget>,
     stop: Option<&'v AtomicBool>,
 }
 
@@ -41,8 +52,23 @@ impl<'v> VerifyQueue<'v> {
         Self {
             plan,
             read,
+            threads: DEFAULT_THREADS,
+            budget: None,
             stop: None,
         }
+    }
+
+    /// Sets how many workers make rows again. The queue is read by one.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Has the work take its memory from this budget: some 32 bytes for each row of a part that is not
+    /// as it should be, beside what making rows takes.
+    pub fn budget(mut self, budget: &'v Budget) -> Self {
+        self.budget = Some(budget);
+        self
     }
 
     /// Sets the flag that ends the work with [`Error::Stopped`].
@@ -54,21 +80,26 @@ impl<'v> VerifyQueue<'v> {
     /// Reads everything back. Damage is a finding, not an error.
     ///
     /// # Errors
+    /// [`Error::Memory`] where the budget does not carry one worker, or the rows of one part;
     /// [`Error::Stopped`], and what the queue and the rows fail with.
     pub fn run(self) -> Result<MessageFindings> {
         let started = Instant::now();
         let stop = self.stop;
         let is_over = move || stop.is_some_and(|flag| flag.load(Ordering::Relaxed));
+        let (workers, _working) = self.workers()?;
         let first = Audit::first_look(self.plan)?;
         let sums = self.look(&first)?;
-        let suspects = first.suspects(&is_over)?;
-        let audits = if suspects.is_empty() {
-            Vec::new()
-        } else {
-            let again = Audit::second_look(self.plan, &suspects)?;
+        let suspects = first.suspects_by(workers, &is_over)?;
+        let mut audits = Vec::with_capacity(suspects.len());
+        let mut left = suspects.as_slice();
+        while !left.is_empty() {
+            let (count, _hashes) = self.carried(&first, left)?;
+            let (these, others) = left.split_at(count);
+            let again = Audit::second_look(self.plan, these)?;
             self.look(&again)?;
-            again.judge(&is_over)?
-        };
+            audits.extend(again.judge(&is_over)?);
+            left = others;
+        }
         let sum = |of: fn(&PartAudit) -> u64| audits.iter().map(of).sum();
         let rows = (0..self.plan.parts.len()).map(|part| first.found_rows(part));
         let rows = rows.sum();
@@ -90,6 +121,50 @@ impl<'v> VerifyQueue<'v> {
                 findings: audits.iter().flat_map(|audit| self.tell(audit)).collect(),
             },
         })
+    }
+
+    /// How many workers make rows, and what they and the reader of the queue hold.
+    fn workers(&self) -> Result<(usize, Option<Lease>)> {
+        let wanted = self.threads.min(self.plan.parts.len()).max(1);
+        let Some(budget) = self.budget else {
+            return Ok((wanted, None));
+        };
+        let reader = DECODER_BYTES + 4 * self.plan.settings().max_bytes;
+        let worker = self.plan.need_per_worker();
+        let granted = budget.free().get();
+        let carried = usize::try_from(granted.saturating_sub(reader) / worker);
+        let workers = wanted.min(carried.unwrap_or(usize::MAX));
+        let needed = reader + worker * workers.max(1) as u64;
+        let lease = budget.lease("verification", needed.into());
+        match lease {
+            Ok(lease) if workers > 0 => Ok((workers, Some(lease))),
+            _ => Err(Error::Memory { needed, granted }),
+        }
+    }
+
+    /// How many of the suspects, from the first on, the budget carries at once, and what they hold.
+    fn carried(&self, first: &Audit<'_>, suspects: &[usize]) -> Result<(usize, Option<Lease>)> {
+        let Some(budget) = self.budget else {
+            return Ok((suspects.len(), None));
+        };
+        let granted = budget.free().get();
+        let (mut found, mut judged, mut count) = (0, 0, 0);
+        for &part in suspects {
+            let rows = first.found_rows(part);
+            let more = found + rows * FOUND_BYTES;
+            let most = self.plan.parts[part].rows.unwrap_or(rows).max(rows);
+            let most = judged.max(most * JUDGED_BYTES);
+            let needed = more + most;
+            if needed > granted && count == 0 {
+                return Err(Error::Memory { needed, granted });
+            }
+            if needed > granted {
+                break;
+            }
+            (found, judged, count) = (more, most, count + 1);
+        }
+        let lease = budget.lease("rows in doubt", (found + judged).into());
+        Ok((count, lease.ok()))
     }
 
     /// Gives all messages of the plan to an audit.

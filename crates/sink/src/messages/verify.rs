@@ -23,7 +23,7 @@ use crate::verify::{Finding, FindingKind, Findings};
 /// How much is read at a time.
 const STEP_BYTES: usize = 256 << 10;
 /// What decoding rows holds: a thousand as texts, as a parser's tape, as arrays.
-const DECODER_BYTES: u64 = 8 << 20;
+pub(super) const DECODER_BYTES: u64 = 8 << 20;
 /// What a row takes in the second look: its hash, on both sides.
 const ROW_BYTES: u64 = 96;
 

@@ -67,7 +67,13 @@ pub(super) fn verify_queue(
     let plan = publish::again(&record.table, &sent, &args.remote, log)?;
     check_plan(&plan, &record.plan_id)?;
     let read = || queue.read();
-    let run = VerifyQueue::new(&plan, &read).stop(stop.flag());
+    let mut run = VerifyQueue::new(&plan, &read)
+        .threads(lower::threads(args.means.threads))
+        .stop(stop.flag());
+    let budget = Memory::of(args.means.memory).budget();
+    if let Some(budget) = &budget {
+        run = run.budget(budget);
+    }
     let found = super::quietly(log, || run.run())?.map_err(|error| stopped(error, stop))?;
     Ok((queue.address().to_owned(), found))
 }

@@ -13,7 +13,10 @@ mod expected;
 mod parse;
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use std::thread;
 
 use serde::Serialize;
 
@@ -174,12 +177,35 @@ impl<'p> Audit<'p> {
     /// # Errors
     /// What the rows fail with, [`Error::Stopped`].
     pub fn suspects(&self, is_over: &(dyn Fn() -> bool + Sync)) -> Result<Vec<usize>> {
-        let mut suspects = Vec::new();
-        for part in self.parts.keys() {
-            if !self.is_clean(*part, is_over)? {
-                suspects.push(*part);
+        self.suspects_by(1, is_over)
+    }
+
+    /// The same by several threads, a part at a time.
+    pub(super) fn suspects_by(
+        &self,
+        threads: usize,
+        is_over: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<usize>> {
+        let parts: Vec<usize> = self.parts.keys().copied().collect();
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<Vec<usize>> {
+            let mut suspects = Vec::new();
+            while let Some(&part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if !self.is_clean(part, is_over)? {
+                    suspects.push(part);
+                }
             }
-        }
+            Ok(suspects)
+        };
+        let mut suspects = Vec::new();
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+            for worker in workers {
+                suspects.extend(worker.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            }
+            Ok::<(), Error>(())
+        })?;
+        suspects.sort_unstable();
         Ok(suspects)
     }
 

@@ -1,5 +1,6 @@
 //! Rows as messages: grouping, names, files, ledgers.
 
+mod budget;
 mod files;
 mod grouping;
 #[cfg(unix)]
