@@ -5,7 +5,7 @@
 //! with thirty doubles; the lines of invoices, in order.
 
 // A bench fails loudly.
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, reason = "a bench may fail loudly")]
 
 mod shapes;
 

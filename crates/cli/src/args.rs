@@ -22,6 +22,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use lakeseed_budget::Bytes;
 use lakeseed_gen_core::Date;
+use lakeseed_gen_core::dataset::DEFAULT_SEED;
 use lakeseed_sink::{Compression, Shard};
 
 use crate::log::LogLevel;
@@ -300,7 +301,7 @@ pub(crate) struct Source {
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) end: Option<Date>,
     /// Another seed makes other values; the default is fixed.
-    #[arg(long, value_name = "N", value_parser = count, default_value = "42", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = DEFAULT_SEED, allow_negative_numbers = true)]
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) parameters: Parameters,

@@ -3,7 +3,8 @@
 //! A build for every x86-64 processor may use vectors of two doubles; most processors have four or
 //! eight. [`wide!`] has a loop compiled for each width and takes the one that fits, once looked up.
 //! The result is the same to the bit: these are the same additions and multiplications, none of
-//! them joined or in another order.
+//! them joined or in another order. `gen-core` has the same few lines: neither crate depends on the
+//! other.
 
 /// Evaluates an expression as wide as the processor can. What it calls has to be
 /// `#[inline(always)]`: a function by itself stays narrow.

@@ -11,7 +11,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::needless_pass_by_value,
-    clippy::float_cmp
+    clippy::float_cmp,
+    reason = "tests may fail loudly, and compare floats to the bit"
 )]
 
 mod assessments_lookup;

@@ -1,7 +1,7 @@
 //! The server seen by a client that is not ours.
 
 // Helpers of tests may fail as loudly as tests.
-#![allow(clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "tests may fail loudly")]
 
 mod access;
 mod client;

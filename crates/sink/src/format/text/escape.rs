@@ -36,7 +36,7 @@ fn none_in(bytes: &[u8], is_special: impl Fn(u8) -> bool) -> bool {
     !found(blocks.remainder())
 }
 
-#[allow(
+#[expect(
     clippy::needless_bitwise_bool,
     reason = "without branches, the loop becomes vector code"
 )]
@@ -46,7 +46,7 @@ fn is_clean_json(bytes: &[u8]) -> bool {
     })
 }
 
-#[allow(
+#[expect(
     clippy::needless_bitwise_bool,
     reason = "without branches, the loop becomes vector code"
 )]

@@ -87,7 +87,10 @@ fn table(rows: &[Row]) -> RecordBatch {
 }
 
 #[test]
-#[allow(clippy::too_many_lines)] // one table of rows, one expectation a table of the star
+#[allow(
+    clippy::too_many_lines,
+    reason = "one table of rows, one expectation a table of the star"
+)]
 fn each_rule_holds_in_any_order_of_rows() {
     let model = Model::builtin("assessments").unwrap();
     assert_eq!(model.table("fato_resposta_aluno").unwrap().kind, Kind::Fact);
