@@ -1,20 +1,22 @@
 //! The shards of a plan to one output.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::claim::Claim;
 use super::names::{self, SHARDS, Shard};
-use super::records::{PlanRecord, ShardRecord};
+use super::records::{JournalLine, PlanRecord, ShardRecord};
 use super::seal::{self, Outdated};
 use super::standing::{Standing, inspect, records};
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
+use crate::path::PartPath;
 use crate::store::Store;
 
 /// Makes one output of what the shards of a plan have written. Doing it again says the same.
 ///
 /// # Errors
-/// [`Error::ShardsMissing`] with those that have not come to their end, [`Error::OtherPlan`] where
+/// [`Error::ShardsMissing`] with those that have not come to their end, or whose files are not all
+/// there any more, [`Error::OtherPlan`] where
 /// shards of more than one plan are there, [`Error::NoOutput`] where there is none at all,
 /// [`Error::InUse`] while another process is combining, [`Error::Exists`] for a stranger's files.
 pub fn combine(store: &dyn Store) -> Result<Manifest> {
@@ -32,13 +34,13 @@ pub fn combine(store: &dyn Store) -> Result<Manifest> {
         Combining::Done(manifest) => return Ok(*manifest),
         Combining::Open(record, standing) => (record, standing),
     };
-    let mut proven = BTreeMap::new();
-    let mut missing = Vec::new();
+    let mut lines = Vec::new();
+    let mut missing = BTreeSet::new();
     for index in 1..=record.shards {
         let shard = Shard::new(index, record.shards)?;
         let name = names::shard(&record.plan_id, shard);
         let Some(json) = store.get(&name)? else {
-            missing.push(index);
+            missing.insert(index);
             continue;
         };
         let done: ShardRecord = serde_json::from_slice(&json).map_err(Error::encode("shard"))?;
@@ -49,16 +51,20 @@ pub fn combine(store: &dyn Store) -> Result<Manifest> {
                 format!("`{name}`, which is another's"),
             ));
         }
-        let lines = done.lines.into_iter();
-        proven.extend(lines.map(|line| ((line.table, line.number), line.part)));
+        lines.extend(done.lines.into_iter().map(|line| (index, line)));
     }
+    missing.extend(lost(store, &lines)?);
     if !missing.is_empty() {
         return Err(Error::ShardsMissing {
             address: store.address(),
-            missing,
+            missing: missing.into_iter().collect(),
             of: record.shards,
         });
     }
+    let proven = lines
+        .into_iter()
+        .map(|(_, line)| ((line.table, line.number), line.part))
+        .collect();
     seal::seal(
         store,
         &record,
@@ -66,6 +72,18 @@ pub fn combine(store: &dyn Store) -> Result<Manifest> {
         standing.finished.as_ref(),
         &Outdated::default(),
     )
+}
+
+/// The shards of which a file is not there any more, or not in its size: they were right when they were
+/// written, and somebody may have cleaned up since.
+fn lost(store: &dyn Store, lines: &[(u32, JournalLine)]) -> Result<BTreeSet<u32>> {
+    let paths = lines
+        .iter()
+        .map(|(_, line)| PartPath::parse(&line.part.path));
+    let sizes = store.finished(&paths.collect::<Result<Vec<_>>>()?)?;
+    let both = lines.iter().zip(sizes);
+    let lost = both.filter(|((_, line), size)| *size != Some(line.part.bytes));
+    Ok(lost.map(|((index, _), _)| *index).collect())
 }
 
 /// What there is to combine.

@@ -220,7 +220,7 @@ pub(super) fn tidy(store: &dyn Store, manifest: &Manifest, own: &[&PlanRecord]) 
     store.settle()
 }
 
-fn plan_record(store: &dyn Store, id: &str) -> Result<Option<PlanRecord>> {
+pub(super) fn plan_record(store: &dyn Store, id: &str) -> Result<Option<PlanRecord>> {
     let json = store.get(&names::plan(id))?;
     Ok(json.and_then(|json| PlanRecord::from_json(&json).ok()))
 }

@@ -90,6 +90,8 @@ impl<'s> Session<'s> {
         let number = base.as_ref().map_or(0, |manifest| manifest.number);
         let mut replaced = Vec::new();
         let mut going_on = None;
+        // Held until the plan is written: before, others would take what they have seen for the dead's.
+        let mut dead = Vec::new();
         for record in standing.unfinished {
             let is_same = record.plan_id == wanted.plan_id;
             if is_same && start == Start::GoOn {
@@ -101,20 +103,22 @@ impl<'s> Session<'s> {
                 }
                 going_on = Some(record);
             } else if mode.takes_over() || is_same {
-                let _dead = claim_all(store, &record, is_same.then_some(shard))?;
+                let Some(claims) = claim_unchanged(store, &record, is_same.then_some(shard))?
+                else {
+                    drop((dead, claim));
+                    return Self::begin(store, wanted, shard, others, heartbeat);
+                };
+                dead.extend(claims);
                 seal::remove_plan(store, &record, base.as_ref())?;
             } else {
                 replaced.push(record);
             }
         }
         let is_fresh = going_on.is_none();
-        let record = match going_on {
-            Some(record) => record,
-            None => PlanRecord {
-                base: number,
-                ..wanted
-            },
-        };
+        let record = going_on.unwrap_or(PlanRecord {
+            base: number,
+            ..wanted
+        });
         let carried = match (&base, record.mode) {
             (Some(base), Mode::Append) => append::carried(store, base, &record)?,
             _ => BTreeSet::new(),
@@ -126,6 +130,7 @@ impl<'s> Session<'s> {
         if is_fresh {
             begin_plan(store, &record, others)?;
         }
+        drop(dead);
         fail::point("begin.plan_written");
         let mut done = Vec::new();
         if let Some(record) = shard_record(store, &record, shard)? {
@@ -428,6 +433,18 @@ pub(super) fn claim_all<'s>(
         }
     }
     Ok(claims)
+}
+
+/// The same, of a plan that still is what was seen of it. Who had a claim until now, another shard of
+/// this run, may have removed it and begun anew: then there is nothing to remove, but to look again.
+fn claim_unchanged<'s>(
+    store: &'s dyn Store,
+    record: &PlanRecord,
+    own: Option<Shard>,
+) -> Result<Option<Vec<Claim<'s>>>> {
+    let claims = claim_all(store, record, own)?;
+    let now = seal::plan_record(store, &record.plan_id)?;
+    Ok((now.as_ref() == Some(record)).then_some(claims))
 }
 
 /// Whether all parts are there still.

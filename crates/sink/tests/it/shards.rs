@@ -1,13 +1,16 @@
 //! Several processes that share a plan, and the whole that is made of their shards.
 
 use std::fs;
+use std::sync::{Arc, OnceLock};
 
 use lakeseed_sink::{
-    Error, LocalStore, MemoryStore, Mode, Run, Shard, combine, inspect, open_finished, statuses,
+    Error, LocalStore, MemoryStore, Mode, Run, Shard, Store, combine, inspect, open_finished,
+    statuses,
 };
 use proptest::prelude::*;
 
 use crate::support::Random;
+use crate::through::Through;
 use crate::trees::{files, folder, put, quick, stopped, tree, two_tables, visible, window};
 
 fn shard(index: u32, of: u32) -> Shard {
@@ -168,8 +171,17 @@ fn a_finished_shard_whose_files_have_gone_makes_them_again() {
         .into_iter()
         .find(|file| file.contains("/.part-00002"))
         .unwrap();
-    fs::remove_file(root.join(&lost)).unwrap();
-    assert!(combine(&store).is_err());
+    let lost = root.join(&lost);
+    // Cut off, then gone: the third file is the first shard's.
+    let refused = || match combine(&store).unwrap_err() {
+        Error::ShardsMissing { missing, .. } => missing,
+        other => panic!("{other:?}"),
+    };
+    let bytes = fs::read(&lost).unwrap();
+    fs::write(&lost, &bytes[1..]).unwrap();
+    assert_eq!(refused(), [1]);
+    fs::remove_file(&lost).unwrap();
+    assert_eq!(refused(), [1]);
     let made: u64 = (1..=2)
         .map(|index| {
             Run::new(&plan, &store)
@@ -181,6 +193,36 @@ fn a_finished_shard_whose_files_have_gone_makes_them_again() {
         .sum();
     assert!(made > 0 && made < 400, "{made}");
     assert_eq!(combine(&store).unwrap().rows(), 1_010);
+}
+
+/// Two shards start over at the same moment, where the same plan was begun in three: the second one has
+/// seen what the first one has removed since.
+#[test]
+fn a_shard_that_starts_over_leaves_what_another_one_has_made() {
+    let bucket = MemoryStore::new();
+    let plan = two_tables(1_000, 4);
+    let begun = Through::new(bucket.clone());
+    Run::new(&plan, &begun).shard(shard(1, 3)).commit().unwrap();
+    let anew = |store: &dyn Store, index| {
+        let plan = two_tables(1_000, 4);
+        let run = Run::new(&plan, store).mode(Mode::Overwrite);
+        run.shard(shard(index, 2)).commit().unwrap().made_rows()
+    };
+    let first = Arc::new(OnceLock::new());
+    let (once, others) = (first.clone(), bucket.clone());
+    let second = Through::new(bucket.clone()).before_put_new(move |_, name| {
+        if name.contains("claim-") && name.ends_with("-1of1.json") && once.set(()).is_ok() {
+            assert!(anew(&Through::new(others.clone()), 1) > 0);
+        }
+    });
+    assert!(anew(&second, 2) > 0);
+    assert!(first.get().is_some(), "they have not met");
+    assert_eq!(combine(&bucket).unwrap().rows(), 1_010);
+    let whole = MemoryStore::new();
+    Run::new(&plan, &whole).commit().unwrap();
+    for (name, bytes) in whole.files() {
+        assert_eq!(bucket.files().get(&name), Some(&bytes), "{name}");
+    }
 }
 
 #[test]

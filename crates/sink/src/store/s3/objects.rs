@@ -195,7 +195,7 @@ impl Core {
             .map_err(|failure| self.unread("list", start, failure))?;
         let objects = page.result.objects.into_iter();
         let objects = objects.map(|object| (object.location.to_string(), object.size));
-        Ok((objects.collect(), page.page_token))
+        Ok((below(start, objects), page.page_token))
     }
 
     /// The same, as names below the root.
@@ -265,5 +265,39 @@ impl Core {
                 false
             }
         }
+    }
+}
+
+/// The objects whose key starts with a text. "Create folder" of a console leaves an empty object with the
+/// folder's name and a slash; a listing of that folder has it, and the client library cuts the slash off.
+fn below(start: &str, objects: impl Iterator<Item = (String, u64)>) -> Vec<(String, u64)> {
+    objects.filter(|(key, _)| key.starts_with(start)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_of_a_folder_is_no_file_in_it() {
+        let listed = [
+            ("lake/demo", 0),
+            ("lake/demo/_SUCCESS", 0),
+            ("lake/demo/a", 7),
+        ];
+        let listed = || {
+            listed
+                .iter()
+                .map(|(key, bytes)| ((*key).to_owned(), *bytes))
+        };
+        let names = |start| -> Vec<_> {
+            below(start, listed())
+                .into_iter()
+                .map(|(key, _)| key)
+                .collect()
+        };
+        assert_eq!(names("lake/demo/"), ["lake/demo/_SUCCESS", "lake/demo/a"]);
+        assert_eq!(names("lake/demo/a"), ["lake/demo/a"]);
+        assert_eq!(names("").len(), 3);
     }
 }
