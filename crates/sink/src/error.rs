@@ -296,6 +296,33 @@ impl Error {
         )
     }
 
+    /// The same once more, where a store could not be asked and so nothing is known of what it holds:
+    /// for whoever stands behind a library that keeps no more than an error's text.
+    pub(crate) fn lost(&self) -> Option<Self> {
+        use Trouble as T;
+        match self {
+            Self::Remote {
+                action,
+                address,
+                trouble:
+                    trouble @ (T::Denied
+                    | T::Expired
+                    | T::ClockSkew
+                    | T::Unreachable
+                    | T::Untrusted
+                    | T::OutOfHandles
+                    | T::Unavailable),
+                source,
+            } => Some(Self::Remote {
+                action,
+                address: address.clone(),
+                trouble: *trouble,
+                source: source.to_string().into(),
+            }),
+            _ => None,
+        }
+    }
+
     fn io_kind(&self) -> Option<io::ErrorKind> {
         match self.cause() {
             Self::Io { source, .. } => Some(source.kind()),

@@ -126,6 +126,48 @@ fn access_that_is_denied_for_ever_on_the_way() {
     );
 }
 
+/// What cannot be read for want of access is not damaged, and nobody is told to write it anew.
+#[test]
+fn access_that_is_lost_while_verifying() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(Settings::default());
+    for format in ["parquet", "csv", "csv -c zstd", "arrow"] {
+        let place = format!("s3://lake/{}", format.replace([' ', ':'], ""));
+        let work = format!("generate predictions --rows 60k --classes 3 --files 12 -f {format}");
+        let made = ran(&mut on(
+            &server,
+            folder.path(),
+            &format!("{work} -o {place} -q"),
+        ));
+        assert_eq!(made.code, Some(0), "{}", made.err);
+        for quick in ["", " --quick"] {
+            let read = AtomicU64::new(0);
+            let from_a_file_on = move |request: &Request| {
+                let is_file = request.kind == Kind::GetObject && request.key().contains("/part-");
+                is_file && read.fetch_add(1, Ordering::SeqCst) >= LAST
+            };
+            let before = server.faults().fired();
+            server.faults().every(from_a_file_on, Fault::ExpiredToken);
+            let verify = format!("verify {place} -j 2{quick}");
+            let lost = ran(&mut on(
+                &server,
+                folder.path(),
+                &format!("{verify} --patience 1s"),
+            ));
+            assert!(server.faults().fired() > before, "{format}{quick}");
+            let line = one_line(&lost, 3);
+            let end = "; renew the credentials and repeat the command";
+            assert!(
+                line.contains("400 ExpiredToken") && line.ends_with(end),
+                "{line}"
+            );
+            server.faults().clear();
+            let clean = ran(&mut on(&server, folder.path(), &verify));
+            assert_eq!(clean.code, Some(0), "{format}{quick}: {}", clean.out);
+        }
+    }
+}
+
 /// Whoever types a wrong address is told while he still looks.
 #[test]
 fn a_server_that_is_down_at_the_start() {

@@ -13,6 +13,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::thrift::page_sizes;
+use crate::error::Error;
 use crate::store::Store;
 use crate::sync::lock;
 
@@ -38,6 +39,8 @@ struct Inner {
     /// Whether a page was larger than a window: then what is read ahead of one is read twice.
     has_large_pages: AtomicBool,
     read_bytes: AtomicU64,
+    /// Why the store could not be asked: the parquet crate keeps the text alone.
+    lost: Mutex<Option<Error>>,
 }
 
 impl RangedFile {
@@ -58,6 +61,7 @@ impl RangedFile {
                 windows: Mutex::default(),
                 has_large_pages: AtomicBool::new(false),
                 read_bytes: AtomicU64::new(0),
+                lost: Mutex::default(),
             }),
         }
     }
@@ -65,6 +69,11 @@ impl RangedFile {
     /// Bytes that were read since the last call.
     pub(crate) fn take_read_bytes(&self) -> u64 {
         self.inner.read_bytes.swap(0, Ordering::Relaxed)
+    }
+
+    /// Why the store could not be asked, where it could not.
+    pub(crate) fn take_lost(&self) -> Option<Error> {
+        lock(&self.inner.lost).take()
     }
 
     /// At least `least` bytes from `at` on; more where a window has them already. A new one has `ahead`
@@ -90,7 +99,10 @@ impl RangedFile {
             .inner
             .store
             .read_range(&self.inner.name, at..until)
-            .map_err(|error| ParquetError::External(Box::new(error)))?
+            .map_err(|error| {
+                *lock(&self.inner.lost) = error.lost();
+                ParquetError::External(Box::new(error))
+            })?
             .map(Bytes::from)
             .unwrap_or_default();
         self.inner

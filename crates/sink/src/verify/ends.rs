@@ -7,7 +7,6 @@ use super::findings::FindingKind;
 use super::part::{Context, Report};
 use super::text::ZSTD_WINDOW_LOG;
 use super::{Fail, arrow, parquet};
-use crate::error::chain;
 use crate::format::{Compression, FormatKind};
 
 /// How much of a compressed file's end is looked through for its last frame, at first and at most.
@@ -48,7 +47,7 @@ impl Context<'_> {
     pub(super) fn range(&self, path: &str, range: Range<u64>) -> Result<Vec<u8>, Fail> {
         let length = range.end - range.start;
         let bytes = self.store.read_range(path, range);
-        let bytes = bytes.map_err(|error| Fail::Unreadable(chain(&error)))?;
+        let bytes = bytes.map_err(Fail::of_store)?;
         let bytes = bytes.unwrap_or_default();
         self.read_bytes(bytes.len() as u64);
         if bytes.len() as u64 == length {

@@ -298,7 +298,11 @@ impl<'v> Verify<'v> {
                 }
                 Some(source) => match Anew::try_new(source, table) {
                     Ok(anew) => Some(anew),
-                    Err(Fail::NotMade(found) | Fail::Unreadable(found)) => {
+                    Err(fail) => {
+                        let found = match fail {
+                            Fail::NotMade(found) | Fail::Unreadable(found) => found,
+                            Fail::Lost(error) => chain(&error),
+                        };
                         let expected = "the manifest's columns";
                         let what = FindingKind::NotMade;
                         findings.push(Finding::new(what, &table.name, expected, found));
@@ -387,11 +391,20 @@ enum Fail {
     Unreadable(String),
     /// The rows cannot be made again.
     NotMade(String),
+    /// The store cannot be asked: no damage, and the end of the run.
+    Lost(Error),
 }
 
 impl Fail {
     fn unreadable(error: impl std::error::Error + 'static) -> Self {
         Self::Unreadable(chain(&error))
+    }
+
+    /// What came of asking the store.
+    fn of_store(error: Error) -> Self {
+        error
+            .lost()
+            .map_or_else(|| Self::unreadable(error), Self::Lost)
     }
 
     fn not_made(error: impl std::error::Error + 'static) -> Self {

@@ -27,7 +27,15 @@ pub(super) fn rows(
     let file = open(size, report, context);
     let done = compare_rows(&file, table, report, context);
     context.read_bytes(file.take_read_bytes());
-    done
+    told(&file, done)
+}
+
+/// The reader's own error, or that the store could not be asked.
+fn told(file: &RangedFile, done: Result<(), Fail>) -> Result<(), Fail> {
+    match file.take_lost() {
+        Some(error) if done.is_err() => Err(Fail::Lost(error)),
+        _ => done,
+    }
 }
 
 /// A window for each column, out of what a worker may hold.
@@ -82,7 +90,7 @@ pub(super) fn check_ends(
     let file = open(size, report, context);
     let checked = metadata(&file, report).map(|_| ());
     context.read_bytes(file.take_read_bytes());
-    checked
+    told(&file, checked)
 }
 
 /// The footer, checked against the file's size and the part's rows.

@@ -238,7 +238,7 @@ fn read_through(
             return Ok(());
         }
         Err(error) => {
-            let failed = Err(Fail::Unreadable(chain(&error)));
+            let failed = Err(Fail::of_store(error));
             return settle(failed, FindingKind::Unreadable, report, context);
         }
     };
@@ -254,7 +254,16 @@ fn read_through(
             _ => arrow::rows(&mut bytes, size, table, report, context),
         }))
     };
-    match bytes.finish() {
+    let digest = bytes.finish();
+    if let Some(error) = bytes.take_lost() {
+        return settle(
+            Err(Fail::Lost(error)),
+            FindingKind::Unreadable,
+            report,
+            context,
+        );
+    }
+    match digest {
         Ok(Some(digest)) if digest != report.part.blake3 => {
             // It comes before what the rows have to say.
             let finding = report.finding(FindingKind::Digest, &report.part.blake3, digest);
@@ -302,6 +311,7 @@ fn settle(
         return Err(Error::Stopped);
     }
     let finding = match fail {
+        Fail::Lost(error) => return Err(error),
         Fail::Unreadable(why) => {
             let finding = report.finding(what, "a file that can be read", why);
             let row = report.row(report.tally.found_rows());
