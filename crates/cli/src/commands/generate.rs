@@ -4,7 +4,9 @@ mod preflight;
 
 use anyhow::Result;
 use lakeseed_budget::Bytes;
-use lakeseed_sink::{Error, Mode, Observer as _, Plan, Report, Run, Shard, Stream, put_report};
+use lakeseed_sink::{
+    Error, Mode, Observer as _, Plan, Report, Run, Shard, Store, Stream, put_report,
+};
 
 use crate::args::Generate;
 use crate::error::{Failure, Moment};
@@ -42,10 +44,7 @@ fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {
         None => None,
     };
     let plan = job.plan()?;
-    let run = match &store {
-        Some(store) => Run::new(&plan, store.as_ref()),
-        None => Run::to_stream(&plan, &stream),
-    };
+    let run = run_of(&plan, store.as_deref(), &stream);
     let mode = match (args.append, args.overwrite) {
         (true, _) => Mode::Append,
         (_, true) => Mode::Overwrite,
@@ -58,7 +57,8 @@ fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {
         .and_then(|standing| standing.finished.as_ref())
         .is_some_and(|manifest| mode != Mode::Overwrite && manifest.has_plan(plan.id()));
     if !is_done {
-        preflight::check_memory(&job, &plan, &run)?;
+        let need = |plan: &Plan<'_>| run_of(plan, store.as_deref(), &stream).need_per_worker();
+        preflight::check_memory(&job, &plan, need)?;
         if let (Some(standing), Destination::Folder(folder)) = (&standing, &job.destination) {
             preflight::check_disk(folder, &plan, shard, standing)?;
         }
@@ -74,6 +74,14 @@ fn work(args: &Generate, stop: &Stop, log: &Log) -> Result<()> {
         }
     }
     show(args, &own, &job, &outcome)
+}
+
+/// A run into the store, or without one into the stream.
+fn run_of<'r>(plan: &'r Plan<'r>, store: Option<&'r dyn Store>, stream: &'r Stream) -> Run<'r> {
+    match store {
+        Some(store) => Run::new(plan, store),
+        None => Run::to_stream(plan, stream),
+    }
 }
 
 /// A stream has nothing to add to, to start over, or to combine.

@@ -193,6 +193,18 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
             Failure::usage(expected, found, "raise --file-size, or set --files")
         }
         E::Invalid {
+            what: "row group size",
+            expected,
+            found,
+        } => {
+            let all = [
+                "larger row groups with --row-group-rows and --row-group-size",
+                "more --files",
+                "smaller ones with --file-size",
+            ];
+            Failure::usage(expected, found, &ways(&all))
+        }
+        E::Invalid {
             what,
             expected,
             found,

@@ -213,3 +213,29 @@ fn what_carries_no_worker_is_refused() {
         }
     }
 }
+
+/// The footer of a Parquet file tells of every row group, so an open file keeps them all in mind: many
+/// small ones in one file take more than the limits above, and are counted before the first is made.
+#[test]
+fn a_file_of_thousands_of_row_groups_stays_inside() {
+    let work = "predictions --rows 300k --classes 30 --row-group-rows 100 --files 1";
+    for place in Place::all() {
+        let refused = place.run(&format!("generate {work} --memory 128MiB"), "refused");
+        assert_eq!(refused.code, Some(3), "{}", refused.err);
+        let advice = "MiB, or --row-group-rows 1048576";
+        assert!(refused.err.contains(advice), "{}", refused.err);
+        let result = generate(&place, "parquet", work, 16, "320MiB");
+        is_inside(&result, 320, work, &place);
+        assert!(peak(&result) > 128 * MIB, "{}", peak(&result) / MIB);
+    }
+    let place = &Place::all()[0];
+    let ran = place.run(
+        "generate predictions --rows 400k --row-group-rows 10 --files 1",
+        "many",
+    );
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    let advice = "expected at most 32767 row groups in a file of table `predictions`, got 40000; larger \
+                  row groups with --row-group-rows and --row-group-size, more --files, or smaller ones \
+                  with --file-size";
+    assert!(ran.err.contains(advice), "{}", ran.err);
+}

@@ -4,20 +4,21 @@
 //! file. Dictionaries stay dictionaries; in the file format their values may not change within a
 //! file, which the writer refuses.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
-
 use arrow_array::{Array, RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow_ipc::writer::{FileWriter, StreamWriter};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::SchemaRef;
 
+use super::through::{Failure, PartAsWrite};
 use super::{Assembler, Chunk, ChunkData, EncodeError, Encoder, Format};
 use crate::error::{Error, Result};
 use crate::hints;
 use crate::store::PartWriter;
-use crate::sync::lock;
 
 const NAME: &str = "arrow";
+/// The fewest rows of a batch but the last one of a chunk.
+const LEAST_BATCH_ROWS: u64 = 1024;
+/// What the list of batches takes for one: it grows to twice what stands in it, and is then written.
+const BLOCK_BYTES: u64 = 96;
 
 /// Arrow IPC for one schema.
 #[derive(Debug)]
@@ -53,19 +54,25 @@ impl Format for ArrowFormat {
         0
     }
 
+    /// A file ends with a list of its batches: where each stands, and how long it is.
+    fn kept_bytes(&self, rows: u64) -> u64 {
+        let batches = rows.div_ceil(LEAST_BATCH_ROWS) + 1;
+        if self.is_stream {
+            0
+        } else {
+            batches * BLOCK_BYTES
+        }
+    }
+
     fn assemble(&self, out: Box<dyn PartWriter>) -> Result<Box<dyn Assembler>> {
-        let failure = Failure::default();
-        let out = PartAsWrite {
-            out,
-            failure: failure.clone(),
-        };
+        let (out, failure) = PartAsWrite::new(out);
         if self.is_stream {
             let writer = StreamWriter::try_new(out, &self.schema);
-            let writer = writer.map_err(|error| failure.or(error))?;
+            let writer = writer.map_err(|error| failure.or(NAME, error))?;
             Ok(Box::new(StreamAssembler { writer, failure }))
         } else {
             let writer = FileWriter::try_new(out, &self.schema);
-            let writer = writer.map_err(|error| failure.or(error))?;
+            let writer = writer.map_err(|error| failure.or(NAME, error))?;
             Ok(Box::new(FileAssembler { writer, failure }))
         }
     }
@@ -128,7 +135,7 @@ impl Assembler for FileAssembler {
         for batch in batches(chunk)? {
             self.writer
                 .write(batch)
-                .map_err(|error| self.failure.or(error))?;
+                .map_err(|error| self.failure.or(NAME, error))?;
         }
         Ok(())
     }
@@ -136,11 +143,11 @@ impl Assembler for FileAssembler {
     fn finish(mut self: Box<Self>) -> Result<u64> {
         self.writer
             .finish()
-            .map_err(|error| self.failure.or(error))?;
+            .map_err(|error| self.failure.or(NAME, error))?;
         self.writer
             .into_inner()
             .map_err(Error::encode(NAME))?
-            .out
+            .into_part()
             .finish()
     }
 }
@@ -155,7 +162,7 @@ impl Assembler for StreamAssembler {
         for batch in batches(chunk)? {
             self.writer
                 .write(batch)
-                .map_err(|error| self.failure.or(error))?;
+                .map_err(|error| self.failure.or(NAME, error))?;
         }
         Ok(())
     }
@@ -163,48 +170,11 @@ impl Assembler for StreamAssembler {
     fn finish(mut self: Box<Self>) -> Result<u64> {
         self.writer
             .finish()
-            .map_err(|error| self.failure.or(error))?;
+            .map_err(|error| self.failure.or(NAME, error))?;
         self.writer
             .into_inner()
             .map_err(Error::encode(NAME))?
-            .out
+            .into_part()
             .finish()
-    }
-}
-
-/// The part's own error, which the library in between would turn into text.
-#[derive(Clone, Default)]
-struct Failure(Arc<Mutex<Option<Error>>>);
-
-impl Failure {
-    fn or(&self, other: ArrowError) -> Error {
-        let own = lock(&self.0).take();
-        own.unwrap_or_else(|| Error::encode(NAME)(other))
-    }
-}
-
-/// A part writer where a library wants [`Write`].
-struct PartAsWrite {
-    out: Box<dyn PartWriter>,
-    failure: Failure,
-}
-
-impl Write for PartAsWrite {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.out.write(bytes) {
-            Ok(()) => Ok(bytes.len()),
-            Err(error) => {
-                *self
-                    .failure
-                    .0
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner) = Some(error);
-                Err(io::Error::other("the part could not be written"))
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

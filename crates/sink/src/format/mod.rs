@@ -14,6 +14,7 @@ mod compression;
 mod kind;
 mod parquet;
 pub(crate) mod text;
+mod through;
 
 use arrow_array::RecordBatchReader;
 
@@ -34,6 +35,18 @@ pub trait Format: Send + Sync {
 
     /// What an encoder holds besides batches and its chunk: pages, codecs.
     fn encoder_bytes(&self) -> u64;
+
+    /// The most that an open file keeps of a chunk of so many rows until the file is finished, where
+    /// its end tells of every chunk.
+    fn kept_bytes(&self, rows: u64) -> u64 {
+        let _ = rows;
+        0
+    }
+
+    /// The most chunks that one file can have, where there is such a number.
+    fn most_chunks(&self) -> Option<u64> {
+        None
+    }
 
     /// Starts a file on `out`.
     ///

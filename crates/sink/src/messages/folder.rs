@@ -23,7 +23,7 @@ pub const MESSAGES_FORMAT: &str = "messages";
 /// The end of a file's name.
 const EXTENSION: &str = "messages.jsonl";
 /// Nobody knows how large a file becomes: about what the rows of a part take.
-const EXPECTED_BYTES: u64 = 64 << 20;
+pub(super) const EXPECTED_BYTES: u64 = 64 << 20;
 
 /// What the manifest of a folder of messages says of its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

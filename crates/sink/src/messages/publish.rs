@@ -140,7 +140,7 @@ impl<'p> Publish<'p> {
     pub fn need_per_worker(&self) -> u64 {
         let sender = match &self.target {
             Target::Queue(queue, _) => queue.sender_bytes(),
-            Target::Store(store) => store.part_bytes(),
+            Target::Store(store) => store.part_bytes(folder::EXPECTED_BYTES),
         };
         self.plan.need_per_worker() + sender
     }

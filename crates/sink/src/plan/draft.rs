@@ -72,6 +72,7 @@ impl<'a> Draft<'a> {
                 }
             }
         }
+        check_chunks(&spec.name, &files, format.as_ref())?;
         Ok(Self {
             spec,
             projection,
@@ -135,6 +136,22 @@ impl<'a> Draft<'a> {
             sample: self.sample,
         })
     }
+}
+
+/// Refuses files of more chunks than the format can number, before the first is made.
+fn check_chunks(table: &str, files: &[FileRange], format: &dyn Format) -> Result<()> {
+    let Some(most) = format.most_chunks() else {
+        return Ok(());
+    };
+    let chunks = files.iter().map(FileRange::chunks).max().unwrap_or(0);
+    if chunks <= most {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        what: "row group size",
+        expected: format!("at most {most} row groups in a file of table `{table}`"),
+        found: format!("{chunks}"),
+    })
 }
 
 fn projection(spec: &TableSpec<'_>, schema: &Schema) -> Result<Vec<usize>> {

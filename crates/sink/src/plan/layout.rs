@@ -66,6 +66,12 @@ pub(super) struct FileRange {
     pub(super) chunk_rows: u64,
 }
 
+impl FileRange {
+    pub(super) fn chunks(&self) -> u64 {
+        (self.rows.end - self.rows.start).div_ceil(self.chunk_rows)
+    }
+}
+
 impl Layout {
     pub(crate) fn check(&self) -> Result<()> {
         let sizes = [

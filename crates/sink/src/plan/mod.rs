@@ -116,13 +116,29 @@ impl TablePlan<'_> {
     }
 
     fn need(&self) -> u64 {
-        let chunk_rows = self
+        let chunk = self.sample.need(self.chunk_rows(), self.batch_rows as u64);
+        chunk + self.kept_bytes()
+    }
+
+    /// Rows of the largest chunk.
+    fn chunk_rows(&self) -> u64 {
+        let parts = self.parts.iter().map(|part| part.chunk_rows);
+        parts.max().unwrap_or(0)
+    }
+
+    /// The most that an open file keeps of all its chunks until it is finished.
+    fn kept_bytes(&self) -> u64 {
+        let chunks = self.parts.iter().map(Part::chunks).max().unwrap_or(0);
+        chunks * self.format.kept_bytes(self.chunk_rows())
+    }
+
+    /// About how large the largest file will be.
+    fn largest_file(&self) -> u64 {
+        let rows = self
             .parts
             .iter()
-            .map(|part| part.chunk_rows)
-            .max()
-            .unwrap_or(0);
-        self.sample.need(chunk_rows, self.batch_rows as u64)
+            .map(|part| part.rows.end - part.rows.start);
+        self.expected_bytes(rows.max().unwrap_or(0))
     }
 }
 
@@ -211,7 +227,15 @@ impl<'a> Plan<'a> {
         self.tables.iter().map(TablePlan::estimated_bytes).sum()
     }
 
-    /// The most memory that one worker holds, in bytes: batches, one encoded chunk, codecs.
+    /// About how large the largest file of all will be, in bytes: stores hold larger buffers for
+    /// very large ones.
+    pub fn largest_file(&self) -> u64 {
+        let tables = self.tables.iter().map(TablePlan::largest_file);
+        tables.max().unwrap_or(0)
+    }
+
+    /// The most memory that one worker holds, in bytes: batches, one encoded chunk, codecs, and what
+    /// an open file keeps until it is finished.
     pub fn need_per_worker(&self) -> u64 {
         self.tables.iter().map(TablePlan::need).max().unwrap_or(0)
     }
@@ -258,7 +282,8 @@ impl<'a> PlanBuilder<'a> {
     /// # Errors
     /// [`Error::Name`] for names that are none of a file, [`Error::Unsupported`] for columns that
     /// the format cannot hold, [`Error::Invalid`] for sizes of zero, more than [`MAX_FILES`] files,
-    /// doubled tables or partitions that do not follow one another, and what the sources fail with.
+    /// files of more row groups than Parquet can number, doubled tables or partitions that do not
+    /// follow one another, and what the sources fail with.
     pub fn build(self) -> Result<Plan<'a>> {
         self.layout.check()?;
         let mut names: Vec<String> = self

@@ -32,7 +32,7 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// The most that a worker holds with chunks of `chunk_rows`.
+    /// The most that a worker holds with chunks of `chunk_rows`, beside what its open file keeps.
     pub(super) fn need(&self, chunk_rows: u64, batch_rows: u64) -> u64 {
         // A chunk's memory is handed on to the next one: a fifth is kept for rows that are wider
         // than the sample's.

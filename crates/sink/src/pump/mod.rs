@@ -203,7 +203,7 @@ impl<'r> Run<'r> {
     /// The most memory that one worker holds, in bytes: its batches, a chunk, an open part.
     pub fn need_per_worker(&self) -> u64 {
         let open_part = match self.target {
-            Target::Store(store) => store.part_bytes(),
+            Target::Store(store) => store.part_bytes(self.plan.largest_file()),
             Target::Stream(_) => 0,
         };
         self.plan.need_per_worker() + open_part

@@ -99,7 +99,7 @@ impl ParquetPieces {
             opened.push(ParquetFile { file, metadata });
         }
         let schema = schema.unwrap_or_else(|| Arc::new(Schema::empty()));
-        let total = if store.part_bytes() > 0 {
+        let total = if store.part_bytes(0) > 0 {
             FAR_BYTES
         } else {
             NEAR_BYTES

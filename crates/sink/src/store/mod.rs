@@ -27,8 +27,10 @@ pub trait Store: Debug + Send + Sync {
     /// The root for people and logs, without credentials: `./retail`, `s3://lake/demo`.
     fn address(&self) -> String;
 
-    /// The most memory that one open part holds, in bytes: buffers that wait to be sent.
-    fn part_bytes(&self) -> u64 {
+    /// The most memory that one open part of about `expected_bytes` holds, in bytes: buffers that wait
+    /// to be sent.
+    fn part_bytes(&self, expected_bytes: u64) -> u64 {
+        let _ = expected_bytes;
         0
     }
 

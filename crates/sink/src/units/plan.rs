@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::format::{FileFormat, Format, FormatKind};
 use crate::manifest::{Manifest, ManifestPart};
 use crate::path::{PartPath, check_beside, check_name};
-use crate::plan::{Layout, MAX_FILES, batch_rows, id, row_bytes};
+use crate::plan::{DEFAULT_FILE_BYTES, Layout, MAX_FILES, batch_rows, id, row_bytes};
 use crate::store::Store;
 use crate::totals::Tally;
 
@@ -114,7 +114,7 @@ impl UnitPlan {
     /// Worked out from the widths of the columns: text that is much wider takes more.
     pub fn need_per_writer(&self, store: &dyn Store) -> u64 {
         let tables = self.tables.iter().map(BoundTable::need);
-        tables.max().unwrap_or(0) + store.part_bytes()
+        tables.max().unwrap_or(0) + store.part_bytes(DEFAULT_FILE_BYTES)
     }
 
     pub(super) fn bound(&self) -> &[BoundTable] {

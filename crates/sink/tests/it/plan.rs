@@ -363,3 +363,44 @@ fn names_of_formats_and_codecs() {
     assert!(FileFormat::new(FormatKind::Csv, Compression::Snappy).is_err());
     assert!(FileFormat::new(FormatKind::Arrow, Compression::Zstd(1)).is_err());
 }
+
+/// A plan of one Parquet file of so many row groups of ten rows.
+fn row_groups(count: u64) -> Result<Plan<'static>, Error> {
+    let layout = Layout {
+        files: Some(1),
+        row_group_rows: 10,
+        ..Layout::default()
+    };
+    let plan = Plan::builder(Parquet::zstd(1)).layout(layout);
+    plan.table(table(count * 10)).build()
+}
+
+#[test]
+fn more_row_groups_than_a_file_can_number_are_refused_before_the_first_is_made() {
+    assert!(row_groups(32_767).is_ok());
+    let error = row_groups(32_768).unwrap_err();
+    assert!(error.is_refused());
+    let told = error.to_string();
+    assert!(
+        told.contains("at most 32767 row groups in a file of table `pets`"),
+        "{told}"
+    );
+    assert!(told.contains("32768"), "{told}");
+}
+
+/// A footer tells of every row group: until it is written, an open file keeps what it will tell.
+#[test]
+fn what_an_open_file_keeps_is_part_of_the_need() {
+    let need = |count| row_groups(count).unwrap().need_per_worker();
+    let each = (need(20_000) - need(10_000)) / 10_000;
+    assert!((500..5_000).contains(&each), "{each}");
+    // Beside files that are not one long one.
+    let many = Layout {
+        files: Some(100),
+        row_group_rows: 10,
+        ..Layout::default()
+    };
+    let many = Plan::builder(Parquet::zstd(1)).layout(many);
+    let many = many.table(table(200_000)).build().unwrap();
+    assert!(many.need_per_worker() < need(1_000));
+}

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use lakeseed_budget::Bytes;
-use lakeseed_sink::{Layout, Plan, Run, Shard, Standing, Store, inspect};
+use lakeseed_sink::{
+    DEFAULT_FILE_BYTES, DEFAULT_ROW_GROUP_ROWS, Layout, Plan, Shard, Standing, Store, inspect,
+};
 
 use crate::disk;
 use crate::error::Failure;
@@ -34,36 +36,62 @@ pub(super) fn look_at(store: &dyn Store) -> Result<Standing> {
 /// Row-group sizes in MiB that are proposed where the asked one does not fit.
 const SMALLER_GROUPS_MIB: [u64; 7] = [64, 32, 16, 8, 4, 2, 1];
 
-/// Refuses what not even one worker could do, and says with how much it could.
-pub(super) fn check_memory(job: &Job, plan: &Plan<'_>, run: &Run<'_>) -> Result<()> {
+/// Refuses what not even one worker could do, and says with how much it could. `need` is what a worker
+/// of a plan holds.
+pub(super) fn check_memory(
+    job: &Job,
+    plan: &Plan<'_>,
+    need: impl Fn(&Plan<'_>) -> u64,
+) -> Result<()> {
     let (Some(total), Some(granted)) = (job.memory.total, job.memory.for_workers()) else {
         return Ok(());
     };
-    let need = Bytes::new(run.need_per_worker());
-    let open_part = run.need_per_worker() - plan.need_per_worker();
-    if need <= granted {
+    let needed = Bytes::new(need(plan));
+    if needed <= granted {
         return Ok(());
     }
     let program = job.memory.program;
-    let sum = program + need;
-    let expected = format!("memory for one worker, {sum} (program {program} + worker {need})");
+    let sum = program + needed;
+    let expected = format!("memory for one worker, {sum} (program {program} + worker {needed})");
     let mut advice = format!("give --memory {}MiB", sum.get().div_ceil(1 << 20));
-    if job.has_row_groups {
-        for size in SMALLER_GROUPS_MIB {
-            let row_group_bytes = size << 20;
-            let layout = Layout {
-                row_group_bytes,
-                ..job.layout
-            };
-            let is_smaller = row_group_bytes < job.layout.row_group_bytes;
-            if is_smaller && job.plan_with(layout)?.need_per_worker() + open_part <= granted.get() {
-                let _ = write!(advice, ", or --row-group-size {size}MiB");
-                break;
-            }
+    for (layout, flag) in ways_to_take_less(job) {
+        if need(&job.plan_with(layout)?) <= granted.get() {
+            let _ = write!(advice, ", or {flag}");
+            break;
         }
     }
     let got = format!("{total} by {}", job.memory.by);
     Err(Failure::refused(expected, got, &advice).into())
+}
+
+/// Sizes with which a worker may take less, and how to ask for them.
+fn ways_to_take_less(job: &Job) -> Vec<(Layout, String)> {
+    let asked = job.layout;
+    let smaller_files = Layout {
+        files: None,
+        file_bytes: DEFAULT_FILE_BYTES,
+        ..asked
+    };
+    let size = DEFAULT_FILE_BYTES >> 20;
+    let mut ways = vec![(smaller_files, format!("--file-size {size}MiB"))];
+    if job.has_row_groups {
+        let row_group_rows = DEFAULT_ROW_GROUP_ROWS;
+        let fewer_groups = Layout {
+            row_group_rows,
+            ..asked
+        };
+        ways.push((fewer_groups, format!("--row-group-rows {row_group_rows}")));
+        let smaller_groups = SMALLER_GROUPS_MIB.into_iter().map(|size| {
+            let layout = Layout {
+                row_group_bytes: size << 20,
+                ..asked
+            };
+            (layout, format!("--row-group-size {size}MiB"))
+        });
+        ways.extend(smaller_groups);
+    }
+    ways.retain(|(layout, _)| *layout != asked);
+    ways
 }
 
 /// Estimates come from a sample: what misses by less than this, in per cent, is tried.

@@ -1,12 +1,17 @@
 //! Row groups to a file: bytes as they are, offsets moved, the footer last.
+//!
+//! **Memory.** The footer tells of every row group, so an open file keeps the metadata of all that it
+//! has ([`kept_bytes`]). The footer itself goes into the file as it is made.
 
 use std::io::{self, Write};
 use std::iter;
 use std::sync::Arc;
 
+use arrow_schema::DataType;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{
-    ColumnChunkMetaData, FileMetaData, ParquetMetaDataBuilder, ParquetMetaDataWriter,
-    RowGroupMetaData,
+    ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataBuilder,
+    ParquetMetaDataWriter, RowGroupMetaData,
 };
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
@@ -16,6 +21,7 @@ use super::layout::{CREATED_BY, FileLayout};
 use super::library::shifted;
 use super::{Leaf, NAME};
 use crate::error::{Error, Result};
+use crate::format::through::PartAsWrite;
 use crate::format::{Assembler, Chunk, ChunkData};
 use crate::store::PartWriter;
 
@@ -23,7 +29,32 @@ const MAGIC: &[u8; 4] = b"PAR1";
 /// The version of the format that the footer names: data pages are of the first kind.
 const FORMAT_VERSION: i32 = 1;
 /// The most row groups that a file can number.
-const MAX_ROW_GROUPS: usize = i16::MAX as usize;
+pub(super) const MAX_ROW_GROUPS: usize = i16::MAX as usize;
+/// What is kept of a column chunk whatever its pages: numbers, the least and the greatest value.
+const LEAF_BYTES: u64 = (size_of::<ColumnChunkMetaData>()
+    + size_of::<ColumnIndexMetaData>()
+    + size_of::<OffsetIndexMetaData>()) as u64
+    + 256;
+/// What is kept of a page: where it stands, its nulls, its least and its greatest value.
+const PAGE_BYTES: u64 = 64;
+/// The same where values are text, which is cut to 64 bytes.
+const TEXT_PAGE_BYTES: u64 = 192;
+
+/// The most that an open file keeps of a row group of so many rows. The parquet crate works on a copy
+/// of its own when it makes the footer, so all of it counts twice; lists of pages have grown up to
+/// twice of what stands in them.
+pub(super) fn kept_bytes(layout: &FileLayout, rows: u64) -> u64 {
+    let columns = layout.columns.iter().map(|column| {
+        let page = match column.field.data_type() {
+            DataType::Boolean => PAGE_BYTES,
+            other if other.is_primitive() => PAGE_BYTES,
+            _ => TEXT_PAGE_BYTES,
+        };
+        let pages = rows.div_ceil(column.page_rows() as u64);
+        layout.leaves(column) * (2 * LEAF_BYTES + 3 * pages * page)
+    });
+    columns.sum()
+}
 
 /// One file on its way.
 pub(super) struct FileAssembler {
@@ -104,8 +135,8 @@ impl FileAssembler {
         Ok(())
     }
 
-    /// The footer's bytes: page indexes, metadata, length, magic.
-    fn footer(&mut self) -> Result<Vec<u8>> {
+    /// All that the footer tells: schema, row groups, page indexes.
+    fn metadata(&mut self) -> ParquetMetaData {
         let file = FileMetaData::new(
             FORMAT_VERSION,
             self.rows as i64,
@@ -114,21 +145,11 @@ impl FileAssembler {
             self.layout.parquet_schema.clone(),
             None,
         );
-        let metadata = ParquetMetaDataBuilder::new(file)
+        ParquetMetaDataBuilder::new(file)
             .set_row_groups(std::mem::take(&mut self.groups))
             .set_column_index(Some(std::mem::take(&mut self.column_indexes)))
             .set_offset_index(Some(std::mem::take(&mut self.offset_indexes)))
-            .build();
-        let mut footer = FooterBytes {
-            skip: self.at,
-            bytes: Vec::new(),
-        };
-        let mut tracked = TrackedWrite::new(&mut footer);
-        advance(&mut tracked, self.at).map_err(Error::encode(NAME))?;
-        ParquetMetaDataWriter::new_with_tracked(tracked, &metadata)
-            .finish()
-            .map_err(Error::encode(NAME))?;
-        Ok(footer.bytes)
+            .build()
     }
 }
 
@@ -138,9 +159,15 @@ impl Assembler for FileAssembler {
     }
 
     fn finish(mut self: Box<Self>) -> Result<u64> {
-        let footer = self.footer()?;
-        self.out.write(&footer)?;
-        self.out.finish()
+        let metadata = self.metadata();
+        let (mut out, failure) = PartAsWrite::new(self.out);
+        let made = write_footer(&metadata, self.at, &mut out);
+        made.map_err(|error| failure.or(NAME, error))?;
+        // Its writer has a buffer, and says nothing of what that meets at the end.
+        match failure.take() {
+            Some(error) => Err(error),
+            None => out.into_part().finish(),
+        }
     }
 }
 
@@ -157,18 +184,29 @@ fn moved(leaf: &Leaf, shift: u64) -> Result<ColumnChunkMetaData> {
         .map_err(Error::encode(NAME))
 }
 
-/// Takes the footer's bytes. The footer's writer counts from the start of the file, so it is first
-/// led over what stands in the file already; those bytes are left out here.
-struct FooterBytes {
-    skip: u64,
-    bytes: Vec<u8>,
+/// Writes page indexes, metadata, length and magic behind the `at` bytes that stand in the file.
+fn write_footer(
+    metadata: &ParquetMetaData,
+    at: u64,
+    out: &mut PartAsWrite,
+) -> Result<(), ParquetError> {
+    let mut tracked = TrackedWrite::new(Behind { skip: at, out });
+    advance(&mut tracked, at)?;
+    ParquetMetaDataWriter::new_with_tracked(tracked, metadata).finish()
 }
 
-impl Write for FooterBytes {
+/// Takes the footer's bytes. The footer's writer counts from the start of the file, so it is first
+/// led over what stands in the file already; those bytes are left out here.
+struct Behind<'o> {
+    skip: u64,
+    out: &'o mut PartAsWrite,
+}
+
+impl Write for Behind<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let skipped = self.skip.min(bytes.len() as u64);
         self.skip -= skipped;
-        self.bytes.extend_from_slice(&bytes[skipped as usize..]);
+        self.out.write_all(&bytes[skipped as usize..])?;
         Ok(bytes.len())
     }
 
@@ -187,4 +225,80 @@ fn advance<W: Write>(tracked: &mut TrackedWrite<W>, by: u64) -> io::Result<()> {
         left -= step;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::builder::{ListBuilder, StringBuilder};
+    use arrow_array::{
+        ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchIterator,
+        StringArray,
+    };
+
+    use super::*;
+    use crate::format::{Compression, Encoder};
+
+    struct Nowhere;
+
+    impl PartWriter for Nowhere {
+        fn write(&mut self, _bytes: &[u8]) -> Result<()> {
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>) -> Result<u64> {
+            Ok(0)
+        }
+    }
+
+    /// Texts longer than bounds may be.
+    fn batch(rows: usize) -> RecordBatch {
+        let text = |at: usize| format!("{at:0100}");
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        for at in 0..rows {
+            lists.append_value([Some(text(at)), None]);
+        }
+        let columns: [(&str, ArrayRef); 5] = [
+            ("id", Arc::new(Int64Array::from_iter_values(0..rows as i64))),
+            (
+                "price",
+                Arc::new(Float64Array::from_iter_values(
+                    (0..rows).map(|at| at as f64),
+                )),
+            ),
+            ("paid", Arc::new(BooleanArray::from(vec![true; rows]))),
+            (
+                "name",
+                Arc::new(StringArray::from_iter_values((0..rows).map(text))),
+            ),
+            ("tags", Arc::new(lists.finish())),
+        ];
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    /// What the crate itself counts for the metadata of so many row groups.
+    fn held(layout: &Arc<FileLayout>, chunk: &Chunk, groups: usize) -> u64 {
+        let mut file = FileAssembler::try_new(layout.clone(), Box::new(Nowhere)).unwrap();
+        for _ in 0..groups {
+            file.add(chunk).unwrap();
+        }
+        file.metadata().memory_size() as u64
+    }
+
+    #[test]
+    fn row_groups_keep_no_more_than_is_said() {
+        for rows in [10, 1_000, 50_000] {
+            let batch = batch(rows);
+            let schema = batch.schema();
+            let layout = Arc::new(FileLayout::try_new(&schema, Compression::None).unwrap());
+            let mut encoder = super::super::encode::RowGroupEncoder::try_new(layout.clone());
+            let mut reader = RecordBatchIterator::new([Ok(batch)], schema);
+            let chunk = encoder.as_mut().unwrap().encode(&mut reader).unwrap();
+            // The difference: schema and key values are no row group's.
+            let each = (held(&layout, &chunk, 9) - held(&layout, &chunk, 1)) / 8;
+            let said = kept_bytes(&layout, rows as u64);
+            // Twice, since the footer is made of a copy; and not much more than that.
+            assert!(2 * each <= said, "{rows} rows: twice {each} of {said}");
+            assert!(said <= 8 * each, "{rows} rows: {each} of {said}");
+        }
+    }
 }

@@ -89,6 +89,16 @@ impl FileLayout {
     }
 }
 
+impl FileLayout {
+    /// How many leaves a column has: more than one where it is nested.
+    pub(super) fn leaves(&self, column: &ColumnLayout) -> u64 {
+        let leaves = 0..self.parquet_schema.num_columns();
+        let root = |leaf: &usize| self.parquet_schema.get_column_root_idx(*leaf);
+        let of = self.parquet_schema.get_column_root_idx(column.leaf);
+        leaves.filter(|leaf| root(leaf) == of).count() as u64
+    }
+}
+
 impl ColumnLayout {
     /// The most rows of a page.
     pub(super) fn page_rows(&self) -> usize {

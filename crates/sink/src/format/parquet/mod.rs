@@ -65,6 +65,14 @@ impl Format for ParquetFormat {
                 .sum::<u64>()
     }
 
+    fn kept_bytes(&self, rows: u64) -> u64 {
+        assemble::kept_bytes(&self.layout, rows)
+    }
+
+    fn most_chunks(&self) -> Option<u64> {
+        Some(assemble::MAX_ROW_GROUPS as u64)
+    }
+
     fn assemble(&self, out: Box<dyn PartWriter>) -> Result<Box<dyn Assembler>> {
         Ok(Box::new(assemble::FileAssembler::try_new(
             self.layout.clone(),

@@ -53,7 +53,7 @@ pub use crate::secret::Secret;
 ///
 /// **Memory.** An open part holds three buffers of 8 MiB, one that fills and two under way, and what
 /// a connection needs; parts that are expected above 58 GB have larger ones
-/// ([`Self::part_bytes_of`]). The store keeps the buffers of finished parts for those that follow, as
+/// ([`Store::part_bytes`]). The store keeps the buffers of finished parts for those that follow, as
 /// many as the most open parts at a time have held. A file that is read holds two ranges of 4 MiB. A listing holds its
 /// names.
 ///
@@ -84,11 +84,6 @@ impl S3Store {
         })
     }
 
-    /// The most memory that an open part of about so many bytes holds.
-    pub fn part_bytes_of(expected_bytes: u64) -> u64 {
-        part::part_bytes(expected_bytes)
-    }
-
     /// What was sent so far.
     pub fn counts(&self) -> Counts {
         self.core.watch.counters.counts()
@@ -117,9 +112,8 @@ impl Store for S3Store {
         address.trim_end_matches('/').to_owned()
     }
 
-    /// Of a part that is expected below 58 GB; see [`Self::part_bytes_of`].
-    fn part_bytes(&self) -> u64 {
-        Self::part_bytes_of(0)
+    fn part_bytes(&self, expected_bytes: u64) -> u64 {
+        part::part_bytes(expected_bytes)
     }
 
     fn check(&self) -> Result<()> {
