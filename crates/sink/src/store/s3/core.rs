@@ -1,8 +1,9 @@
 //! The client that all calls share, and the one policy by which they are tried again.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -139,15 +140,29 @@ impl Core {
         bytes: u64,
         request: impl Future<Output = object_store::Result<T>> + Send,
     ) -> Result<T, Failure> {
-        let limit = self.patience.answer_to(bytes);
-        let attempt = tokio::time::timeout(limit, watch::watched(request));
-        let mut failure = match attempt.await {
-            Ok((Ok(done), _)) => {
-                self.accepted.store(true, Ordering::Relaxed);
-                return Ok(done);
+        self.once_of(&AtomicU64::new(bytes), request).await
+    }
+
+    /// The same where the request may learn on its way how many bytes it carries.
+    pub(super) async fn once_of<T: Send>(
+        &self,
+        bytes: &AtomicU64,
+        request: impl Future<Output = object_store::Result<T>> + Send,
+    ) -> Result<T, Failure> {
+        let mut attempt = pin!(watch::watched(request));
+        let began = tokio::time::Instant::now();
+        let mut failure = loop {
+            let limit = self.patience.answer_to(bytes.load(Ordering::Relaxed));
+            match tokio::time::timeout_at(began + limit, &mut attempt).await {
+                Ok((Ok(done), _)) => {
+                    self.accepted.store(true, Ordering::Relaxed);
+                    return Ok(done);
+                }
+                Ok((Err(error), seen)) => break Failure::of(&error, seen),
+                // It has learnt meanwhile that there is more to come.
+                Err(_) if self.patience.answer_to(bytes.load(Ordering::Relaxed)) > limit => {}
+                Err(_) => break Failure::late(limit.as_secs()),
             }
-            Ok((Err(error), seen)) => Failure::of(&error, seen),
-            Err(_) => Failure::late(limit.as_secs()),
         };
         failure.text = self.watch.scrubber.scrub(&failure.text);
         Err(failure)

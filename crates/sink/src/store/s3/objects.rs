@@ -1,6 +1,7 @@
 //! Whole files: read, written, listed, deleted.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -32,11 +33,24 @@ impl Core {
     }
 
     async fn try_get(&self, action: &'static str, path: &Path) -> Result<Bytes, Failure> {
-        self.repeat(action, path.as_ref(), 0, || {
-            let (store, path) = (self.store.clone(), path.clone());
-            async move { store.get(&path).await?.bytes().await }
-        })
-        .await
+        let mut tries = self.tries(action, path.as_ref());
+        loop {
+            match self.get_once(path).await {
+                Ok(bytes) => return Ok(bytes),
+                Err(failure) => tries.again(failure).await?,
+            }
+        }
+    }
+
+    /// One try. How many bytes there are, and so how long it may take, the answer's head tells.
+    async fn get_once(&self, path: &Path) -> Result<Bytes, Failure> {
+        let bytes = AtomicU64::new(0);
+        let request = async {
+            let found = self.store.get(path).await?;
+            bytes.store(found.meta.size, Ordering::Relaxed);
+            found.bytes().await
+        };
+        self.once_of(&bytes, request).await
     }
 
     /// A file's size and tag, without its bytes.

@@ -1,13 +1,17 @@
 //! A whole server in the test process: every promise kept, and every fault at every request.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use lakeseed_sink::s3::{Patience, S3Options, S3Store};
-use lakeseed_sink::{Error, PutNew, Store, Trouble};
-use lakeseed_test_s3::{Fault, Kind, Server, Settings};
+use lakeseed_sink::{
+    BatchSource, Csv, Error, FnSource, Layout, Plan, PutNew, Run, Source, Store, TableSpec, Trouble,
+};
+use lakeseed_test_s3::{Fault, Kind, Request, Server, Settings};
 
 use super::{contract, environment, options, part, side_by_side, trouble};
+use crate::support::numbers;
 
 const MIB: usize = 1 << 20;
 
@@ -205,6 +209,60 @@ fn a_server_that_falls_silent_is_asked_again() {
             whole(&server, &[0, 1], &format!("{fault:?} on {kind:?}"));
         }
     }
+}
+
+/// A very large file takes larger buffers, and a worker a larger lease.
+#[test]
+fn buffers_of_a_very_large_file_are_part_of_the_need() {
+    let server = Server::start(Settings::default());
+    let store = open(&server, settings(&server));
+    let open_part = |rows: u64| {
+        let source = FnSource::new(numbers(1).schema(), |range: Range<u64>, batch_rows| {
+            let rows = range.end - range.start;
+            BatchSource::new(numbers(rows)).open(0..rows, batch_rows)
+        });
+        let one = Layout {
+            files: Some(1),
+            ..Layout::default()
+        };
+        let plan = Plan::builder(Csv::plain()).layout(one);
+        let plan = plan.table(TableSpec::new("pets", source, 0..rows));
+        let plan = plan.build().unwrap();
+        let need = Run::new(&plan, &store).need_per_worker();
+        (plan.largest_file(), need - plan.need_per_worker())
+    };
+    let half = MIB as u64 / 2;
+    assert_eq!(open_part(1_000).1, 24 * MIB as u64 + half);
+    let (bytes, held) = open_part(100_000_000_000);
+    assert!(bytes > 400_000_000_000, "{bytes}");
+    // Three buffers, of which 9,000 hold the file and three tenths more.
+    let buffer = bytes + bytes / 10 * 3;
+    assert!(held > buffer / 3_000 && held < buffer / 3_000 + 4 * MIB as u64);
+}
+
+/// A record that is read whole has the time of its bytes, not only that of an answer.
+#[test]
+fn a_large_record_over_a_slow_line_is_read() {
+    let server = Server::start(Settings::default());
+    let mut options = settings(&server);
+    options.patience = Patience {
+        answer: Duration::from_millis(250),
+        ..options.patience
+    };
+    let store = open(&server, options);
+    store.check().unwrap();
+    let record = vec![7; 512 << 10];
+    store.replace("record", &record).unwrap();
+    let before = store.counts().retries;
+    // A second and a half; so much is granted five.
+    let slow = Fault::Slow {
+        bytes_per_second: 341 << 10,
+    };
+    let is_record = |request: &Request| request.key().ends_with("record");
+    server.faults().every(is_record, slow);
+    assert_eq!(store.get("record").unwrap(), Some(record));
+    assert_eq!(store.counts().retries, before);
+    assert_eq!(server.faults().fired(), 1);
 }
 
 /// Faults that do not pass: a typed error, and no upload is left that could be aborted.
