@@ -9,12 +9,18 @@ use super::options::ConditionalPut;
 use super::part::{begin, put_piece};
 use crate::commit::CHECKS;
 use crate::error::{Error, Result, Trouble};
+use crate::store::Found;
 
 /// The key of the check's upload: always the same, so that the next check finds what a killed one
 /// has left.
 const UPLOAD: &str = "_lakeseed/check.upload";
+const FIRST: &[u8] = b"first";
+const SECOND: &[u8] = b"second";
 /// Others that check at the same moment sweep it, each of them once.
 const UPLOAD_TRIES: u32 = 100;
+/// The same with the check's file: another process that has just finished an output sweeps what dead
+/// ones may have left.
+const FILE_TRIES: u32 = 5;
 /// S3 refuses requests whose date is further away than this.
 const MOST_SKEW_S: i64 = 15 * 60;
 /// From here on a clock is worth a word.
@@ -23,40 +29,22 @@ const WARN_SKEW_S: i64 = 60;
 /// Tries every kind of request under the real prefix, and leaves nothing behind.
 pub(super) async fn check(core: &Core, how: ConditionalPut) -> Result<()> {
     let core = &core.starting();
-    // Other shards may check the same prefix at the same time.
-    let name = format!("{CHECKS}{:016x}{:016x}", random(), random());
-    let file = core.key(&name);
-    let (first, second) = (Bytes::from_static(b"first"), Bytes::from_static(b"second"));
-    if let Err(error) = core.put_new(&file, first.clone(), how).await {
-        // Wrong keys are told at once, not after a useless clearing up.
-        let unknown = matches!(
-            &error,
-            Error::Remote {
-                trouble: Trouble::Unknown,
-                ..
-            }
-        );
-        if unknown && let Err(error) = core.delete(&file).await {
-            core.warn(&format!("a file of the check may be left: {error}"));
-        }
-        return Err(error);
-    }
+    let name = begin_file(core, how).await?;
     let outcome = match clocks(core) {
         // Side by side: a run waits for the longer of the two.
         Ok(()) => {
             let upload = core.key(UPLOAD);
-            let (files, uploads) = join(
-                files(core, &name, &file, [first, second], how),
-                uploads(core, &upload),
-            )
-            .await;
+            let (files, uploads) = join(files(core, name, how), uploads(core, &upload)).await;
             files.and(uploads)
         }
         Err(error) => {
             let skewed: Result<()> = Err(error);
-            skewed.and(core.delete(&file).await)
+            skewed.and(core.delete(&core.key(&name)).await)
         }
     };
+    if how == ConditionalPut::LookFirst && outcome.is_ok() {
+        core.warn("files are written by looking first: only one run may write here at a time");
+    }
     if outcome.is_ok() {
         core.info(&format!(
             "{} takes files; credentials from {}",
@@ -67,52 +55,76 @@ pub(super) async fn check(core: &Core, how: ConditionalPut) -> Result<()> {
     outcome
 }
 
-/// The first bytes stand there already; the second must not take their place.
-async fn files(
-    core: &Core,
-    name: &str,
-    file: &str,
-    bytes: [Bytes; 2],
-    how: ConditionalPut,
-) -> Result<()> {
-    let outcome = kept(core, name, file, bytes, how).await;
-    // What was made goes in any case. Its error only counts when nothing worse happened.
-    outcome.and(core.delete(file).await)
+/// Writes the check's file, and returns its name.
+async fn begin_file(core: &Core, how: ConditionalPut) -> Result<String> {
+    // Other shards may check the same prefix at the same time.
+    let name = format!("{CHECKS}{:016x}{:016x}", random(), random());
+    let file = core.key(&name);
+    let Err(error) = core.put_new(&file, Bytes::from_static(FIRST), how).await else {
+        return Ok(name);
+    };
+    // Wrong keys are told at once, not after a useless clearing up.
+    let unknown = matches!(
+        &error,
+        Error::Remote {
+            trouble: Trouble::Unknown,
+            ..
+        }
+    );
+    if unknown && let Err(error) = core.delete(&file).await {
+        core.warn(&format!("a file of the check may be left: {error}"));
+    }
+    Err(error)
 }
 
+/// Begun with the file `name`. What the server seems not to do, it is asked again with another file:
+/// this one may have been swept in between.
+async fn files(core: &Core, mut name: String, how: ConditionalPut) -> Result<()> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let file = core.key(&name);
+        let outcome = kept(core, &name, &file, how).await;
+        // What was made goes in any case. Its error only counts when nothing worse happened.
+        let removed = core.delete(&file).await;
+        let missing = outcome?;
+        removed?;
+        let Some(text) = missing else {
+            return Ok(());
+        };
+        if tries == FILE_TRIES {
+            let failure = Failure::plain(Trouble::Unsupported, text);
+            return Err(core.unread("check", &file, failure));
+        }
+        name = begin_file(core, how).await?;
+    }
+}
+
+/// The first bytes stand there already; the second must not take their place, and a listing has to
+/// show the file. What of this did not hold, where something did not.
 async fn kept(
     core: &Core,
     name: &str,
     file: &str,
-    [first, second]: [Bytes; 2],
     how: ConditionalPut,
-) -> Result<()> {
-    let unsupported = |text: &str| {
-        let failure = Failure::plain(Trouble::Unsupported, text);
-        Err(core.unread("check", file, failure))
-    };
+) -> Result<Option<&'static str>> {
     let (found, listed) = join(
-        core.put_or_find(file, second, how),
+        core.put_or_find(file, Bytes::from_static(SECOND), how),
         core.list_names(name, 2),
     )
     .await;
     // This is what keeps two runs from writing one manifest.
-    if found? != Some(first) {
-        return unsupported(
+    if found?.as_deref() != Some(FIRST) {
+        return Ok(Some(
             "the server overwrites a file in spite of `If-None-Match: *`, so that two runs could \
              undo each other; for a server without it there is the setting to look first",
-        );
+        ));
     }
-    if how == ConditionalPut::LookFirst {
-        core.warn("files are written by looking first: only one run may write here at a time");
+    let is_it = |found: &Found| found.name == name && found.bytes == FIRST.len() as u64;
+    if !listed?.iter().any(is_it) {
+        return Ok(Some("a listing does not show a file that was just written"));
     }
-    if !listed?
-        .iter()
-        .any(|found| found.name == name && found.bytes == 5)
-    {
-        return unsupported("a listing does not show a file that was just written");
-    }
-    Ok(())
+    Ok(None)
 }
 
 async fn uploads(core: &Core, key: &str) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Servers that fail: what is tried again, how often, and what is said in the end.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -604,4 +605,54 @@ fn a_check_whose_upload_others_sweep_begins_it_anew() {
     let lines = server.lines();
     let begun = lines.iter().filter(|line| line.starts_with("POST"));
     assert_eq!(begun.count(), SWEPT + 1, "{lines:?}");
+}
+
+/// Who has just finished an output removes what dead ones may have left, and with it the file of a check
+/// that is under way: this is no server that overwrites.
+#[test]
+fn a_check_whose_file_others_sweep_makes_another() {
+    for is_listed in [true, false] {
+        let (file, swept) = (Mutex::new(None::<String>), AtomicUsize::new(0));
+        let server = Script::start(move |_, request| match request.line().as_str() {
+            line if line.ends_with("?uploads") && line.starts_with("POST") => Reply::bytes(BEGUN),
+            line if line.ends_with("partNumber&uploadId") => Reply::ok(),
+            "GET /lake?prefix&uploads" => Reply::bytes(b"<ListMultipartUploadsResult/>"),
+            line if line.starts_with("PUT") => {
+                let key = line.trim_start_matches("PUT /lake/");
+                let mut file = file.lock().unwrap();
+                if file.as_deref() != Some(key) {
+                    *file = Some(key.to_owned());
+                    Reply::ok()
+                } else if !is_listed || swept.fetch_add(1, Ordering::SeqCst) == 2 {
+                    Reply::error(412, "PreconditionFailed")
+                } else {
+                    // It is gone, so that this is written.
+                    Reply::ok()
+                }
+            }
+            line if line.starts_with("GET /lake?") => {
+                if !is_listed && swept.fetch_add(1, Ordering::SeqCst) < 2 {
+                    return Reply::bytes(b"<ListBucketResult></ListBucketResult>");
+                }
+                let file = file.lock().unwrap().clone().unwrap_or_default();
+                let page = format!(
+                    "<ListBucketResult><Contents><Key>{file}</Key>\
+                     <LastModified>2026-01-01T00:00:00.000Z</LastModified>\
+                     <ETag>\"tag\"</ETag><Size>5</Size></Contents></ListBucketResult>"
+                );
+                Reply::bytes(page.as_bytes())
+            }
+            line if line.starts_with("GET") => Reply::bytes(b"first"),
+            _ => Reply::Answer(204, Vec::new(), Vec::new()),
+        });
+        store(&server.url).check().unwrap();
+        let lines = server.lines();
+        let of = |method: &str| -> BTreeSet<String> {
+            let start = format!("{method} /lake/demo/_lakeseed/check-");
+            let names = lines.iter().filter_map(|line| line.strip_prefix(&start));
+            names.map(str::to_owned).collect()
+        };
+        assert_eq!(of("PUT").len(), 3, "{lines:?}");
+        assert_eq!(of("PUT"), of("DELETE"), "{lines:?}");
+    }
 }
