@@ -11,7 +11,7 @@ use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -131,47 +131,87 @@ impl<'s> Claim<'s> {
         shard: Shard,
         heartbeat: Duration,
     ) -> Result<Self> {
-        let name = names::lock(plan_id, shard);
-        match store.lock(&name)? {
-            Lock::Held(held) => {
-                return Ok(Self {
-                    store,
-                    kind: Kind::Lock { name, held },
-                });
+        let mut taken = Self::take_all(store, &[(plan_id, shard)], heartbeat, &[])?;
+        Ok(taken.remove(0))
+    }
+
+    /// Claims shards of plans, all or none of them. Owners that cannot be seen from here are watched
+    /// all in the same time, in which `own` and what is claimed already are kept alive.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] when another living process has one.
+    pub(super) fn take_all(
+        store: &'s dyn Store,
+        wanted: &[(&str, Shard)],
+        heartbeat: Duration,
+        own: &[&Claim<'_>],
+    ) -> Result<Vec<Self>> {
+        let mut claims = Vec::with_capacity(wanted.len());
+        let mut taken = Vec::new();
+        for (plan_id, shard) in wanted {
+            match Self::try_take(store, plan_id, *shard)? {
+                Some(claim) => claims.push(claim),
+                None => taken.push(names::claim(plan_id, *shard)),
             }
-            Lock::Taken => {
-                return Err(Error::InUse {
-                    address: store.address(),
-                    by: "another process".to_owned(),
-                });
-            }
-            Lock::Unsupported => {}
         }
-        let name = names::claim(plan_id, shard);
-        let owner = Owner::this_process();
-        let held = Held::new(owner.nonce);
-        let json = json(&owner)?;
-        if store.put_new(&name, &json)? == PutNew::Taken {
-            let dead = wait_for_the_dead(store, &name, heartbeat)?;
+        let beat = || own.iter().copied().chain(&claims).try_for_each(Claim::beat);
+        let dead = wait_for_the_dead(store, &taken, heartbeat, &beat)?;
+        for (name, dead) in taken.iter().zip(dead) {
             // Another one may have seen the same, and be ahead.
-            if let Some(now) = read(store, &name)?
+            if let Some(now) = read(store, name)?
                 && dead.as_ref() != Some(&now)
             {
-                return Err(in_use(store, &name, &now.words()));
+                return Err(in_use(store, name, &now.words()));
             }
-            store.remove(&name)?;
-            if store.put_new(&name, &json)? == PutNew::Taken {
-                return Err(in_use(store, &name, "another process, which was faster"));
-            }
+            store.remove(name)?;
+            let Some(claim) = Self::put(store, name)? else {
+                return Err(in_use(store, name, "another process, which was faster"));
+            };
+            claims.push(claim);
         }
-        Ok(Self {
+        Ok(claims)
+    }
+
+    /// Whether it is this shard's.
+    pub(super) fn is_of(&self, plan_id: &str, shard: Shard) -> bool {
+        match &self.kind {
+            Kind::Lock { name, .. } => *name == names::lock(plan_id, shard),
+            Kind::File { name, .. } => *name == names::claim(plan_id, shard),
+            Kind::GivenBack => false,
+        }
+    }
+
+    /// Claims a shard; `None` where its name is another one's, dead or alive.
+    fn try_take(store: &'s dyn Store, plan_id: &str, shard: Shard) -> Result<Option<Self>> {
+        let name = names::lock(plan_id, shard);
+        match store.lock(&name)? {
+            Lock::Held(held) => Ok(Some(Self {
+                store,
+                kind: Kind::Lock { name, held },
+            })),
+            Lock::Taken => Err(Error::InUse {
+                address: store.address(),
+                by: "another process".to_owned(),
+            }),
+            Lock::Unsupported => Self::put(store, &names::claim(plan_id, shard)),
+        }
+    }
+
+    /// Writes a claim's file; `None` where there is one.
+    fn put(store: &'s dyn Store, name: &str) -> Result<Option<Self>> {
+        let owner = Owner::this_process();
+        let held = Held::new(owner.nonce);
+        if store.put_new(name, &json(&owner)?)? == PutNew::Taken {
+            return Ok(None);
+        }
+        Ok(Some(Self {
             store,
             kind: Kind::File {
-                name,
+                name: name.to_owned(),
                 owner: Mutex::new(owner),
                 held,
             },
-        })
+        }))
     }
 
     /// Shows that this process lives.
@@ -247,25 +287,47 @@ pub(super) fn remove_dead(store: &dyn Store, name: &str) -> Result<()> {
     store.remove(name)
 }
 
-/// Returns once the owner of a claim is known to be dead, with who it was.
-fn wait_for_the_dead(store: &dyn Store, name: &str, heartbeat: Duration) -> Result<Option<Owner>> {
-    let Some(first) = read(store, name)? else {
-        return Ok(None);
-    };
-    match first.lives() {
-        Some(true) => return Err(in_use(store, name, &first.words())),
-        Some(false) => return Ok(Some(first)),
-        None => {}
-    }
-    for _ in 0..LOOKS {
-        std::thread::sleep(heartbeat / LOOKS_A_BEAT);
-        match read(store, name)? {
-            None => return Ok(None),
-            Some(now) if now != first => return Err(in_use(store, name, &now.words())),
-            Some(_) => {}
+/// Returns once the owners of all claims are known to be dead, with who they were: at once, where all
+/// are of this machine.
+fn wait_for_the_dead(
+    store: &dyn Store,
+    names: &[String],
+    heartbeat: Duration,
+    beat: &dyn Fn() -> Result<()>,
+) -> Result<Vec<Option<Owner>>> {
+    let mut owners = Vec::with_capacity(names.len());
+    let mut unknown = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let owner = read(store, name)?;
+        match owner.as_ref().map(|owner| (owner.lives(), owner)) {
+            Some((Some(true), owner)) => return Err(in_use(store, name, &owner.words())),
+            Some((None, _)) => unknown.push(at),
+            Some((Some(false), _)) | None => {}
         }
+        owners.push(owner);
     }
-    Ok(Some(first))
+    let mut beaten = Instant::now();
+    for _ in 0..LOOKS {
+        if unknown.is_empty() {
+            break;
+        }
+        std::thread::sleep(heartbeat / LOOKS_A_BEAT);
+        if beaten.elapsed() >= heartbeat {
+            beat()?;
+            beaten = Instant::now();
+        }
+        for &at in &unknown {
+            match read(store, &names[at])? {
+                Some(now) if Some(&now) != owners[at].as_ref() => {
+                    return Err(in_use(store, &names[at], &now.words()));
+                }
+                Some(_) => {}
+                None => owners[at] = None,
+            }
+        }
+        unknown.retain(|at| owners[*at].is_some());
+    }
+    Ok(owners)
 }
 
 fn in_use(store: &dyn Store, name: &str, by: &str) -> Error {

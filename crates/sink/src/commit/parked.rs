@@ -1,6 +1,6 @@
 //! Several plans to one output.
 
-use super::claim::Claim;
+use super::claim::{Claim, HEARTBEAT};
 use super::names::Shard;
 use super::records::PlanRecord;
 use super::seal::{self, Proven};
@@ -44,12 +44,13 @@ pub(crate) fn seal_all(store: &dyn Store, parked: &[Parked]) -> Result<Manifest>
             found: format!("the finished plan {}", manifest.plan_id()),
         });
     }
-    for other in standing.unfinished {
-        if !is_own(&other) {
-            let _dead = claim_all(store, &other, None)?;
-            seal::remove_plan(store, &other, None)?;
-        }
+    let mut others = standing.unfinished;
+    others.retain(|other| !is_own(other));
+    let dead = claim_all(store, &others, &own.iter().collect::<Vec<_>>(), HEARTBEAT)?;
+    for other in &others {
+        seal::remove_plan(store, other, None)?;
     }
+    drop(dead);
     let manifest = seal::publish(store, &plans, None)?;
     let own: Vec<_> = parked.iter().map(|plan| &plan.record).collect();
     seal::tidy(store, &manifest, &own)?;

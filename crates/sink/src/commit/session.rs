@@ -90,8 +90,7 @@ impl<'s> Session<'s> {
         let number = base.as_ref().map_or(0, |manifest| manifest.number);
         let mut replaced = Vec::new();
         let mut going_on = None;
-        // Held until the plan is written: before, others would take what they have seen for the dead's.
-        let mut dead = Vec::new();
+        let mut removed = Vec::new();
         for record in standing.unfinished {
             let is_same = record.plan_id == wanted.plan_id;
             if is_same && start == Start::GoOn {
@@ -103,16 +102,19 @@ impl<'s> Session<'s> {
                 }
                 going_on = Some(record);
             } else if mode.takes_over() || is_same {
-                let Some(claims) = claim_unchanged(store, &record, is_same.then_some(shard))?
-                else {
-                    drop((dead, claim));
-                    return Self::begin(store, wanted, shard, others, heartbeat);
-                };
-                dead.extend(claims);
-                seal::remove_plan(store, &record, base.as_ref())?;
+                removed.push(record);
             } else {
                 replaced.push(record);
             }
+        }
+        // Held until the plan is written: before, others would take what they have seen for the dead's.
+        let dead = claim_all(store, &removed, &[&claim], heartbeat)?;
+        if !are_unchanged(store, &removed)? {
+            drop((dead, claim));
+            return Self::begin(store, wanted, shard, others, heartbeat);
+        }
+        for record in &removed {
+            seal::remove_plan(store, record, base.as_ref())?;
         }
         let is_fresh = going_on.is_none();
         let record = going_on.unwrap_or(PlanRecord {
@@ -414,37 +416,37 @@ pub(crate) enum Completed {
     Shard(Vec<JournalLine>),
 }
 
-/// Claims all shards of a plan that is about to be removed: nobody is at work on it, and nobody
-/// begins before it is gone.
+/// Claims all shards of plans that are about to be removed, but those that are among `own` already:
+/// nobody is at work on them, and nobody begins before they are gone.
 pub(super) fn claim_all<'s>(
     store: &'s dyn Store,
-    record: &PlanRecord,
-    own: Option<Shard>,
+    records: &[PlanRecord],
+    own: &[&Claim<'_>],
+    heartbeat: Duration,
 ) -> Result<Vec<Claim<'s>>> {
-    let mut claims = Vec::new();
-    let mut shards = vec![Shard::WHOLE];
-    for index in 1..=record.shards {
-        shards.push(Shard::new(index, record.shards)?);
-    }
-    shards.dedup();
-    for shard in shards {
-        if own != Some(shard) {
-            claims.push(Claim::take(store, &record.plan_id, shard)?);
+    let mut wanted = Vec::new();
+    for record in records {
+        let mut shards = vec![Shard::WHOLE];
+        for index in 1..=record.shards {
+            shards.push(Shard::new(index, record.shards)?);
         }
+        shards.dedup();
+        wanted.extend(shards.into_iter().map(|shard| (&*record.plan_id, shard)));
     }
-    Ok(claims)
+    wanted.retain(|&(id, shard)| !own.iter().any(|own| own.is_of(id, shard)));
+    Claim::take_all(store, &wanted, heartbeat, own)
 }
 
-/// The same, of a plan that still is what was seen of it. Who had a claim until now, another shard of
-/// this run, may have removed it and begun anew: then there is nothing to remove, but to look again.
-fn claim_unchanged<'s>(
-    store: &'s dyn Store,
-    record: &PlanRecord,
-    own: Option<Shard>,
-) -> Result<Option<Vec<Claim<'s>>>> {
-    let claims = claim_all(store, record, own)?;
-    let now = seal::plan_record(store, &record.plan_id)?;
-    Ok((now.as_ref() == Some(record)).then_some(claims))
+/// Whether plans, whose claims the caller has taken, still are what was seen of them. Who had a claim
+/// until then, another shard of this run, may have removed one and begun anew: then there is nothing to
+/// remove, but to look again.
+fn are_unchanged(store: &dyn Store, records: &[PlanRecord]) -> Result<bool> {
+    for record in records {
+        if seal::plan_record(store, &record.plan_id)?.as_ref() != Some(record) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether all parts are there still.

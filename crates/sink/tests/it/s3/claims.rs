@@ -199,6 +199,47 @@ fn a_claim_of_another_machine_is_watched() {
     Run::new(&plan, &store).heartbeat(SHORT).commit().unwrap();
 }
 
+/// Those of several machines are watched in the same time, and what is claimed already is kept alive.
+#[test]
+fn claims_of_many_machines_are_watched_at_once() {
+    const SHARDS: u32 = 3;
+    let mut elsewhere = living_claim();
+    elsewhere["host"] = "elsewhere".into();
+    let bucket = Bucket::new();
+    let plan = two_tables(300, 2);
+    let first = Shard::new(1, SHARDS).unwrap();
+    let raw = bucket.raw();
+    Run::new(&plan, &raw).shard(first).commit().unwrap();
+    for shard in 1..=SHARDS {
+        let name = format!("_lakeseed/claim-{}-{shard}of{SHARDS}.json", plan.id());
+        let json = serde_json::to_vec(&elsewhere).unwrap();
+        raw.replace(&name, &json).unwrap();
+    }
+    let read: Arc<Mutex<Vec<String>>> = Arc::default();
+    let hear = Arc::clone(&read);
+    let store = Through::new(bucket.store()).before_get(move |_, name| {
+        if is_claim(name) {
+            hear.lock().unwrap().push(name.to_owned());
+        }
+    });
+    let run = Run::new(&plan, &store).mode(Mode::Overwrite);
+    run.heartbeat(SHORT).commit().unwrap();
+    assert!(!bucket.names().iter().any(|name| name.contains("claim")));
+    let read = read.lock().unwrap();
+    let looks = |shard: u32| -> Vec<usize> {
+        let end = format!("-{shard}of{SHARDS}.json");
+        let all = read.iter().enumerate();
+        all.filter(|(_, name)| name.ends_with(&end))
+            .map(|(at, _)| at)
+            .collect()
+    };
+    // Each as often as one alone, and the last one is looked at before the first one is given up.
+    let (first, last) = (looks(1), looks(SHARDS));
+    assert!(first.len() >= 35 && last.len() >= 35, "{read:?}");
+    assert!(last[1] < first[2], "{read:?}");
+    assert!(*bucket.beats.0.lock().unwrap() > 0);
+}
+
 /// Of two that see the same dead claim, the slower one finds the faster one's.
 #[test]
 fn a_claim_that_was_taken_over_meanwhile_is_not_taken_away() {
