@@ -108,14 +108,10 @@ impl<'s> Session<'s> {
             }
         }
         // Held until the plan is written: before, others would take what they have seen for the dead's.
-        let dead = claim_all(store, &removed, &[&claim], heartbeat)?;
-        if !are_unchanged(store, &removed)? {
-            drop((dead, claim));
+        let Some(dead) = remove_plans(store, &removed, base.as_ref(), &claim, heartbeat)? else {
+            drop(claim);
             return Self::begin(store, wanted, shard, others, heartbeat);
-        }
-        for record in &removed {
-            seal::remove_plan(store, record, base.as_ref())?;
-        }
+        };
         let is_fresh = going_on.is_none();
         let record = going_on.unwrap_or(PlanRecord {
             base: number,
@@ -437,16 +433,26 @@ pub(super) fn claim_all<'s>(
     Claim::take_all(store, &wanted, heartbeat, own)
 }
 
-/// Whether plans, whose claims the caller has taken, still are what was seen of them. Who had a claim
-/// until then, another shard of this run, may have removed one and begun anew: then there is nothing to
-/// remove, but to look again.
-fn are_unchanged(store: &dyn Store, records: &[PlanRecord]) -> Result<bool> {
+/// Removes plans, of which the caller has `own`, and returns the claims of all other shards. `None`
+/// where they are not what was seen of them any more: who had a claim until now, another shard of this
+/// run, may have removed one and begun anew. Then there is nothing to remove, but to look again.
+fn remove_plans<'s>(
+    store: &'s dyn Store,
+    records: &[PlanRecord],
+    base: Option<&Manifest>,
+    own: &Claim<'_>,
+    heartbeat: Duration,
+) -> Result<Option<Vec<Claim<'s>>>> {
+    let claims = claim_all(store, records, &[own], heartbeat)?;
     for record in records {
         if seal::plan_record(store, &record.plan_id)?.as_ref() != Some(record) {
-            return Ok(false);
+            return Ok(None);
         }
     }
-    Ok(true)
+    for record in records {
+        seal::remove_plan(store, record, base)?;
+    }
+    Ok(Some(claims))
 }
 
 /// Whether all parts are there still.
