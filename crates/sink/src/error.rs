@@ -323,6 +323,12 @@ impl Error {
         }
     }
 
+    /// [`Self::lost`] of the error that a store's reader has put into one of the standard library's.
+    pub(crate) fn lost_in(error: &io::Error) -> Option<Self> {
+        let own = error.get_ref()?.downcast_ref::<Self>()?;
+        own.lost()
+    }
+
     fn io_kind(&self) -> Option<io::ErrorKind> {
         match self.cause() {
             Self::Io { source, .. } => Some(source.kind()),

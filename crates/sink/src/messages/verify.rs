@@ -352,6 +352,10 @@ impl Context<'_> {
                 Ok(0) => break,
                 Ok(bytes) => read.bytes += bytes as u64,
                 Err(error) => {
+                    // No damage: nothing is known of the file.
+                    if let Some(lost) = Error::lost_in(&error) {
+                        return Err(lost);
+                    }
                     read.failed = Some(error.to_string());
                     break;
                 }

@@ -62,12 +62,7 @@ impl Read for Bytes<'_> {
             .len()
             .min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let read = self.inner.read(&mut into[..most]);
-        let read = read.inspect_err(|error| {
-            let source = error
-                .get_ref()
-                .and_then(|error| error.downcast_ref::<Error>());
-            self.lost = source.and_then(Error::lost);
-        })?;
+        let read = read.inspect_err(|error| self.lost = Error::lost_in(error))?;
         self.left -= read as u64;
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&into[..read]);
