@@ -81,6 +81,7 @@ mod star_verify;
 mod story;
 mod streams;
 mod support;
+mod sweep;
 mod tls;
 mod usage;
 mod verify;
