@@ -185,37 +185,10 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
             ..
         } => of_remote(action, address, *trouble, chain),
         E::Invalid {
-            what: what @ "number of files",
-            expected,
-            found,
-        } => {
-            let expected = format!("{expected} for the {what} of a table");
-            Failure::usage(expected, found, "raise --file-size, or set --files")
-        }
-        E::Invalid {
-            what: "row group size",
-            expected,
-            found,
-        } => {
-            let all = [
-                "larger row groups with --row-group-rows and --row-group-size",
-                "more --files",
-                "smaller ones with --file-size",
-            ];
-            Failure::usage(expected, found, &ways(&all))
-        }
-        E::Invalid {
             what,
             expected,
             found,
-        } => {
-            let advice = match *what {
-                "credentials" => "set them",
-                "number of files to read" => "choose a folder with fewer",
-                _ => "change it",
-            };
-            Failure::usage(format!("{expected} for the {what}"), found, advice)
-        }
+        } => of_setting(what, expected, found),
         E::MessageTooLarge { .. } | E::Input { .. } => of_rows(error),
         E::Memory { needed, granted } => {
             let (needed, granted) = (Bytes::new(*needed), Bytes::new(*granted));
@@ -226,6 +199,32 @@ fn of_output(error: &sink::Error, chain: &anyhow::Error) -> Failure {
             Failure::usage("what the format can hold", error, &advice)
         }
         _ => Failure::failed(format!("{chain:#}")),
+    }
+}
+
+/// A value that cannot be.
+fn of_setting(what: &str, expected: &str, found: &str) -> Failure {
+    match what {
+        "number of files" => {
+            let expected = format!("{expected} for the {what} of a table");
+            Failure::usage(expected, found, "raise --file-size, or set --files")
+        }
+        "row group size" => {
+            let all = [
+                "larger row groups with --row-group-rows and --row-group-size",
+                "more --files",
+                "smaller ones with --file-size",
+            ];
+            Failure::usage(expected, found, &ways(&all))
+        }
+        _ => {
+            let advice = match what {
+                "credentials" => "set them",
+                "number of files to read" => "choose a folder with fewer",
+                _ => "change it",
+            };
+            Failure::usage(format!("{expected} for the {what}"), found, advice)
+        }
     }
 }
 
