@@ -229,6 +229,15 @@ fn a_file_of_thousands_of_row_groups_stays_inside() {
         assert!(peak(&result) > 128 * MIB, "{}", peak(&result) / MIB);
     }
     let place = &Place::all()[0];
+    let long = "generate retail.invoices --rows invoices=6G --files 1";
+    // Where no way out fits, one of those that are tried makes more row groups than a file can have.
+    for (memory, way) in [("128MiB", Some("--file-size 128MiB\n")), ("40MiB", None)] {
+        let refused = place.run(&format!("{long} --memory {memory}"), "refused");
+        assert_eq!(refused.code, Some(3), "{}", refused.err);
+        let told = refused.err.split_once("; give --memory ");
+        let ways = told.and_then(|(_, advice)| advice.split_once("MiB, or "));
+        assert_eq!(ways.map(|(_, ways)| ways), way, "{}", refused.err);
+    }
     let ran = place.run(
         "generate predictions --rows 400k --row-group-rows 10 --files 1",
         "many",

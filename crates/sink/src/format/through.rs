@@ -52,7 +52,8 @@ impl Write for PartAsWrite {
         match self.out.write(bytes) {
             Ok(()) => Ok(bytes.len()),
             Err(error) => {
-                *lock(&self.failure.0) = Some(error);
+                // The first one counts: a buffer in between tries once more when it is dropped.
+                lock(&self.failure.0).get_or_insert(error);
                 Err(io::Error::other("the part could not be written"))
             }
         }

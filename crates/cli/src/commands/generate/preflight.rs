@@ -55,7 +55,9 @@ pub(super) fn check_memory(
     let expected = format!("memory for one worker, {sum} (program {program} + worker {needed})");
     let mut advice = format!("give --memory {}MiB", sum.get().div_ceil(1 << 20));
     for (layout, flag) in ways_to_take_less(job) {
-        if need(&job.plan_with(layout)?) <= granted.get() {
+        // Sizes that make no plan are no way out.
+        let plan = job.plan_with(layout);
+        if plan.is_ok_and(|plan| need(&plan) <= granted.get()) {
             let _ = write!(advice, ", or {flag}");
             break;
         }

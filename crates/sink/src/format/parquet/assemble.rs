@@ -284,6 +284,53 @@ mod tests {
         file.metadata().memory_size() as u64
     }
 
+    /// Takes so many bytes; every write after them fails in words of its own.
+    struct Full {
+        room: usize,
+        failed: u32,
+    }
+
+    impl PartWriter for Full {
+        fn write(&mut self, bytes: &[u8]) -> Result<()> {
+            if let Some(room) = self.room.checked_sub(bytes.len()) {
+                self.room = room;
+                return Ok(());
+            }
+            self.room = 0;
+            self.failed += 1;
+            Err(Error::Invalid {
+                what: "part",
+                expected: "room".to_owned(),
+                found: format!("failure {}", self.failed),
+            })
+        }
+
+        fn finish(self: Box<Self>) -> Result<u64> {
+            Ok(0)
+        }
+    }
+
+    /// A short footer stays in a buffer until that is dropped, a long one fails before.
+    #[test]
+    fn a_footer_that_cannot_be_written_fails_with_the_parts_own_error() {
+        let batch = batch(10);
+        let schema = batch.schema();
+        let layout = Arc::new(FileLayout::try_new(&schema, Compression::None).unwrap());
+        let mut encoder = super::super::encode::RowGroupEncoder::try_new(layout.clone()).unwrap();
+        let mut reader = RecordBatchIterator::new([Ok(batch)], schema);
+        let chunk = encoder.encode(&mut reader).unwrap();
+        for groups in [1, 100] {
+            let room = MAGIC.len() + groups * chunk.bytes() as usize;
+            let full = Box::new(Full { room, failed: 0 });
+            let mut file = Box::new(FileAssembler::try_new(layout.clone(), full).unwrap());
+            for _ in 0..groups {
+                file.add(&chunk).unwrap();
+            }
+            let error = file.finish().unwrap_err();
+            assert!(error.to_string().contains("failure 1"), "{groups}: {error}");
+        }
+    }
+
     #[test]
     fn row_groups_keep_no_more_than_is_said() {
         for rows in [10, 1_000, 50_000] {
